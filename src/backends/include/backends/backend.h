@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/tensor_view.h"
+#include "base/threads.h"
+#include "ir/op.h"
+
+// The contract between the engine and a backend. A kernel is a struct with
+//     static constexpr std::string_view kName;
+//     static Support supports(OpType const&, Problem const&);
+//     static std::vector<Packing> packings(OpType const&, Problem const&);          // weights it wants repacked
+//     static std::size_t workspace_bytes(OpType const&, Problem const&, int threads);
+//     static std::vector<int> reusable_inputs(OpType const&, Problem const&);       // output may overwrite these
+//     static void launch(OpType const&, Launch const&);
+// and a backend lists, per operator, its kernels from best to most general (see kernel_list.h).
+
+namespace vitrum {
+
+/// An expected yes or no, with the reason that the user is shown (`vitrum inspect --why`).
+struct Support {
+    bool ok = true;
+    std::string why;
+};
+
+/// One operator at concrete sizes. Shapes are in the order of the operator's `enum Input`;
+/// an absent optional input has rank 0.
+struct Problem {
+    std::vector<Shape> inputs;
+    std::vector<Shape> outputs;
+    std::vector<bool> present;  ///< which inputs exist
+};
+
+/// Which packed form of a weight: unique within a backend, equal keys give equal bytes.
+struct PackingKey {
+    int kind = 0;            ///< an enumerator of the backend
+    std::int64_t isa = 0;    ///< instruction set it was made for
+    std::int64_t param = 0;  ///< e.g. the number of heads
+    auto operator<=>(PackingKey const&) const = default;
+};
+
+/// A repacked weight that a kernel wants: made once per (tensor, key) and cached on the engine.
+struct Packing {
+    int input = 0;  ///< index into the operator's inputs
+    PackingKey key;
+    std::size_t bytes = 0;
+    /// Fills `to` (64-byte aligned, zeroed) from the canonical float32 weight.
+    void (*pack)(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) = nullptr;
+};
+
+/// Everything a kernel gets to run: nothing in it needs looking up, nothing may be allocated.
+struct Launch {
+    std::span<TensorView const> inputs;       ///< data is null for absent inputs; weights in canonical float32
+    std::span<TensorView const> outputs;
+    std::span<std::byte const* const> packed; ///< in the order of packings()
+    std::byte* workspace = nullptr;           ///< 64-byte aligned, contents undefined
+    ThreadPool* threads = nullptr;
+};
+
+struct Refusal {
+    std::string_view kernel;
+    std::string why;
+};
+
+/// The kernel chosen for one problem, and those before it that refused.
+struct Selection {
+    std::string_view kernel;
+    std::size_t workspace_bytes = 0;
+    std::vector<Packing> packings;
+    std::vector<int> reusable_inputs;
+    void (*launch)(Op const& op, Launch const& launch) = nullptr;  ///< null: every kernel refused
+    std::vector<Refusal> refusals;
+};
+
+class Backend {
+public:
+    virtual ~Backend() = default;
+    [[nodiscard]] virtual std::string_view name() const = 0;
+    /// The instruction set that kernels will use: "AVX3", "AVX2", "scalar".
+    [[nodiscard]] virtual std::string isa() const = 0;
+    /// Floats from one pixel to the next of an activation with that many channels.
+    [[nodiscard]] virtual std::int64_t pixel_stride(std::int64_t channels) const = 0;
+    [[nodiscard]] virtual Selection select(Op const& op, Problem const& problem, int threads) const = 0;
+};
+
+}  // namespace vitrum

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/tensor_view.h"
+
+namespace vitrum {
+
+/// One named tensor of a checkpoint. Its bytes lie in the mapped file (or in memory that the Checkpoint
+/// keeps alive) and have been bounds-checked against shape and strides; they are not aligned.
+struct CheckpointTensor {
+    std::string name;  ///< path through the containers, joined by '.': "params_ema.conv_first.weight"
+    ConstTensorView view;
+};
+
+/// The tensors and plain values of a weights file: metadata is read, tensor bytes are not touched.
+struct Checkpoint {
+    std::filesystem::path path;
+    std::string format;                          ///< "torch zip", "torch legacy", "safetensors"
+    std::vector<CheckpointTensor> tensors;       ///< in the file's order; names are unique
+    std::map<std::string, std::string> values;   ///< plain scalars and strings beside them, by the same paths
+    std::shared_ptr<void const> storage;         ///< keeps the bytes alive
+
+    /// The tensor of that name, or null.
+    [[nodiscard]] CheckpointTensor const* find(std::string_view name) const;
+};
+
+/// Opens a weights file of any supported format, told apart by its first bytes, never by its name.
+/// Throws Error naming file, byte offset and reason for everything else: damaged files, tensors whose
+/// extents leave the file, pickles that name anything but tensors and plain containers.
+[[nodiscard]] Checkpoint open_checkpoint(std::filesystem::path const& path);
+
+}  // namespace vitrum

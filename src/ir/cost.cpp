@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ir/graph.h"
+
+namespace vitrum {
+namespace {
+
+struct Context {
+    Graph const& graph;
+    Node const& node;
+    Sizes sizes;
+
+    [[nodiscard]] double extent(int input, int dimension) const {
+        auto const id = node.inputs[static_cast<std::size_t>(input)];
+        return static_cast<double>(graph.value(id).dims[static_cast<std::size_t>(dimension)].at(sizes));
+    }
+    [[nodiscard]] double pixels() const { return extent(0, 0) * extent(0, 1) * extent(0, 2); }
+    [[nodiscard]] double weights(int input) const {
+        auto const id = node.inputs[static_cast<std::size_t>(input)];
+        return static_cast<double>(graph.value(id).constant->shape.count());
+    }
+};
+
+template <class O>
+double multiply_adds(O const&, Context const&) {
+    return 0;  // bound by memory
+}
+template <>
+double multiply_adds(Conv2d const&, Context const& c) {
+    return c.pixels() * c.weights(Conv2d::kWeight);
+}
+template <>
+double multiply_adds(WindowAttention const& op, Context const& c) {
+    double const tokens = op.window * op.window;  // each attends to that many
+    return c.pixels() * (c.weights(WindowAttention::kQkvWeight) + c.weights(WindowAttention::kProjWeight) +
+                         2 * tokens * c.extent(WindowAttention::kX, 3));
+}
+template <>
+double multiply_adds(Mlp const&, Context const& c) {
+    return c.pixels() * (c.weights(Mlp::kFc1Weight) + c.weights(Mlp::kFc2Weight));
+}
+
+}  // namespace
+
+double flops(Graph const& graph, Sizes const& sizes) {
+    double total = 0;
+    for (Node const& node : graph.nodes) {
+        total += 2 * std::visit([&](auto const& op) { return multiply_adds(op, Context{graph, node, sizes}); }, node.op);
+    }
+    return total;
+}
+
+}  // namespace vitrum

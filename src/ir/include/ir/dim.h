@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vitrum {
+
+/// The concrete sizes that a program is made for: N pictures of H × W pixels at the network's input.
+struct Sizes {
+    std::int64_t n = 1, h = 1, w = 1;
+    auto operator<=>(Sizes const&) const = default;
+};
+
+enum class Symbol : std::uint8_t { none, n, h, w };
+
+/// An extent that is known up to N, H, W: a constant, or a chain of affine steps and exact divisions on one
+/// symbol, such as ceil(H / 8) · 8. One symbol is enough: no network here mixes height and width in a side.
+class Dim {
+public:
+    Dim(std::int64_t constant = 0) : constant_(constant) {}  // NOLINT(google-explicit-constructor): a number is a Dim
+    explicit Dim(Symbol symbol) : symbol_(symbol) {}
+
+    [[nodiscard]] Dim times(std::int64_t factor) const;
+    [[nodiscard]] Dim ceil_div(std::int64_t divisor) const;
+    [[nodiscard]] Dim round_up(std::int64_t multiple) const { return ceil_div(multiple).times(multiple); }
+
+    [[nodiscard]] bool is_constant() const { return symbol_ == Symbol::none; }
+    [[nodiscard]] std::int64_t at(Sizes const& sizes) const;
+    bool operator==(Dim const&) const = default;
+    /// "ceil(H/8)*8"
+    [[nodiscard]] std::string str() const;
+
+private:
+    enum class StepKind : std::uint8_t { times, ceil_div };
+    struct Step {
+        StepKind kind;
+        std::int64_t by;
+        bool operator==(Step const&) const = default;
+    };
+    static std::int64_t apply(Step step, std::int64_t value);
+    [[nodiscard]] Dim then(Step step) const;
+
+    Symbol symbol_ = Symbol::none;
+    std::int64_t constant_ = 0;
+    std::vector<Step> steps_;
+
+    friend struct DimCodec;  // the engine file stores the steps
+};
+
+}  // namespace vitrum

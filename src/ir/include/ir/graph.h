@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/tensor_view.h"
+#include "ir/op.h"
+
+namespace vitrum {
+
+using ValueId = std::int32_t;
+inline constexpr ValueId kNone = -1;
+
+/// A weight in canonical form: packed row-major float32 that `owner` keeps alive.
+struct Constant {
+    Shape shape;
+    float const* data = nullptr;
+    std::shared_ptr<void const> owner;
+};
+
+/// What flows along an edge: an activation with symbolic extents, or a constant.
+struct Value {
+    std::string name;
+    std::vector<Dim> dims;
+    std::shared_ptr<Constant const> constant;  ///< null for activations
+};
+
+struct Node {
+    Op op;
+    std::vector<ValueId> inputs;   ///< Op::kInputs of them, kNone where an optional one is absent
+    std::vector<ValueId> outputs;
+    std::string provenance;        ///< the checkpoint's module path: "layers.0.residual_group.blocks.1.attn"
+};
+
+/// Nodes in topological order over one table of values. Built by models and importers, rewritten by passes.
+struct Graph {
+    std::vector<Value> values;
+    std::vector<Node> nodes;
+    std::vector<ValueId> inputs;
+    std::vector<ValueId> outputs;
+
+    [[nodiscard]] Value const& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] bool is_constant(ValueId id) const { return id != kNone && value(id).constant != nullptr; }
+
+    ValueId add_input(std::string name, std::vector<Dim> dims);
+    ValueId add_constant(std::string name, Constant constant);
+    /// Appends a node with one output, whose extents follow from the operator's shape rule.
+    ValueId add(Op op, std::vector<ValueId> inputs, std::string provenance);
+};
+
+/// The shape rule: the output's extents from the inputs' (constants included; empty for absent ones).
+[[nodiscard]] std::vector<Dim> infer_output(Op const& op, std::span<std::vector<Dim> const> inputs);
+
+/// States every rule that passes and backends rely on; a violation is our own bug and asserts.
+void verify(Graph const& graph);
+
+/// One line per node: "%12 = WindowAttention(%11) heads=6 window=8 shift=4 [N, ceil(H/8)*8, ...]  # provenance".
+[[nodiscard]] std::string print(Graph const& graph);
+
+/// Multiply-adds times two of the graph's products at these sizes (matrix products and convolutions only).
+[[nodiscard]] double flops(Graph const& graph, Sizes const& sizes);
+
+/// The number of weights.
+[[nodiscard]] std::int64_t parameter_count(Graph const& graph);
+
+}  // namespace vitrum
