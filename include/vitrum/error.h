@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "vitrum/export.h"
+
 namespace vitrum {
 
 /// What went wrong, as far as a caller can act on it. The values are the exit codes of the command.
@@ -16,7 +18,7 @@ enum class ErrorKind {
 
 /// The one exception of the library. Its text says what was wrong, where (file, key, byte offset)
 /// and what to do about it; it is one line, without a trailing full stop.
-class Error : public std::runtime_error {
+class VITRUM_API Error : public std::runtime_error {
 public:
     explicit Error(std::string const& text, ErrorKind kind = ErrorKind::failed)
         : std::runtime_error(text), kind_(kind) {}

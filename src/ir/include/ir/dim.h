@@ -5,13 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace vitrum {
+#include "vitrum/sizes.h"
 
-/// The concrete sizes that a program is made for: N pictures of H × W pixels at the network's input.
-struct Sizes {
-    std::int64_t n = 1, h = 1, w = 1;
-    auto operator<=>(Sizes const&) const = default;
-};
+namespace vitrum {
 
 enum class Symbol : std::uint8_t { none, n, h, w };
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vitrum/model.h"
+
+namespace vitrum {
+
+enum class Device {
+    cpu,        ///< fused SIMD kernels, the instruction set chosen at run time
+    reference,  ///< scalar kernels with float64 sums: slow, the meaning of every operator
+};
+
+struct CompileOptions {
+    Device device = Device::cpu;
+    int threads = 0;  ///< 0: every core that this process may use
+    std::string isa;  ///< forces an instruction set of the CPU backend ("AVX2"); empty: the best
+};
+
+/// Which kernel runs one operator at some size, and why better-placed ones declined.
+struct KernelChoice {
+    std::string op;          ///< "WindowAttention"
+    std::string provenance;  ///< "layers.0.residual_group.blocks.1.attn"
+    std::string kernel;
+    std::vector<std::string> refusals;  ///< "kernel: reason"
+};
+
+/// Time and traffic of one operator, summed over the runs of a profile.
+struct OpProfile {
+    std::string op;
+    std::string provenance;
+    std::string kernel;
+    double seconds = 0;  ///< mean of one run
+    double flops = 0;    ///< of one run
+    double bytes = 0;    ///< activations and weights read and written once each, of one run
+};
+
+class Session;
+
+/// A network made ready for one device: the optimised graph with canonical weights, and packed weights as
+/// kernels ask for them. Cheap to copy, shareable between threads; each thread runs a Session of its own.
+class VITRUM_API Engine {
+public:
+    /// Throws Error: weights that hold NaN or Inf, an instruction set this machine lacks.
+    static Engine compile(Model const& model, CompileOptions const& options = {});
+    /// Loads an engine file written by save(). Throws Error: truncated, altered or written by a newer version.
+    static Engine load(std::filesystem::path const& path, CompileOptions const& options = {});
+    /// Takes either: a `.vitrum` engine file, or anything that Model::load reads.
+    static Engine open(std::filesystem::path const& path, CompileOptions const& options = {}, Overrides const& overrides = {});
+
+    /// Writes an engine file: whole or not at all.
+    void save(std::filesystem::path const& path) const;
+
+    [[nodiscard]] ModelInfo const& info() const;
+    [[nodiscard]] CompileOptions const& options() const;
+    [[nodiscard]] std::string isa() const;
+    /// The optimised graph, one line an operator.
+    [[nodiscard]] std::string graph_text() const;
+    [[nodiscard]] std::vector<KernelChoice> explain(Sizes const& sizes) const;
+    [[nodiscard]] double flops(Sizes const& sizes) const;
+    /// Bytes of activations that a session needs at these sizes; nothing is allocated to find out.
+    [[nodiscard]] std::size_t arena_bytes(Sizes const& sizes) const;
+    /// Bytes of weights held: canonical and packed so far.
+    [[nodiscard]] std::size_t weight_bytes() const;
+    /// Height and width of the output for an input of these sizes, and its channels.
+    [[nodiscard]] std::vector<std::int64_t> output_shape(Sizes const& sizes) const;  ///< [N, H, W, C]
+
+    struct Data;
+    explicit Engine(std::shared_ptr<Data> data) : data_(std::move(data)) {}
+    [[nodiscard]] Data& data() const { return *data_; }
+
+private:
+    std::shared_ptr<Data> data_;
+};
+
+/// Runs an engine: threads, activation memory and the program of the last few sizes. One thread at a time.
+class VITRUM_API Session {
+public:
+    explicit Session(Engine engine);
+    ~Session();
+    Session(Session&&) noexcept;
+    Session& operator=(Session&&) noexcept;
+
+    /// Makes the program and the memory for these sizes ready (milliseconds); a no-op when they are current.
+    /// Throws Error (out_of_memory) where memory cannot be had; the session stays usable.
+    void prepare(Sizes const& sizes);
+
+    /// The prepared input, float32 [N, H, W, C] packed, to be filled before run(): raw network values,
+    /// 0 … info().value_range.
+    [[nodiscard]] std::span<float> input();
+    /// The result of the last run(), float32 [N, H·scale, W·scale, C] packed; valid until the next prepare().
+    [[nodiscard]] std::span<float const> output() const;
+
+    /// Runs the network on input(). Allocates nothing, takes no lock.
+    void run();
+
+    /// Runs `runs` times and tells the time of each operator.
+    [[nodiscard]] std::vector<OpProfile> profile(int runs);
+
+    [[nodiscard]] Engine const& engine() const;
+    [[nodiscard]] std::size_t arena_bytes() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace vitrum

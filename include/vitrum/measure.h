@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "vitrum/engine.h"
+#include "vitrum/restore.h"
+
+namespace vitrum {
+
+/// How far one output lies from what was expected, on raw network values.
+struct TensorComparison {
+    std::string name;
+    std::int64_t count = 0, non_finite = 0;
+    double absolute_mean = 0, absolute_median = 0, absolute_max = 0;
+    double relative_mean = 0, relative_median = 0, relative_max = 0;  ///< |y − ŷ| / max(|y|, 1e-12)
+    double normalised = 0;  ///< max|y − ŷ| / std(y): the number that the limit is about
+    double psnr_db = 0;     ///< peak = the network's value range
+};
+
+struct GoldenReport {
+    std::vector<TensorComparison> outputs;
+    double tolerance = 0;
+    bool passed = false;
+};
+
+/// Feeds the tensors named `input*` of a safetensors file (float32 NCHW, raw network values) and compares with
+/// `output*`. tolerance 0: max(1e-4, 16 × the file's `float32_noise`).
+[[nodiscard]] VITRUM_API GoldenReport verify_golden(Session& session, std::filesystem::path const& file, double tolerance = 0);
+
+struct PictureQuality {
+    std::string name;
+    double psnr_y_db = 0;    ///< luma (BT.601), border = scale cut off
+    double psnr_rgb_db = 0;
+    double ssim_y = 0;       ///< Wang et al. 2004, 11×11 Gaussian window, σ = 1.5
+};
+
+struct QualityReport {
+    std::vector<PictureQuality> pictures;
+    PictureQuality mean, bicubic_mean;
+};
+
+/// Restores every picture of a folder and compares it with its ground truth: pairs by name, `babyx4.png`
+/// with `baby.png`. Results are clamped and rounded to 8 bits as published figures are.
+[[nodiscard]] VITRUM_API QualityReport verify_images(Session& session, std::filesystem::path const& degraded,
+                                                     std::filesystem::path const& reference, RestoreOptions const& options = {});
+
+struct BenchOptions {
+    double warm_up_seconds = 0.2;
+    double duration_seconds = 3.0;  ///< at least; at least `iterations` runs too
+    int iterations = 10;
+};
+
+struct BenchResult {
+    Sizes sizes;
+    int runs = 0;
+    double first_ms = 0;  ///< the first call at this size: program, packing and memory included
+    double min_ms = 0, mean_ms = 0, p50_ms = 0, p90_ms = 0, p99_ms = 0, max_ms = 0;
+    double pictures_per_second = 0, megapixels_per_second = 0, gflops_per_second = 0;
+    std::size_t arena_bytes = 0, peak_resident_bytes = 0;
+};
+
+[[nodiscard]] VITRUM_API BenchResult benchmark(Session& session, Sizes const& sizes, BenchOptions const& options = {});
+
+/// What this machine offers and what was built in, as lines of "name: value" for people and machines.
+struct MachineFact {
+    std::string name, value;
+};
+[[nodiscard]] VITRUM_API std::vector<MachineFact> doctor();
+
+/// The highest resident size of this process so far.
+[[nodiscard]] VITRUM_API std::size_t peak_resident_bytes();
+
+}  // namespace vitrum

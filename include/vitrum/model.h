@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vitrum/export.h"
+#include "vitrum/sizes.h"
+
+namespace vitrum {
+
+/// One deduced property of a network and what it was deduced from.
+struct Hyperparameter {
+    std::string name;      ///< "embed_dim"
+    std::string value;     ///< "180"
+    std::string evidence;  ///< "conv_first.weight [180, 3, 3, 3]" or "convention: …"
+};
+
+/// What a weights file holds, as data.
+struct ModelInfo {
+    std::string family;   ///< "SwinIR"
+    std::string task;     ///< "lightweight super-resolution"
+    std::string variant;  ///< one line: "SwinIR lightweight ×2"
+    int scale = 1;        ///< output pixels per input pixel along a side
+    int in_channels = 3;
+    int out_channels = 3;
+    double value_range = 1.0;      ///< pixel values the raw network takes and gives: 0 … value_range
+    int tile_multiple = 1;         ///< tiles whose sides are multiples of it waste no padding
+    int receptive_radius = 0;      ///< pixels of context beyond which a tile's centre hardly depends; tile overlap default
+    std::int64_t parameters = 0;
+    std::string format;            ///< "torch zip", "torch legacy", "safetensors", "vitrum engine"
+    std::vector<Hyperparameter> hyperparameters;
+    std::vector<std::string> notes;  ///< what the reader should know: ignored keys, doubtful conventions
+};
+
+/// Values for hyper-parameters that weights cannot tell (`--set img_range=255`), by name.
+using Overrides = std::map<std::string, std::string>;
+
+/// A trained network: recognised, every hyper-parameter deduced, weights mapped but not yet read.
+/// Cheap to copy; immutable; may be used from several threads.
+class VITRUM_API Model {
+public:
+    /// Reads a checkpoint (.pth, .pt, .safetensors; told apart by content, not by name) and recognises its
+    /// network. Throws Error: unreadable or damaged file, refused pickle, no known family (the nearest one is
+    /// named with its missing and unexpected keys), an override that no family knows.
+    static Model load(std::filesystem::path const& path, Overrides const& overrides = {});
+
+    [[nodiscard]] ModelInfo const& info() const;
+    /// Floating-point operations of one run, a multiply-add counted as two.
+    [[nodiscard]] double flops(Sizes const& sizes) const;
+
+    struct Data;
+    explicit Model(std::shared_ptr<Data const> data) : data_(std::move(data)) {}
+    [[nodiscard]] Data const& data() const { return *data_; }
+
+private:
+    std::shared_ptr<Data const> data_;
+};
+
+}  // namespace vitrum
