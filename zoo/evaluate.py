@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Set5-style evaluation: PSNR of Y, border = scale, RGB rounded to 8 bits.
 
     python evaluate.py MODEL --scale 2 --hr Set5/HR [--lr Set5/LR_bicubic/X2]

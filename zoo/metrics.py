@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bicubic resizing as MATLAB's imresize does it, and the Set5 metric."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SwinIR (Liang et al. 2021) in plain PyTorch.
 
 Written for this project: it trains the bundled models and makes the test
@@ -200,7 +201,8 @@ def shuffle_stages(scale, features):
 class SwinIR(nn.Module):
     def __init__(self, in_chans=3, img_size=48, window_size=8, img_range=1.0,
                  mlp_ratio=2, upscale=1, upsampler="", resi_connection="1conv",
-                 depths=(6, 6, 6, 6), embed_dim=60, num_heads=(6, 6, 6, 6)):
+                 depths=(6, 6, 6, 6), embed_dim=60, num_heads=(6, 6, 6, 6),
+                 num_feat=64):
         super().__init__()
         self.window = window_size
         self.scale = upscale
@@ -219,10 +221,10 @@ class SwinIR(nn.Module):
             for depth, heads in zip(depths, num_heads))
         self.norm = nn.LayerNorm(embed_dim)
         self.conv_after_body = residual_conv(embed_dim, resi_connection)
-        self._make_tail(in_chans, embed_dim)
+        self._make_tail(in_chans, embed_dim, num_feat)
         self.apply(self._init)
 
-    def _make_tail(self, channels, dim, features=64):
+    def _make_tail(self, channels, dim, features):
         def conv(i, o):
             return nn.Conv2d(i, o, 3, padding=1)
 

@@ -53,7 +53,8 @@ public:
     /// Loads an engine file written by save(). Throws Error: truncated, altered or written by a newer version.
     static Engine load(std::filesystem::path const& path, CompileOptions const& options = {});
     /// Takes either: a `.vitrum` engine file, or anything that Model::load reads.
-    static Engine open(std::filesystem::path const& path, CompileOptions const& options = {}, Overrides const& overrides = {});
+    static Engine open(std::filesystem::path const& path, CompileOptions const& options = {},
+                       Overrides const& overrides = {});
 
     /// Writes an engine file: whole or not at all.
     void save(std::filesystem::path const& path) const;

@@ -29,29 +29,43 @@ struct GoldenReport {
 
 /// Feeds the tensors named `input*` of a safetensors file (float32 NCHW, raw network values) and compares with
 /// `output*`. tolerance 0: max(1e-4, 16 × the file's `float32_noise`).
-[[nodiscard]] VITRUM_API GoldenReport verify_golden(Session& session, std::filesystem::path const& file, double tolerance = 0);
+[[nodiscard]] VITRUM_API GoldenReport verify_golden(Session& session, std::filesystem::path const& file,
+                                                    double tolerance = 0);
 
+/// Infinity where two pictures are the same. Of grey pictures all three are measured on the grey values.
 struct PictureQuality {
-    std::string name;
-    double psnr_y_db = 0;    ///< luma (BT.601), border = scale cut off
+    double psnr_y_db = 0;  ///< luma (BT.601, float, unrounded); `scale` pixels cut off at every edge
     double psnr_rgb_db = 0;
-    double ssim_y = 0;       ///< Wang et al. 2004, 11×11 Gaussian window, σ = 1.5
+    double ssim_y = 0;  ///< Wang et al. 2004, 11×11 Gaussian window, σ = 1.5
+};
+
+struct PictureComparison {
+    std::string name;  ///< of the reference
+    PictureQuality restored;
+    PictureQuality bicubic;  ///< of bicubic interpolation; of the degraded picture itself at scale 1
 };
 
 struct QualityReport {
-    std::vector<PictureQuality> pictures;
+    std::vector<PictureComparison> pictures;
     PictureQuality mean, bicubic_mean;
 };
 
+/// Compares two pictures of one size; samples are clamped and rounded to 8 bits first. Throws Error where
+/// the sizes differ, or where less than the SSIM window is left inside the border.
+[[nodiscard]] VITRUM_API PictureQuality compare_pictures(Image const& picture, Image const& reference, int border);
+
 /// Restores every picture of a folder and compares it with its ground truth: pairs by name, `babyx4.png`
-/// with `baby.png`. Results are clamped and rounded to 8 bits as published figures are.
+/// with `baby.png`. Results are clamped and rounded to 8 bits as published figures are, and a reference
+/// that is up to scale − 1 pixels larger than the result is cut at the right and the bottom.
 [[nodiscard]] VITRUM_API QualityReport verify_images(Session& session, std::filesystem::path const& degraded,
-                                                     std::filesystem::path const& reference, RestoreOptions const& options = {});
+                                                     std::filesystem::path const& reference,
+                                                     RestoreOptions const& options = {});
 
 struct BenchOptions {
     double warm_up_seconds = 0.2;
     double duration_seconds = 3.0;  ///< at least; at least `iterations` runs too
     int iterations = 10;
+    Progress progress = nullptr;
 };
 
 struct BenchResult {
@@ -64,6 +78,17 @@ struct BenchResult {
 };
 
 [[nodiscard]] VITRUM_API BenchResult benchmark(Session& session, Sizes const& sizes, BenchOptions const& options = {});
+
+/// What this machine can do at most, as measured: the roof that a profile is held against.
+struct Roofline {
+    double flops_per_second = 0;  ///< float32 multiply-adds in registers, a multiply-add counted as two
+    double bytes_per_second = 0;  ///< reading memory that no cache holds
+};
+/// Takes a fifth of a second.
+[[nodiscard]] VITRUM_API Roofline measure_roofline(int threads);
+/// The least time that an operator can take under that roof, as a share of what it took: 0 … 1, and above
+/// 1 where its data came from a cache.
+[[nodiscard]] VITRUM_API double share_of_roofline(OpProfile const& op, Roofline const& roof);
 
 /// What this machine offers and what was built in, as lines of "name: value" for people and machines.
 struct MachineFact {

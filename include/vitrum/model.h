@@ -28,11 +28,11 @@ struct ModelInfo {
     int scale = 1;        ///< output pixels per input pixel along a side
     int in_channels = 3;
     int out_channels = 3;
-    double value_range = 1.0;      ///< pixel values the raw network takes and gives: 0 … value_range
-    int tile_multiple = 1;         ///< tiles whose sides are multiples of it waste no padding
-    int receptive_radius = 0;      ///< pixels of context beyond which a tile's centre hardly depends; tile overlap default
+    double value_range = 1.0;  ///< pixel values the raw network takes and gives: 0 … value_range
+    int tile_multiple = 1;     ///< tiles whose sides are multiples of it waste no padding
+    int receptive_radius = 0;  ///< pixels of context beyond which a tile's centre hardly depends; tile overlap default
     std::int64_t parameters = 0;
-    std::string format;            ///< "torch zip", "torch legacy", "safetensors", "vitrum engine"
+    std::string format;  ///< "torch zip", "torch legacy", "safetensors", "vitrum engine"
     std::vector<Hyperparameter> hyperparameters;
     std::vector<std::string> notes;  ///< what the reader should know: ignored keys, doubtful conventions
 };

@@ -14,10 +14,12 @@ namespace vitrum {
 using Progress = std::function<bool(double fraction)>;
 
 struct RestoreOptions {
-    int tile = -1;                   ///< side of a tile in input pixels; 0: never tile; −1: only where memory asks for it
-    int tile_overlap = -1;           ///< input pixels shared by neighbouring tiles and blended; −1: the model's default
-    std::uint64_t memory_bytes = 0;  ///< limit for activations and pictures; 0: most of what the machine has free
-    Progress progress;
+    int tile = -1;  ///< largest side of a tile in input pixels; 0: never tile; −1: only where memory asks for it
+    int tile_overlap = -1;  ///< input pixels shared by neighbouring tiles and blended; −1: the model's default
+    /// What this process may have in memory in all, the picture and the result included; 0: what it has, and
+    /// most of what the machine (or the process's cgroup) has free.
+    std::uint64_t memory_bytes = 0;
+    Progress progress = nullptr;
 };
 
 struct RestoreReport {
@@ -33,6 +35,7 @@ struct RestoreReport {
 /// A grey model on a colour picture restores each channel; a colour model on a grey picture gives grey.
 /// Throws Error: out_of_memory where even the smallest tile does not fit; accuracy where the network gave
 /// NaN or Inf.
-[[nodiscard]] VITRUM_API RestoreReport restore(Session& session, Image const& picture, RestoreOptions const& options = {});
+[[nodiscard]] VITRUM_API RestoreReport restore(Session& session, Image const& picture,
+                                               RestoreOptions const& options = {});
 
 }  // namespace vitrum

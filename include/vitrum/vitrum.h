@@ -7,3 +7,4 @@
 #include "vitrum/measure.h"
 #include "vitrum/model.h"
 #include "vitrum/restore.h"
+#include "vitrum/version.h"

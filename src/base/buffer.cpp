@@ -12,7 +12,8 @@ Buffer::Buffer(std::size_t size_bytes) : size_bytes_(size_bytes) {
     void* const memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         size_bytes_ = 0;
-        fail_as(ErrorKind::out_of_memory, "cannot allocate {:.1f} MiB of memory; use smaller tiles (--tile or --memory)",
+        fail_as(ErrorKind::out_of_memory,
+                "cannot allocate {:.1f} MiB of memory; use smaller tiles (--tile or --memory)",
                 static_cast<double>(size_bytes) / (1024.0 * 1024.0));
     }
     // Huge pages spare the TLB on arenas of hundreds of megabytes; a kernel that declines costs nothing.

@@ -29,6 +29,8 @@ Shape Shape::contiguous_strides() const {
     return strides;
 }
 
-std::string Shape::str() const { return fmt::format("[{}]", fmt::join(begin(), end(), ", ")); }
+std::string Shape::str() const {
+    return fmt::format("[{}]", fmt::join(begin(), end(), ", "));
+}
 
 }  // namespace vitrum

@@ -41,11 +41,13 @@ double multiply_adds(Mlp const&, Context const& c) {
 
 }  // namespace
 
+double flops(Graph const& graph, Node const& node, Sizes const& sizes) {
+    return 2 * std::visit([&](auto const& op) { return multiply_adds(op, Context{graph, node, sizes}); }, node.op);
+}
+
 double flops(Graph const& graph, Sizes const& sizes) {
     double total = 0;
-    for (Node const& node : graph.nodes) {
-        total += 2 * std::visit([&](auto const& op) { return multiply_adds(op, Context{graph, node, sizes}); }, node.op);
-    }
+    for (Node const& node : graph.nodes) total += flops(graph, node, sizes);
     return total;
 }
 

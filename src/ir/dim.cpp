@@ -24,7 +24,9 @@ Dim Dim::then(Step step) const {
     return result;
 }
 
-Dim Dim::times(std::int64_t factor) const { return then({StepKind::times, factor}); }
+Dim Dim::times(std::int64_t factor) const {
+    return then({StepKind::times, factor});
+}
 
 Dim Dim::ceil_div(std::int64_t divisor) const {
     VITRUM_ASSERT(divisor > 0);

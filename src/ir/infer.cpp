@@ -10,7 +10,6 @@ using Inputs = std::span<Dims const>;
 
 Dims shuffled(Dims dims, int factor) {
     std::int64_t const channels = dims[3].at({});
-    VITRUM_ASSERT(channels % (factor * factor) == 0);
     return {dims[0], dims[1].times(factor), dims[2].times(factor), channels / (factor * factor)};
 }
 
@@ -18,12 +17,24 @@ Dims rule(Conv2d const& op, Inputs in) {
     Dims const& x = in[Conv2d::kX];
     return shuffled({x[0], x[1], x[2], in[Conv2d::kWeight][0]}, op.pixel_shuffle);
 }
-Dims rule(LayerNorm const&, Inputs in) { return in[LayerNorm::kX]; }
-Dims rule(WindowAttention const&, Inputs in) { return in[WindowAttention::kX]; }
-Dims rule(Mlp const&, Inputs in) { return in[Mlp::kX]; }
-Dims rule(Add const&, Inputs in) { return in[Add::kA]; }
-Dims rule(Activate const&, Inputs in) { return in[Activate::kX]; }
-Dims rule(PixelShuffle const& op, Inputs in) { return shuffled(in[PixelShuffle::kX], op.factor); }
+Dims rule(LayerNorm const&, Inputs in) {
+    return in[LayerNorm::kX];
+}
+Dims rule(WindowAttention const&, Inputs in) {
+    return in[WindowAttention::kX];
+}
+Dims rule(Mlp const&, Inputs in) {
+    return in[Mlp::kX];
+}
+Dims rule(Add const&, Inputs in) {
+    return in[Add::kA];
+}
+Dims rule(Activate const&, Inputs in) {
+    return in[Activate::kX];
+}
+Dims rule(PixelShuffle const& op, Inputs in) {
+    return shuffled(in[PixelShuffle::kX], op.factor);
+}
 Dims rule(ResizeNearest const& op, Inputs in) {
     Dims const& x = in[ResizeNearest::kX];
     return {x[0], x[1].times(op.factor), x[2].times(op.factor), x[3]};
@@ -40,11 +51,8 @@ Dims rule(Crop const& op, Inputs in) {
 }  // namespace
 
 std::vector<Dim> infer_output(Op const& op, std::span<std::vector<Dim> const> inputs) {
-    return std::visit([&]<class O>(O const& o) {
-        VITRUM_ASSERT(inputs.size() == O::kInputs);
-        VITRUM_ASSERT(inputs[0].size() == 4);
-        return rule(o, inputs);
-    }, op);
+    VITRUM_ASSERT(op_violation(op, inputs).empty());
+    return std::visit([&](auto const& o) { return rule(o, inputs); }, op);
 }
 
 }  // namespace vitrum

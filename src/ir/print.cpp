@@ -1,38 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "ir/fields.h"
 #include "ir/graph.h"
 
 namespace vitrum {
 namespace {
 
-std::string_view name_of(Activation activation) {
-    switch (activation) {
-        case Activation::none: return "none";
-        case Activation::leaky_relu: return "leaky_relu";
-        case Activation::gelu: return "gelu";
-    }
-    return "?";
+std::string text_of(Activation value) {
+    return std::string(name_of(value));
+}
+std::string text_of(Dim const& value) {
+    return value.str();
+}
+template <class T>
+std::string text_of(T value) {
+    return fmt::format("{}", value);
 }
 
-std::string attributes(Conv2d const& op) {
-    std::string text = fmt::format(" kernel={}", op.kernel);
-    if (op.activation != Activation::none) text += fmt::format(" activation={}", name_of(op.activation));
-    if (op.activation == Activation::leaky_relu) text += fmt::format(" slope={}", op.negative_slope);
-    if (op.pixel_shuffle != 1) text += fmt::format(" pixel_shuffle={}", op.pixel_shuffle);
+template <class O>
+std::string attributes(O const& op) {
+    std::string text;
+    for_each_field(
+        op, [&](std::string_view name, auto const& value) { text += fmt::format(" {}={}", name, text_of(value)); });
     return text;
 }
-std::string attributes(LayerNorm const& op) { return fmt::format(" epsilon={}", op.epsilon); }
-std::string attributes(WindowAttention const& op) {
-    return fmt::format(" heads={} window={} shift={}", op.heads, op.window, op.shift);
-}
-std::string attributes(Mlp const&) { return ""; }
-std::string attributes(Add const&) { return ""; }
-std::string attributes(Activate const& op) { return fmt::format(" {} slope={}", name_of(op.activation), op.negative_slope); }
-std::string attributes(PixelShuffle const& op) { return fmt::format(" factor={}", op.factor); }
-std::string attributes(ResizeNearest const& op) { return fmt::format(" factor={}", op.factor); }
-std::string attributes(ReflectPad const& op) { return fmt::format(" multiple={}", op.multiple); }
-std::string attributes(Crop const& op) { return fmt::format(" height={} width={}", op.height.str(), op.width.str()); }
 
 std::string operand(Graph const& graph, ValueId id) {
     if (id == kNone) return "-";

@@ -56,10 +56,10 @@ struct Packing {
 
 /// Everything a kernel gets to run: nothing in it needs looking up, nothing may be allocated.
 struct Launch {
-    std::span<TensorView const> inputs;       ///< data is null for absent inputs; weights in canonical float32
+    std::span<TensorView const> inputs;  ///< data is null for absent inputs; weights in canonical float32
     std::span<TensorView const> outputs;
-    std::span<std::byte const* const> packed; ///< in the order of packings()
-    std::byte* workspace = nullptr;           ///< 64-byte aligned, contents undefined
+    std::span<std::byte const* const> packed;  ///< in the order of packings()
+    std::byte* workspace = nullptr;            ///< 64-byte aligned, contents undefined
     ThreadPool* threads = nullptr;
 };
 

@@ -30,8 +30,8 @@ struct KernelDefaults {
 template <class O, KernelFor<O>... Ks>
 struct KernelList {};
 
-/// Specialised by each backend for each operator: `template <> struct Kernels<Cpu, Mlp> { using list = KernelList<Mlp, …>; };`
-/// There is no default, so an operator that a backend forgot does not compile.
+/// Specialised by each backend for each operator: `template <> struct Kernels<Cpu, Mlp> { using list = KernelList<Mlp,
+/// …>; };` There is no default, so an operator that a backend forgot does not compile.
 template <class BackendTag, class O>
 struct Kernels;
 
@@ -63,9 +63,11 @@ void try_list(KernelList<O, Ks...>, O const& op, Problem const& problem, int thr
 template <class BackendTag>
 Selection select_kernel(Op const& op, Problem const& problem, int threads) {
     Selection selection;
-    std::visit([&]<class O>(O const& o) {
-        detail::try_list(typename Kernels<BackendTag, O>::list{}, o, problem, threads, selection);
-    }, op);
+    std::visit(
+        [&]<class O>(O const& o) {
+            detail::try_list(typename Kernels<BackendTag, O>::list{}, o, problem, threads, selection);
+        },
+        op);
     return selection;
 }
 

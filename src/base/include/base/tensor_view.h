@@ -38,13 +38,16 @@ struct Nhwc {
 /// The NHWC reading of a rank-4 float32 view.
 [[nodiscard]] inline Nhwc<float> nhwc(TensorView const& view) {
     VITRUM_ASSERT(view.dtype == DType::f32 && view.shape.rank() == 4);
-    return {reinterpret_cast<float*>(view.data), view.shape[0], view.shape[1], view.shape[2], view.shape[3],
+    return {reinterpret_cast<float*>(view.data),
+            view.shape[0],
+            view.shape[1],
+            view.shape[2],
+            view.shape[3],
             view.strides[2]};
 }
 
 [[nodiscard]] inline TensorView nhwc_view(std::byte* data, Shape const& shape, std::int64_t pixel_stride) {
-    return {data, DType::f32, shape,
-            {shape[1] * shape[2] * pixel_stride, shape[2] * pixel_stride, pixel_stride, 1}};
+    return {data, DType::f32, shape, {shape[1] * shape[2] * pixel_stride, shape[2] * pixel_stride, pixel_stride, 1}};
 }
 
 /// Copies any real element type and any strides into packed row-major float32.

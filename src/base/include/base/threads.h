@@ -29,9 +29,12 @@ public:
     /// The body must not throw.
     template <class Body>
     void parallel_for(std::int64_t items, Body const& body) {
-        run(items, [](void const* context, std::int64_t item, int worker) {
-            (*static_cast<Body const*>(context))(item, worker);
-        }, &body);
+        run(
+            items,
+            [](void const* context, std::int64_t item, int worker) {
+                (*static_cast<Body const*>(context))(item, worker);
+            },
+            &body);
     }
 
 private:

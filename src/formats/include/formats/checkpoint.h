@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,10 +23,10 @@ struct CheckpointTensor {
 /// The tensors and plain values of a weights file: metadata is read, tensor bytes are not touched.
 struct Checkpoint {
     std::filesystem::path path;
-    std::string format;                          ///< "torch zip", "torch legacy", "safetensors"
-    std::vector<CheckpointTensor> tensors;       ///< in the file's order; names are unique
-    std::map<std::string, std::string> values;   ///< plain scalars and strings beside them, by the same paths
-    std::shared_ptr<void const> storage;         ///< keeps the bytes alive
+    std::string format;                         ///< "torch zip", "torch legacy", "pickle", "safetensors"
+    std::vector<CheckpointTensor> tensors;      ///< in the file's order; names are unique
+    std::map<std::string, std::string> values;  ///< plain scalars and strings beside them, by the same paths
+    std::shared_ptr<void const> storage;        ///< keeps the bytes alive
 
     /// The tensor of that name, or null.
     [[nodiscard]] CheckpointTensor const* find(std::string_view name) const;
@@ -35,5 +36,9 @@ struct Checkpoint {
 /// Throws Error naming file, byte offset and reason for everything else: damaged files, tensors whose
 /// extents leave the file, pickles that name anything but tensors and plain containers.
 [[nodiscard]] Checkpoint open_checkpoint(std::filesystem::path const& path);
+
+/// The same for bytes in memory. `name` is what errors call them; `owner` keeps them alive.
+[[nodiscard]] Checkpoint read_checkpoint(std::span<std::byte const> bytes, std::filesystem::path const& name,
+                                         std::shared_ptr<void const> owner);
 
 }  // namespace vitrum

@@ -22,6 +22,15 @@ public:
     [[nodiscard]] Dim ceil_div(std::int64_t divisor) const;
     [[nodiscard]] Dim round_up(std::int64_t multiple) const { return ceil_div(multiple).times(multiple); }
 
+    enum class StepKind : std::uint8_t { times, ceil_div };
+    struct Step {
+        StepKind kind;
+        std::int64_t by;
+        bool operator==(Step const&) const = default;
+    };
+    [[nodiscard]] Symbol symbol() const { return symbol_; }
+    [[nodiscard]] std::vector<Step> const& steps() const { return steps_; }  ///< first applied first
+
     [[nodiscard]] bool is_constant() const { return symbol_ == Symbol::none; }
     [[nodiscard]] std::int64_t at(Sizes const& sizes) const;
     bool operator==(Dim const&) const = default;
@@ -29,20 +38,12 @@ public:
     [[nodiscard]] std::string str() const;
 
 private:
-    enum class StepKind : std::uint8_t { times, ceil_div };
-    struct Step {
-        StepKind kind;
-        std::int64_t by;
-        bool operator==(Step const&) const = default;
-    };
     static std::int64_t apply(Step step, std::int64_t value);
     [[nodiscard]] Dim then(Step step) const;
 
     Symbol symbol_ = Symbol::none;
     std::int64_t constant_ = 0;
     std::vector<Step> steps_;
-
-    friend struct DimCodec;  // the engine file stores the steps
 };
 
 }  // namespace vitrum

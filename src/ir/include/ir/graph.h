@@ -30,9 +30,9 @@ struct Value {
 
 struct Node {
     Op op;
-    std::vector<ValueId> inputs;   ///< Op::kInputs of them, kNone where an optional one is absent
+    std::vector<ValueId> inputs;  ///< Op::kInputs of them, kNone where an optional one is absent
     std::vector<ValueId> outputs;
-    std::string provenance;        ///< the checkpoint's module path: "layers.0.residual_group.blocks.1.attn"
+    std::string provenance;  ///< the checkpoint's module path: "layers.0.residual_group.blocks.1.attn"
 };
 
 /// Nodes in topological order over one table of values. Built by models and importers, rewritten by passes.
@@ -51,10 +51,19 @@ struct Graph {
     ValueId add(Op op, std::vector<ValueId> inputs, std::string provenance);
 };
 
-/// The shape rule: the output's extents from the inputs' (constants included; empty for absent ones).
+/// What is wrong with an operator on inputs of these extents (constants included; empty for absent ones), or "".
+[[nodiscard]] std::string op_violation(Op const& op, std::span<std::vector<Dim> const> inputs);
+
+/// Whether an operator's input is an activation; the others are constants.
+[[nodiscard]] bool is_activation_input(Op const& op, int input);
+
+/// The shape rule: the output's extents. The operator must have no violation.
 [[nodiscard]] std::vector<Dim> infer_output(Op const& op, std::span<std::vector<Dim> const> inputs);
 
-/// States every rule that passes and backends rely on; a violation is our own bug and asserts.
+/// The first broken rule among those that passes and backends rely on, or "". For graphs that come from files.
+[[nodiscard]] std::string graph_violation(Graph const& graph);
+
+/// Asserts that there is none. For graphs that we made ourselves.
 void verify(Graph const& graph);
 
 /// One line per node: "%12 = WindowAttention(%11) heads=6 window=8 shift=4 [N, ceil(H/8)*8, ...]  # provenance".
@@ -62,6 +71,7 @@ void verify(Graph const& graph);
 
 /// Multiply-adds times two of the graph's products at these sizes (matrix products and convolutions only).
 [[nodiscard]] double flops(Graph const& graph, Sizes const& sizes);
+[[nodiscard]] double flops(Graph const& graph, Node const& node, Sizes const& sizes);
 
 /// The number of weights.
 [[nodiscard]] std::int64_t parameter_count(Graph const& graph);

@@ -22,7 +22,7 @@ struct Conv2d {
     int kernel = 3;                                         ///< 1 or 3, square
     Activation activation = Activation::none;
     float negative_slope = 0.0F;  ///< of leaky_relu
-    int pixel_shuffle = 1;        ///< r: [N, H, W, C·r²] → [N, H·r, W·r, C], PyTorch's channel order c·r² + i·r + j
+    int pixel_shuffle = 1;  ///< r: [N, H, W, C·r²] → [N, H·r, W·r, C], PyTorch's channel order c·r² + i·r + j
     bool operator==(Conv2d const&) const = default;
 };
 
@@ -41,7 +41,18 @@ struct LayerNorm {
 /// constant, not −∞). Norm (both or none) and residual are optional. H and W are multiples of window.
 struct WindowAttention {
     static constexpr std::string_view kName = "WindowAttention";
-    enum Input { kX, kQkvWeight, kQkvBias, kBiasTable, kProjWeight, kProjBias, kNormWeight, kNormBias, kResidual, kInputs };
+    enum Input {
+        kX,
+        kQkvWeight,
+        kQkvBias,
+        kBiasTable,
+        kProjWeight,
+        kProjBias,
+        kNormWeight,
+        kNormBias,
+        kResidual,
+        kInputs
+    };
     // qkv_weight [3C, C] (rows: q of all heads, then k, then v), qkv_bias [3C] optional,
     // bias_table [(2·window − 1)², heads], proj_weight [C, C], proj_bias [C]
     int heads = 1;
@@ -111,7 +122,8 @@ struct Crop {
     bool operator==(Crop const&) const = default;
 };
 
-using Op = std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, Add, Activate, PixelShuffle, ResizeNearest, ReflectPad, Crop>;
+using Op =
+    std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, Add, Activate, PixelShuffle, ResizeNearest, ReflectPad, Crop>;
 
 [[nodiscard]] inline std::string_view name_of(Op const& op) {
     return std::visit([](auto const& o) { return o.kName; }, op);

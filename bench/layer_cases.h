@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+
+#include "conv2d_cases.h"
+#include "elementwise_cases.h"
+#include "layer_norm_cases.h"
+#include "mlp_cases.h"
+#include "spatial_cases.h"
+#include "window_attention_cases.h"
+
+// Whole layers at the sizes that users run, too slow for a test against the reference: SwinIR lightweight (S: 60
+// channels) and classical (M: 180) on tiles of 64 × 64 and 128 × 128.
+
+namespace vitrum::bench {
+
+inline constexpr auto kConv2dLayers = std::to_array<test::Conv2dCase>({
+    {.name = "layer_head_128", .h = 128, .w = 128, .c_in = 3, .c_out = 180},
+    {.name = "layer_s_64", .h = 64, .w = 64, .c_in = 60, .c_out = 60, .residual = true},
+    {.name = "layer_s_128", .h = 128, .w = 128, .c_in = 60, .c_out = 60, .residual = true},
+    {.name = "layer_m_64", .h = 64, .w = 64, .c_in = 180, .c_out = 180, .residual = true},
+    {.name = "layer_m_128", .h = 128, .w = 128, .c_in = 180, .c_out = 180, .residual = true},
+    {.name = "layer_m_to_64_128",
+     .h = 128,
+     .w = 128,
+     .c_in = 180,
+     .c_out = 64,
+     .activation = Activation::leaky_relu,
+     .negative_slope = 0.01F},
+    {.name = "layer_s_shuffle2_128", .h = 128, .w = 128, .c_in = 60, .c_out = 12, .pixel_shuffle = 2},
+    {.name = "layer_m_shuffle2_128", .h = 128, .w = 128, .c_in = 64, .c_out = 256, .pixel_shuffle = 2},
+    {.name = "layer_tail_256", .h = 256, .w = 256, .c_in = 64, .c_out = 3},
+    {.name = "layer_k1_128", .h = 128, .w = 128, .c_in = 60, .c_out = 60, .kernel = 1},
+});
+
+inline constexpr auto kWindowAttentionLayers = std::to_array<test::WindowAttentionCase>({
+    {.name = "layer_s_64", .h = 64, .w = 64, .c = 60},
+    {.name = "layer_s_128", .h = 128, .w = 128, .c = 60},
+    {.name = "layer_s_128_shifted", .h = 128, .w = 128, .c = 60, .shift = 4},
+    {.name = "layer_m_64", .h = 64, .w = 64, .c = 180},
+    {.name = "layer_m_128", .h = 128, .w = 128, .c = 180},
+    {.name = "layer_m_128_shifted", .h = 128, .w = 128, .c = 180, .shift = 4},
+    {.name = "layer_jpeg_126", .h = 126, .w = 126, .c = 180, .window = 7},
+});
+
+inline constexpr auto kMlpLayers = std::to_array<test::MlpCase>({
+    {.name = "layer_s_64", .h = 64, .w = 64, .c = 60, .hidden = 120},
+    {.name = "layer_s_128", .h = 128, .w = 128, .c = 60, .hidden = 120},
+    {.name = "layer_m_64", .h = 64, .w = 64, .c = 180, .hidden = 360},
+    {.name = "layer_m_128", .h = 128, .w = 128, .c = 180, .hidden = 360},
+});
+
+inline constexpr auto kLayerNormLayers = std::to_array<test::LayerNormCase>({
+    {.name = "layer_s_128", .h = 128, .w = 128, .c = 60},
+    {.name = "layer_m_128", .h = 128, .w = 128, .c = 180},
+});
+
+inline constexpr auto kAddLayers = std::to_array<test::AddCase>({
+    {.name = "layer_s_128", .h = 128, .w = 128, .c = 60},
+    {.name = "layer_m_128", .h = 128, .w = 128, .c = 180},
+});
+
+inline constexpr auto kActivateLayers = std::to_array<test::ActivateCase>({
+    {.name = "layer_leaky_relu_256", .h = 256, .w = 256, .c = 64, .negative_slope = 0.2F},
+    {.name = "layer_gelu_128", .h = 128, .w = 128, .c = 120, .activation = Activation::gelu},
+});
+
+inline constexpr auto kResizeNearestLayers = std::to_array<test::ResizeNearestCase>({
+    {.name = "layer_x2_128", .h = 128, .w = 128, .c = 64},
+});
+
+inline constexpr auto kReflectPadLayers = std::to_array<test::ReflectPadCase>({
+    {.name = "layer_rgb_500", .h = 500, .w = 500},
+});
+
+inline constexpr auto kCropLayers = std::to_array<test::CropCase>({
+    {.name = "layer_rgb_500", .h = 512, .w = 512, .to_h = 500, .to_w = 500},
+});
+
+}  // namespace vitrum::bench

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+
+#include "pack.h"
+#include "scratch.h"
+#include "simd/isa.h"
+
+namespace vitrum {
+
+/// The tag of this backend's kernel lists: one backend per instruction set, so that two may live in one process and
+/// a launch has nothing to look up.
+template <cpu::Isa isa>
+struct Cpu;
+
+namespace cpu {
+
+/// A kernel whose work is compiled once per target.
+template <class O, EntryTable<O> const& table, Isa isa>
+struct SimdKernel : KernelDefaults<O> {
+    static constexpr std::string_view kName = "simd";
+    static constexpr auto kIndex = static_cast<std::size_t>(isa);
+    static std::size_t workspace_bytes(O const& op, Problem const& problem, int threads) {
+        return table[kIndex].workspace_bytes(op, problem, threads);
+    }
+    static void launch(O const& op, Launch const& launch) { table[kIndex].launch(op, launch); }
+};
+
+template <Isa isa>
+struct AttentionKernel : SimdKernel<WindowAttention, kAttention, isa> {
+    using Op = WindowAttention;
+    static constexpr std::string_view kName = "tokens_in_lanes";
+    static Support supports(Op const& op, Problem const& problem) {
+        Shape const& x = problem.inputs[Op::kX];
+        if (x[3] % op.heads == 0 && x[1] % op.window == 0 && x[2] % op.window == 0) return {};
+        return {false, fmt::format("{} does not divide into {} heads and windows of {}", x.str(), op.heads, op.window)};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem) {
+        std::int64_t const tokens = round_up(std::int64_t{op.window} * op.window, lanes_of(isa));
+        std::vector<Packing> all{pack_qkv(Op::kQkvWeight, problem.inputs[Op::kQkvWeight], op.heads),
+                                 pack_linear(Op::kProjWeight, problem.inputs[Op::kProjWeight]),
+                                 pack_bias_table(Op::kBiasTable, problem.inputs[Op::kBiasTable], op.window, tokens)};
+        Shape const& bias = problem.inputs[Op::kQkvBias];
+        if (bias.rank() != 0) all.push_back(pack_qkv_bias(Op::kQkvBias, bias, op.heads));
+        return all;
+    }
+    /// A window is read whole before it is written, and no window reads another's pixels.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
+};
+
+template <Isa isa>
+struct MlpKernel : SimdKernel<Mlp, kMlp, isa> {
+    using Op = Mlp;
+    static constexpr std::string_view kName = "tokens_in_lanes";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_linear(Op::kFc1Weight, problem.inputs[Op::kFc1Weight]),
+                pack_linear(Op::kFc2Weight, problem.inputs[Op::kFc2Weight])};
+    }
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
+};
+
+template <Isa isa>
+struct ConvKernel : SimdKernel<Conv2d, kConv, isa> {
+    using Op = Conv2d;
+    static constexpr std::string_view kName = "pixels_in_lanes";
+    static Support supports(Op const& op, Problem const&) {
+        if (op.kernel == 1 || op.kernel == 3) return {};
+        return {false, fmt::format("kernel {}, not 1 or 3", op.kernel)};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem) {
+        return {pack_conv(Op::kWeight, problem.inputs[Op::kWeight], op.pixel_shuffle)};
+    }
+    /// The residual is read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const& op, Problem const&) {
+        if (op.pixel_shuffle != 1) return {};
+        return {Op::kResidual};
+    }
+};
+
+template <Isa isa>
+struct LayerNormKernel : SimdKernel<LayerNorm, kLayerNorm, isa> {
+    static std::vector<int> reusable_inputs(LayerNorm const&, Problem const&) { return {LayerNorm::kX}; }
+};
+template <Isa isa>
+struct AddKernel : SimdKernel<Add, kAdd, isa> {
+    static std::vector<int> reusable_inputs(Add const&, Problem const&) { return {Add::kA, Add::kB}; }
+};
+template <Isa isa>
+struct ActivateKernel : SimdKernel<Activate, kActivate, isa> {
+    static std::vector<int> reusable_inputs(Activate const&, Problem const&) { return {Activate::kX}; }
+};
+
+/// Copies of pixels, which memory bounds: the compiler's own code for every instruction set.
+template <class O>
+struct CopyKernel : KernelDefaults<O> {
+    static constexpr std::string_view kName = "copy";
+    static void launch(O const& op, Launch const& launch);
+};
+
+}  // namespace cpu
+
+// clang-format off
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::ConvKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, LayerNorm> { using list = KernelList<LayerNorm, cpu::LayerNormKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, WindowAttention> { using list = KernelList<WindowAttention, cpu::AttentionKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Mlp> { using list = KernelList<Mlp, cpu::MlpKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Add> { using list = KernelList<Add, cpu::AddKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Activate> { using list = KernelList<Activate, cpu::ActivateKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, PixelShuffle> { using list = KernelList<PixelShuffle, cpu::CopyKernel<PixelShuffle>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, ResizeNearest> { using list = KernelList<ResizeNearest, cpu::CopyKernel<ResizeNearest>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, ReflectPad> { using list = KernelList<ReflectPad, cpu::CopyKernel<ReflectPad>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Crop> { using list = KernelList<Crop, cpu::CopyKernel<Crop>>; };
+// clang-format on
+
+}  // namespace vitrum

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "backends/kernel_list.h"
+
+namespace vitrum {
+
+struct Reference;  // the tag of this backend's kernel lists
+
+namespace reference {
+
+template <class O>
+struct Kernel : KernelDefaults<O> {
+    static constexpr std::string_view kName = "reference";
+};
+
+struct Conv2dKernel : Kernel<Conv2d> {
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
+struct LayerNormKernel : Kernel<LayerNorm> {
+    static std::size_t workspace_bytes(LayerNorm const& op, Problem const& problem, int threads);
+    static void launch(LayerNorm const& op, Launch const& launch);
+};
+
+struct WindowAttentionKernel : Kernel<WindowAttention> {
+    static Support supports(WindowAttention const& op, Problem const& problem);
+    static std::vector<Packing> packings(WindowAttention const& op, Problem const& problem);
+    static std::size_t workspace_bytes(WindowAttention const& op, Problem const& problem, int threads);
+    static void launch(WindowAttention const& op, Launch const& launch);
+};
+
+struct MlpKernel : Kernel<Mlp> {
+    static std::vector<Packing> packings(Mlp const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Mlp const& op, Problem const& problem, int threads);
+    static void launch(Mlp const& op, Launch const& launch);
+};
+
+struct AddKernel : Kernel<Add> {
+    static void launch(Add const& op, Launch const& launch);
+};
+
+struct ActivateKernel : Kernel<Activate> {
+    static void launch(Activate const& op, Launch const& launch);
+};
+
+struct PixelShuffleKernel : Kernel<PixelShuffle> {
+    static void launch(PixelShuffle const& op, Launch const& launch);
+};
+
+struct ResizeNearestKernel : Kernel<ResizeNearest> {
+    static void launch(ResizeNearest const& op, Launch const& launch);
+};
+
+struct ReflectPadKernel : Kernel<ReflectPad> {
+    static void launch(ReflectPad const& op, Launch const& launch);
+};
+
+struct CropKernel : Kernel<Crop> {
+    static void launch(Crop const& op, Launch const& launch);
+};
+
+}  // namespace reference
+
+// clang-format off
+template <> struct Kernels<Reference, Conv2d> { using list = KernelList<Conv2d, reference::Conv2dKernel>; };
+template <> struct Kernels<Reference, LayerNorm> { using list = KernelList<LayerNorm, reference::LayerNormKernel>; };
+template <> struct Kernels<Reference, WindowAttention>
+{ using list = KernelList<WindowAttention, reference::WindowAttentionKernel>; };
+template <> struct Kernels<Reference, Mlp> { using list = KernelList<Mlp, reference::MlpKernel>; };
+template <> struct Kernels<Reference, Add> { using list = KernelList<Add, reference::AddKernel>; };
+template <> struct Kernels<Reference, Activate> { using list = KernelList<Activate, reference::ActivateKernel>; };
+template <> struct Kernels<Reference, PixelShuffle>
+{ using list = KernelList<PixelShuffle, reference::PixelShuffleKernel>; };
+template <> struct Kernels<Reference, ResizeNearest>
+{ using list = KernelList<ResizeNearest, reference::ResizeNearestKernel>; };
+template <> struct Kernels<Reference, ReflectPad> { using list = KernelList<ReflectPad, reference::ReflectPadKernel>; };
+template <> struct Kernels<Reference, Crop> { using list = KernelList<Crop, reference::CropKernel>; };
+// clang-format on
+
+}  // namespace vitrum

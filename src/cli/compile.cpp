@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "command.h"
+#include "interrupt.h"
+#include "model_options.h"
+#include "text.h"
+#include "vitrum/error.h"
+
+namespace vitrum::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CompileCommand {
+    ModelOptions model;
+    std::string out;
+    bool json = false;
+};
+
+int compile(CompileCommand const& options) {
+    fs::path out =
+        options.out.empty() ? fs::path(options.model.model).replace_extension(".vitrum") : fs::path(options.out);
+    std::error_code error;
+    if (fs::equivalent(out, options.model.model, error)) {
+        throw Error(fmt::format("{} would be written over the model", out.string()), ErrorKind::usage);
+    }
+    if (fs::is_directory(out, error)) {
+        throw Error(fmt::format("{} is a folder; -o names the engine file", out.string()), ErrorKind::usage);
+    }
+    Engine const engine = open_engine(options.model);
+    {
+        FinishFirst const finish_first;
+        engine.save(out);
+    }
+    auto const bytes = fs::file_size(out);
+    if (options.json) print_json({{"engine", out.string()}, {"bytes", bytes}, {"variant", engine.info().variant}});
+    else
+        fmt::print(stderr, "{} → {}  {}, {}\n", options.model.model, out.string(), engine.info().variant,
+                   bytes_text(static_cast<double>(bytes)));
+    return 0;
+}
+
+}  // namespace
+
+Command add_compile(CLI::App& root) {
+    CLI::App* const app = root.add_subcommand("compile", "Write an engine file that loads without detection");
+    auto const options = std::make_shared<CompileCommand>();
+    app->add_option("MODEL", options->model.model, "a checkpoint")->required();
+    app->add_option("-o,--output", options->out, "the engine file; default: the model's name with .vitrum")
+        ->type_name("FILE");
+    app->add_flag("--json", options->json, "print JSON");
+    add_model_options(*app, options->model);
+    app->footer("Example:\n  vitrum compile model.pth -o model.vitrum && vitrum run model.vitrum photo.png");
+    return {app, [options] { return compile(*options); }};
+}
+
+}  // namespace vitrum::cli

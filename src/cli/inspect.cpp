@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command.h"
+#include "model_options.h"
+#include "parse.h"
+#include "text.h"
+
+namespace vitrum::cli {
+namespace {
+
+struct InspectOptions {
+    ModelOptions model;
+    std::string size = "256x256";
+    bool graph = false, why = false, json = false;
+};
+
+Json info_json(ModelInfo const& info) {
+    Json hyperparameters = Json::array();
+    for (Hyperparameter const& h : info.hyperparameters) {
+        hyperparameters.push_back({{"name", h.name}, {"value", h.value}, {"evidence", h.evidence}});
+    }
+    return {{"family", info.family},
+            {"task", info.task},
+            {"variant", info.variant},
+            {"scale", info.scale},
+            {"in_channels", info.in_channels},
+            {"out_channels", info.out_channels},
+            {"value_range", info.value_range},
+            {"tile_multiple", info.tile_multiple},
+            {"receptive_radius", info.receptive_radius},
+            {"parameters", info.parameters},
+            {"format", info.format},
+            {"hyperparameters", hyperparameters},
+            {"notes", info.notes}};
+}
+
+Json at_size_json(Engine const& engine, Sizes const& sizes) {
+    return {{"height", sizes.h},
+            {"width", sizes.w},
+            {"output_shape", engine.output_shape(sizes)},
+            {"gflop", engine.flops(sizes) / 1e9},
+            {"activation_bytes", engine.arena_bytes(sizes)}};
+}
+
+void print_info(ModelInfo const& info) {
+    fmt::print("{}\n\n", info.variant);
+    Table facts({"family", info.family});
+    facts.add({"task", info.task});
+    facts.add({"scale", fmt::format("×{}", info.scale)});
+    facts.add(
+        {"channels", fmt::format("{} → {}, values 0 … {:g}", info.in_channels, info.out_channels, info.value_range)});
+    facts.add({"parameters", fmt::format("{:.3f} million", static_cast<double>(info.parameters) / 1e6)});
+    facts.add({"file", info.format});
+    facts.add({"tiles", fmt::format("sides a multiple of {}, overlap {}", info.tile_multiple, info.receptive_radius)});
+    fmt::print("{}\n", facts.str(2));
+    if (!info.hyperparameters.empty()) {
+        Table table({"hyper-parameter", "value", "known from"});
+        for (Hyperparameter const& h : info.hyperparameters) table.add({h.name, h.value, h.evidence});
+        fmt::print("{}\n", table.str(3));
+    }
+    for (std::string const& note : info.notes) fmt::print("note: {}\n", note);
+}
+
+/// Kernels by operator; `refusals` of better-placed kernels only once for each reason.
+void print_choices(std::vector<KernelChoice> const& choices) {
+    Table table({"operator", "kernel", "module"});
+    for (KernelChoice const& choice : choices) {
+        table.add({choice.op, choice.kernel, choice.provenance});
+        for (std::string const& refusal : choice.refusals) table.add({"", "not " + refusal, ""});
+    }
+    fmt::print("\n{}", table.str(3));
+}
+
+Json choices_json(std::vector<KernelChoice> const& choices) {
+    Json all = Json::array();
+    for (KernelChoice const& choice : choices) {
+        all.push_back({{"op", choice.op},
+                       {"module", choice.provenance},
+                       {"kernel", choice.kernel},
+                       {"refusals", choice.refusals}});
+    }
+    return all;
+}
+
+int inspect(InspectOptions const& options) {
+    PictureSize const size = parse_size("--size", options.size);
+    Sizes const sizes{1, size.height, size.width};
+    Engine const engine = open_engine(options.model);
+    if (options.json) {
+        Json json = info_json(engine.info());
+        json["at_size"] = at_size_json(engine, sizes);
+        json["instruction_set"] = engine.isa();
+        if (options.graph) json["graph"] = engine.graph_text();
+        if (options.why) json["kernels"] = choices_json(engine.explain(sizes));
+        print_json(json);
+        return 0;
+    }
+    print_info(engine.info());
+    auto const out = engine.output_shape(sizes);
+    fmt::print("at {}×{} (height × width): {:.1f} GFLOP, {} of activations, output {}×{}\n", sizes.h, sizes.w,
+               engine.flops(sizes) / 1e9, bytes_text(static_cast<double>(engine.arena_bytes(sizes))), out[1], out[2]);
+    if (options.graph) fmt::print("\n{}", engine.graph_text());
+    if (options.why) print_choices(engine.explain(sizes));
+    return 0;
+}
+
+}  // namespace
+
+Command add_inspect(CLI::App& root) {
+    CLI::App* const app = root.add_subcommand("inspect", "Tell what a model file holds, and how that is known");
+    auto const options = std::make_shared<InspectOptions>();
+    app->add_option("MODEL", options->model.model, "a checkpoint or an engine file")->required();
+    app->add_option("--size", options->size, "height and width for the figures")
+        ->type_name("HxW")
+        ->capture_default_str();
+    app->add_flag("--graph", options->graph, "print the optimised graph");
+    app->add_flag("--why", options->why, "print which kernel runs each operator, and why others do not");
+    app->add_flag("--json", options->json, "print JSON");
+    add_model_options(*app, options->model);
+    app->footer("Examples:\n  vitrum inspect model.pth\n  vitrum inspect model.pth --why --size 1080x1920");
+    return {app, [options] { return inspect(*options); }};
+}
+
+}  // namespace vitrum::cli

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "inputs.h"
+
+namespace vitrum::cli {
+
+struct Job {
+    std::filesystem::path input, output;
+};
+
+struct OutputRules {
+    std::string out;     ///< a file, a folder, or nothing: beside the input
+    std::string format;  ///< an extension without its dot; nothing: as the input
+    std::string suffix;  ///< put after the name: "_x4"
+};
+
+/// Whether `out` names a folder for these inputs, rather than the one file that is to be written.
+[[nodiscard]] bool is_folder_output(std::string const& out, bool several_inputs);
+
+struct JobPlan {
+    std::vector<Job> jobs;
+    int earlier_results = 0;  ///< pictures found in folders that a job of this plan writes: left out
+};
+
+/// Where each input goes. Throws Error (usage), before any work is done, where an output would replace an
+/// input, where two inputs have one output, and where the output's kind is unknown or contradicts `format`.
+[[nodiscard]] JobPlan plan_jobs(std::vector<Input> const& inputs, OutputRules const& rules, bool several_inputs);
+
+}  // namespace vitrum::cli

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "parse.h"
+#include "vitrum/error.h"
+#include "vitrum/image.h"
+
+namespace vitrum::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(std::string const& text) {
+    throw Error(text, ErrorKind::usage);
+}
+
+Device parse_device(std::string const& name) {
+    if (name == "cpu") return Device::cpu;
+    if (name == "reference") return Device::reference;
+    if (name.starts_with("cuda")) refuse("--device " + name + ": this build has no CUDA backend; use --device cpu");
+    refuse("--device " + name + ": expected cpu or reference");
+}
+
+void check_precision(std::string const& name) {
+    constexpr std::array<std::string_view, 6> kPlanned = {"tf32", "fp16", "bf16", "int8", "fp8", "mixed"};
+    if (name == "fp32" || name == "auto") return;
+    if (std::ranges::find(kPlanned, name) != kPlanned.end()) {
+        refuse("--precision " + name + ": not built in; use fp32 or auto");
+    }
+    refuse("--precision " + name + ": expected fp32 or auto");
+}
+
+void check_model_path(fs::path const& path) {
+    std::error_code error;
+    fs::file_status const status = fs::status(path, error);
+    if (!fs::exists(status)) throw Error(fmt::format("no such model: {}", path.string()));
+    if (fs::is_directory(status)) {
+        refuse(
+            fmt::format("{} is a folder; the model is one file (.pth, .pt, .safetensors or .vitrum)", path.string()));
+    }
+    if (looks_like_picture(path)) {
+        refuse(fmt::format("{} is a picture; the model comes first, then the pictures", path.string()));
+    }
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& app, ModelOptions& options) {
+    app.add_option("--device", options.device, "cpu, or reference (slow, the meaning of every operator)")
+        ->type_name("NAME")
+        ->capture_default_str();
+    app.add_option("--precision", options.precision, "fp32 or auto (which is fp32)")
+        ->type_name("NAME")
+        ->capture_default_str();
+    app.add_option("-j,--threads", options.threads, "threads to compute with; 0: every usable core")
+        ->type_name("N")
+        ->capture_default_str();
+    app.add_option("--isa", options.isa, "instruction set of the CPU kernels (see `vitrum doctor`); default: the best")
+        ->type_name("NAME");
+    app.add_option("--set", options.overrides, "a hyper-parameter that weights cannot tell (see `vitrum inspect`)")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
+}
+
+Engine open_engine(ModelOptions const& options) {
+    CompileOptions const compile{
+        .device = parse_device(options.device), .threads = options.threads, .isa = options.isa};
+    check_precision(options.precision);
+    Overrides overrides;
+    for (std::string const& text : options.overrides)
+        overrides.insert_or_assign(parse_override(text).first, parse_override(text).second);
+    check_model_path(options.model);
+    return Engine::open(options.model, compile, overrides);
+}
+
+bool looks_like_model(fs::path const& path) {
+    constexpr std::array<std::string_view, 7> kExtensions = {".pth", ".pt",   ".ckpt",  ".safetensors",
+                                                             ".pkl", ".onnx", ".vitrum"};
+    std::string extension = path.extension().string();
+    std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+    return std::ranges::find(kExtensions, extension) != kExtensions.end();
+}
+
+bool looks_like_picture(fs::path const& path) {
+    try {
+        static_cast<void>(probe_image(path));
+        return true;
+    } catch (Error const&) {
+        return false;
+    }
+}
+
+}  // namespace vitrum::cli

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run_options.h"
+
+#include <algorithm>
+
+#include "parse.h"
+#include "vitrum/error.h"
+
+namespace vitrum::cli {
+namespace {
+
+constexpr auto kExamples = R"(Examples:
+  vitrum run model.pth photo.jpg                      writes photo_x4.jpg beside it
+  vitrum run model.pth photo.jpg -o big.png
+  vitrum run model.pth album/ -o big/ --recursive --skip-existing
+  vitrum run model.pth 'scans/*.tif' -o out/ --memory 4G
+A large picture is worked on in overlapping tiles where memory asks for it; --tile and --tile-overlap set
+them by hand. Depth (8 and 16 bits, float), alpha, grey, colour profile and metadata are kept.)";
+
+void add_path_options(CLI::App& app, RunOptions& options) {
+    app.add_option("MODEL", options.model.model, "a checkpoint (.pth, .pt, .safetensors) or an engine file (.vitrum)");
+    app.add_option("INPUT", options.inputs, "pictures, folders, or quoted patterns such as 'scans/*.png'");
+    app.add_option("-m,--model", options.model_flag, "the model, instead of MODEL")->type_name("FILE");
+    app.add_option("-i,--input", options.input_flags, "an input, instead of INPUT; may be repeated")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+    app.add_option("-o,--output", options.out,
+                   "a file (one input) or a folder, made where it is missing; default: beside the input")
+        ->type_name("PATH");
+    app.add_option("-f,--format", options.format, "png, jpg, webp, tif, bmp, ppm, pfm; default: as the input")
+        ->type_name("EXT");
+    app.add_option("--suffix", options.suffix, "put after the name; default: _x4 at scale 4, _restored at scale 1")
+        ->type_name("TEXT");
+    app.add_flag("-r,--recursive", options.recursive, "look into folders of folders, and keep their structure");
+    app.add_flag("--skip-existing", options.skip_existing, "leave outputs alone that are there already");
+}
+
+void add_size_options(CLI::App& app, RunOptions& options) {
+    app.add_option("-t,--tile", options.tile, "largest side of a tile in input pixels; none; or auto: as memory asks")
+        ->type_name("N")
+        ->capture_default_str();
+    app.add_option("--tile-overlap,--tile_overlap", options.overlap,
+                   "input pixels that neighbouring tiles share; default: the model's")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--tile-pad,--tile_pad", options.pad, "context on each side of a tile: half of --tile-overlap")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber)
+        ->excludes("--tile-overlap");
+    app.add_option("--memory", options.memory,
+                   "what the process may use at most, such as 4G; default: most of what is free")
+        ->type_name("SIZE");
+    app.add_option("-s,--scale", options.scale, "only checked: the model decides how much it enlarges")->type_name("N");
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& app, RunOptions& options) {
+    app.footer(kExamples);
+    add_path_options(app, options);
+    add_size_options(app, options);
+    add_model_options(app, options.model);
+    app.add_option("-q,--quality", options.save.quality, "of JPEG and WebP, 1 to 100")
+        ->type_name("N")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
+    app.add_flag("--lossless", options.save.lossless, "WebP without loss");
+    app.add_option("--compression", options.save.compression, "of PNG and TIFF, 0 (fast) to 9 (small)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str();
+    app.add_flag("--strip-metadata", options.strip_metadata, "drop EXIF, XMP and comments; the colour profile stays");
+    app.add_flag("--quiet", options.quiet, "no progress and no line per picture");
+    app.add_flag("--json", options.json, "a JSON object per picture on stdout");
+}
+
+void settle_run_options(RunOptions& options) {
+    if (!options.model_flag.empty()) {
+        if (!options.model.model.empty()) options.inputs.insert(options.inputs.begin(), options.model.model);
+        options.model.model = options.model_flag;
+    }
+    options.inputs.insert(options.inputs.end(), options.input_flags.begin(), options.input_flags.end());
+    if (options.model.model.empty())
+        throw Error("no model and no pictures: vitrum run MODEL INPUT… -o OUT", ErrorKind::usage);
+    if (options.inputs.empty()) throw Error("no pictures: vitrum run MODEL INPUT… -o OUT", ErrorKind::usage);
+    std::ranges::transform(options.format, options.format.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (options.format.starts_with('.')) options.format.erase(0, 1);
+    if (options.suffix.find('/') != std::string::npos)
+        throw Error("--suffix " + options.suffix + ": a name has no slash", ErrorKind::usage);
+}
+
+RestoreOptions restore_options(RunOptions const& options) {
+    RestoreOptions restore;
+    restore.tile = parse_tile("--tile", options.tile);
+    restore.tile_overlap = options.pad >= 0 ? 2 * options.pad : options.overlap;
+    if (!options.memory.empty()) restore.memory_bytes = parse_bytes("--memory", options.memory);
+    return restore;
+}
+
+}  // namespace vitrum::cli

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph_json.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "ir/fields.h"
+
+namespace vitrum {
+namespace {
+
+// ---- extents: a number, or ["H", ["ceil_div", 8], ["times", 8]]
+
+constexpr std::string_view kSymbols = "?NHW";
+
+Json to_json(Dim const& dim) {
+    if (dim.is_constant()) return dim.at({});
+    Json json = Json::array({std::string(1, kSymbols[static_cast<std::size_t>(dim.symbol())])});
+    for (auto const step : dim.steps()) {
+        json.push_back({step.kind == Dim::StepKind::times ? "times" : "ceil_div", step.by});
+    }
+    return json;
+}
+
+Dim dim_from_json(Json const& json) {
+    if (json.is_number_integer()) return json.get<std::int64_t>();
+    auto const letter = json.at(0).get<std::string>();
+    auto const symbol = kSymbols.find(letter);
+    if (letter.size() != 1 || symbol == std::string_view::npos || symbol == 0) fail("unknown symbol \"{}\"", letter);
+    Dim dim(static_cast<Symbol>(symbol));
+    std::int64_t growth = 1;
+    for (std::size_t i = 1; i < json.size(); ++i) {
+        auto const kind = json.at(i).at(0).get<std::string>();
+        auto const by = json.at(i).at(1).get<std::int64_t>();
+        constexpr std::int64_t kMax = 1 << 16;  // sizes times this stay far from overflow
+        if (by < 1 || by > kMax || (kind != "times" && kind != "ceil_div")) fail("bad step \"{}\" {}", kind, by);
+        if (kind == "times" && (growth *= by) > kMax) fail("an extent grows by more than {}", kMax);
+        dim = kind == "times" ? dim.times(by) : dim.ceil_div(by);
+    }
+    return dim;
+}
+
+// ---- operator fields
+
+Json field_to_json(Activation value) {
+    return std::string(name_of(value));
+}
+Json field_to_json(Dim const& value) {
+    return to_json(value);
+}
+Json field_to_json(int value) {
+    return value;
+}
+Json field_to_json(float value) {
+    return value;
+}
+
+void field_from_json(Json const& json, Activation& value) {
+    auto const found = std::ranges::find(kActivationNames, json.get<std::string>());
+    if (found == kActivationNames.end()) fail("unknown activation \"{}\"", json.get<std::string>());
+    value = static_cast<Activation>(found - kActivationNames.begin());
+}
+void field_from_json(Json const& json, Dim& value) {
+    value = dim_from_json(json);
+}
+void field_from_json(Json const& json, int& value) {
+    auto const wide = json.get<std::int64_t>();
+    value = static_cast<int>(std::clamp<std::int64_t>(wide, -(1 << 30), 1 << 30));  // the IR's rules refuse the rest
+}
+void field_from_json(Json const& json, float& value) {
+    value = json.get<float>();
+}
+
+Json op_to_json(Op const& op) {
+    Json json;
+    std::visit(
+        [&](auto const& o) {
+            for_each_field(
+                o, [&](std::string_view name, auto const& value) { json[std::string(name)] = field_to_json(value); });
+        },
+        op);
+    return json;
+}
+
+template <std::size_t I = 0>
+Op op_from_json(std::string const& name, Json const& fields) {
+    if constexpr (I == std::variant_size_v<Op>) {
+        fail("unknown operator \"{}\"", name);
+    } else {
+        std::variant_alternative_t<I, Op> op;
+        if (name != op.kName) return op_from_json<I + 1>(name, fields);
+        for_each_field(
+            op, [&](std::string_view field, auto& value) { field_from_json(fields.at(std::string(field)), value); });
+        return op;
+    }
+}
+
+Shape shape_from_json(Json const& json) {
+    if (json.size() > Shape::kMaxRank) fail("a constant of rank {}", json.size());
+    auto const extents = json.get<std::vector<std::int64_t>>();
+    Shape shape{std::span(extents)};
+    if (!shape.checked_count()) fail("a constant of impossible shape {}", shape.str());
+    return shape;
+}
+
+}  // namespace
+
+Json to_json(ModelInfo const& info) {
+    Json hyperparameters = Json::array();
+    for (auto const& h : info.hyperparameters) {
+        hyperparameters.push_back({{"name", h.name}, {"value", h.value}, {"evidence", h.evidence}});
+    }
+    return {{"family", info.family},
+            {"task", info.task},
+            {"variant", info.variant},
+            {"scale", info.scale},
+            {"in_channels", info.in_channels},
+            {"out_channels", info.out_channels},
+            {"value_range", info.value_range},
+            {"tile_multiple", info.tile_multiple},
+            {"receptive_radius", info.receptive_radius},
+            {"parameters", info.parameters},
+            {"hyperparameters", hyperparameters},
+            {"notes", info.notes}};
+}
+
+ModelInfo model_info_from_json(Json const& json) {
+    ModelInfo info{.family = json.at("family"),
+                   .task = json.at("task"),
+                   .variant = json.at("variant"),
+                   .scale = json.at("scale"),
+                   .in_channels = json.at("in_channels"),
+                   .out_channels = json.at("out_channels"),
+                   .value_range = json.at("value_range"),
+                   .tile_multiple = json.at("tile_multiple"),
+                   .receptive_radius = json.at("receptive_radius"),
+                   .parameters = json.at("parameters"),
+                   .format = "vitrum engine",
+                   .hyperparameters = {},
+                   .notes = json.at("notes")};
+    for (auto const& h : json.at("hyperparameters")) {
+        info.hyperparameters.push_back({h.at("name"), h.at("value"), h.at("evidence")});
+    }
+    auto const sane = [](int value, int low, int high) { return value >= low && value <= high; };
+    if (!sane(info.scale, 1, 16) || !sane(info.in_channels, 1, 4096) || !sane(info.out_channels, 1, 4096) ||
+        !sane(info.tile_multiple, 1, 4096) || !sane(info.receptive_radius, 0, 4096) || !(info.value_range > 0)) {
+        fail("the model's description holds a number out of range");
+    }
+    return info;
+}
+
+Json to_json(Graph const& graph, std::function<std::uint64_t(Constant const&)> const& place) {
+    Json values = Json::array();
+    for (Value const& value : graph.values) {
+        Json json = {{"name", value.name}, {"dims", Json::array()}};
+        for (Dim const& dim : value.dims) json["dims"].push_back(to_json(dim));
+        if (value.constant) json["offset"] = place(*value.constant);
+        values.push_back(std::move(json));
+    }
+    Json nodes = Json::array();
+    for (Node const& node : graph.nodes) {
+        nodes.push_back({{"op", std::string(name_of(node.op))},
+                         {"fields", op_to_json(node.op)},
+                         {"inputs", node.inputs},
+                         {"outputs", node.outputs},
+                         {"provenance", node.provenance}});
+    }
+    return {{"values", values}, {"nodes", nodes}, {"inputs", graph.inputs}, {"outputs", graph.outputs}};
+}
+
+Graph graph_from_json(Json const& json, std::function<Constant(Shape const&, std::uint64_t)> const& fetch) {
+    Graph graph;
+    for (Json const& value : json.at("values")) {
+        auto const name = value.at("name").get<std::string>();
+        if (value.contains("offset")) {
+            graph.add_constant(name, fetch(shape_from_json(value.at("dims")), value.at("offset").get<std::uint64_t>()));
+            continue;
+        }
+        std::vector<Dim> dims;
+        for (Json const& dim : value.at("dims")) dims.push_back(dim_from_json(dim));
+        graph.values.push_back({name, std::move(dims), nullptr});
+    }
+    for (Json const& node : json.at("nodes")) {
+        graph.nodes.push_back({op_from_json(node.at("op").get<std::string>(), node.at("fields")), node.at("inputs"),
+                               node.at("outputs"), node.at("provenance")});
+    }
+    graph.inputs = json.at("inputs").get<std::vector<ValueId>>();
+    graph.outputs = json.at("outputs").get<std::vector<ValueId>>();
+    return graph;
+}
+
+}  // namespace vitrum

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "program.h"
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
+#include "arena_planner.h"
+#include "base/check.h"
+
+namespace vitrum {
+namespace {
+
+void check_sizes(Sizes const& sizes) {
+    // Far beyond any picture, and small enough that no product of extents below overflows.
+    constexpr std::int64_t kMaxSide = 1 << 24;
+    constexpr std::int64_t kMaxPixels = std::int64_t{1} << 36;
+    bool const ok = sizes.n >= 1 && sizes.h >= 1 && sizes.w >= 1 && sizes.n <= kMaxSide && sizes.h <= kMaxSide &&
+                    sizes.w <= kMaxSide && sizes.n * sizes.h <= kMaxPixels / sizes.w;
+    if (!ok) {
+        fail_as(ErrorKind::usage, "{}×{}×{} (batch, height, width) is out of range: 1 to {} each, 2^36 pixels in all",
+                sizes.n, sizes.h, sizes.w, kMaxSide);
+    }
+}
+
+/// Chooses kernels, then lets outputs take the place of inputs that die, then packs what is left into an arena.
+class ProgramMaker {
+public:
+    ProgramMaker(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads)
+        : graph_(graph), backend_(backend), threads_(threads) {
+        program_.sizes = sizes;
+    }
+
+    Program make() {
+        find_lifetimes();
+        for (std::size_t n = 0; n < graph_.nodes.size(); ++n) choose_kernel(n);
+        place();
+        return std::move(program_);
+    }
+
+private:
+    struct Life {
+        int first = 0, last = 0;
+        ValueId memory = kNone;  ///< the value whose block this one lies in
+        std::size_t block = 0;
+    };
+
+    [[nodiscard]] Life& life(ValueId id) { return lives_[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] bool is_graph_edge(ValueId id) const {
+        return id == graph_.inputs.front() || id == graph_.outputs.front();
+    }
+
+    [[nodiscard]] Shape shape(ValueId id) const {
+        if (id == kNone) return {};
+        std::vector<std::int64_t> extents;
+        for (Dim const& dim : graph_.value(id).dims) extents.push_back(dim.at(program_.sizes));
+        return Shape(extents);
+    }
+
+    [[nodiscard]] std::int64_t stride(ValueId id) const {
+        auto const channels = graph_.value(id).dims.back().at(program_.sizes);
+        return is_graph_edge(id) ? channels : backend_.pixel_stride(channels);  // callers see packed pixels
+    }
+
+    [[nodiscard]] std::size_t bytes(ValueId id) const {
+        Shape extents = shape(id);
+        extents[3] = stride(id);
+        auto const count = extents.checked_count();
+        if (!count || *count > (std::int64_t{1} << 58)) {
+            fail_as(ErrorKind::out_of_memory, "a picture of {}×{} needs more memory than any machine has; use tiles",
+                    program_.sizes.w, program_.sizes.h);
+        }
+        return static_cast<std::size_t>(*count) * sizeof(float);
+    }
+
+    void find_lifetimes() {
+        lives_.resize(graph_.values.size());
+        auto const end = static_cast<int>(graph_.nodes.size());
+        for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+            for (ValueId const id : graph_.nodes[n].inputs) {
+                if (id != kNone) life(id).last = static_cast<int>(n);
+            }
+            ValueId const output = graph_.nodes[n].outputs.front();
+            life(output) = {static_cast<int>(n), static_cast<int>(n), output, 0};
+        }
+        // The input keeps its values through the run, so that a run can be repeated.
+        life(graph_.inputs.front()) = {0, end, graph_.inputs.front(), 0};
+        life(graph_.outputs.front()).last = end;
+    }
+
+    void choose_kernel(std::size_t n) {
+        Node const& node = graph_.nodes[n];
+        Problem problem;
+        for (ValueId const id : node.inputs) {
+            problem.inputs.push_back(shape(id));
+            problem.present.push_back(id != kNone);
+        }
+        problem.outputs.push_back(shape(node.outputs.front()));
+        Step step;
+        step.node = &node;
+        step.selection = backend_.select(node.op, problem, threads_);
+        if (step.selection.launch == nullptr) {
+            std::vector<std::string> reasons;
+            for (Refusal const& r : step.selection.refusals) reasons.push_back(fmt::format("{}: {}", r.kernel, r.why));
+            fail("no {} kernel runs {} ({}): {}", backend_.name(), name_of(node.op), node.provenance,
+                 fmt::join(reasons, "; "));
+        }
+        reuse_dying_input(n, step.selection.reusable_inputs);
+        program_.steps.push_back(std::move(step));
+    }
+
+    /// The output takes over the memory of an input that nobody reads later, where the kernel allows it.
+    void reuse_dying_input(std::size_t n, std::vector<int> const& reusable) {
+        Node const& node = graph_.nodes[n];
+        ValueId const output = node.outputs.front();
+        if (is_graph_edge(output)) return;
+        for (int const i : reusable) {
+            ValueId const input = node.inputs[static_cast<std::size_t>(i)];
+            if (input == kNone || graph_.is_constant(input) || is_graph_edge(input)) continue;
+            if (life(input).last != static_cast<int>(n) || bytes(input) != bytes(output)) continue;
+            if (read_elsewhere(node, input, reusable)) continue;
+            life(output).memory = life(input).memory;
+            return;
+        }
+    }
+
+    /// Whether the node also reads the value through an input that must stay intact.
+    static bool read_elsewhere(Node const& node, ValueId value, std::vector<int> const& reusable) {
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+            if (node.inputs[i] == value && std::ranges::find(reusable, static_cast<int>(i)) == reusable.end())
+                return true;
+        }
+        return false;
+    }
+
+    void place() {
+        std::vector<ArenaBlock> blocks;
+        for (std::size_t v = 0; v < graph_.values.size(); ++v) {
+            auto const id = static_cast<ValueId>(v);
+            if (life(id).memory == id) {
+                life(id).block = blocks.size();
+                blocks.push_back({bytes(id), life(id).first, life(id).last});
+            }
+        }
+        for (Node const& node : graph_.nodes) {
+            ValueId const output = node.outputs.front();
+            auto& block = blocks[life(life(output).memory).block];
+            block.last = std::max(block.last, life(output).last);
+        }
+        std::size_t const first_workspace = blocks.size();
+        for (std::size_t n = 0; n < program_.steps.size(); ++n) {
+            blocks.push_back({program_.steps[n].selection.workspace_bytes, static_cast<int>(n), static_cast<int>(n)});
+        }
+        ArenaPlan const plan = plan_arena(blocks);
+        program_.arena_bytes = plan.bytes;
+        for (std::size_t n = 0; n < program_.steps.size(); ++n) {
+            Step& step = program_.steps[n];
+            for (ValueId const id : step.node->inputs) step.inputs.push_back(operand(id, plan));
+            step.output = operand(step.node->outputs.front(), plan);
+            step.workspace_offset = plan.offsets[first_workspace + n];
+            count_work(step);
+        }
+        program_.input = operand(graph_.inputs.front(), plan);
+        program_.output = operand(graph_.outputs.front(), plan);
+    }
+
+    Operand operand(ValueId id, ArenaPlan const& plan) {
+        if (id == kNone) return {};
+        if (auto const& constant = graph_.value(id).constant) {
+            auto* const data = reinterpret_cast<std::byte*>(const_cast<float*>(constant->data));
+            return {
+                Operand::Kind::constant, {data, DType::f32, constant->shape, constant->shape.contiguous_strides()}, 0};
+        }
+        return {Operand::Kind::arena, nhwc_view(nullptr, shape(id), stride(id)),
+                plan.offsets[life(life(id).memory).block]};
+    }
+
+    void count_work(Step& step) const {
+        step.flops = flops(graph_, *step.node, program_.sizes);
+        for (ValueId const id : step.node->inputs) {
+            if (id != kNone) step.bytes += static_cast<double>(shape(id).count()) * sizeof(float);
+        }
+        step.bytes += static_cast<double>(shape(step.node->outputs.front()).count()) * sizeof(float);
+    }
+
+    Graph const& graph_;
+    Backend const& backend_;
+    int threads_;
+    std::vector<Life> lives_;
+    Program program_;
+};
+
+}  // namespace
+
+Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads) {
+    check_sizes(sizes);
+    return ProgramMaker(graph, backend, sizes, threads).make();
+}
+
+}  // namespace vitrum

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "backends/backend.h"
+#include "ir/graph.h"
+
+namespace vitrum {
+
+/// Where an operand lies: a constant's address, or an offset into the session's arena.
+struct Operand {
+    enum class Kind { absent, constant, arena } kind = Kind::absent;
+    TensorView view;  ///< data is set for constants only
+    std::size_t offset = 0;
+};
+
+/// One launch: the kernel chosen for a node at these sizes and where everything lies.
+struct Step {
+    Node const* node = nullptr;
+    Selection selection;
+    std::vector<Operand> inputs;
+    Operand output;
+    std::size_t workspace_offset = 0;
+    double flops = 0, bytes = 0;
+};
+
+/// An optimised graph at one concrete N × H × W: kernels chosen, memory planned. Immutable; refers to the graph.
+struct Program {
+    Sizes sizes;
+    std::vector<Step> steps;
+    std::size_t arena_bytes = 0;
+    Operand input, output;
+};
+
+/// Throws Error: sizes out of range, a node that every kernel refuses (with their reasons).
+[[nodiscard]] Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads);
+
+}  // namespace vitrum

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <optional>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "engine/engine_data.h"
+#include "packed_weights.h"
+#include "program.h"
+
+namespace vitrum {
+namespace {
+
+/// A step with every address filled in.
+struct BoundStep {
+    Op const* op;
+    void (*function)(Op const&, Launch const&);
+    std::vector<TensorView> inputs;
+    TensorView output;
+    std::vector<std::byte const*> packed;
+    Launch launch;
+};
+
+}  // namespace
+
+struct Session::State {
+    explicit State(Engine e) : engine(std::move(e)), threads(engine.options().threads) {}
+
+    void bind();
+    void reserve(std::size_t bytes);
+    [[nodiscard]] TensorView resolve(Operand const& operand) const;
+
+    Engine engine;
+    ThreadPool threads;
+    std::shared_ptr<Program const> program;
+    Buffer arena;
+    std::vector<BoundStep> steps;
+};
+
+TensorView Session::State::resolve(Operand const& operand) const {
+    TensorView view = operand.view;
+    if (operand.kind == Operand::Kind::arena) view.data = arena.data() + operand.offset;
+    return view;
+}
+
+void Session::State::reserve(std::size_t bytes) {
+    // One huge picture must not keep its memory through a folder of small ones.
+    constexpr std::size_t kSlack = std::size_t{64} << 20;
+    if (bytes <= arena.size_bytes() && arena.size_bytes() <= 2 * bytes + kSlack) return;
+    arena = {};  // before the new one, so that both are never there together
+    arena = Buffer(bytes);
+}
+
+void Session::State::bind() {
+    auto& packed_weights = *engine.data().packed;
+    Graph const& graph = engine.data().graph;
+    steps.clear();
+    steps.reserve(program->steps.size());
+    for (Step const& step : program->steps) {
+        auto& bound =
+            steps.emplace_back(BoundStep{&step.node->op, step.selection.launch, {}, resolve(step.output), {}, {}});
+        for (Operand const& input : step.inputs) bound.inputs.push_back(resolve(input));
+        for (Packing const& packing : step.selection.packings) {
+            ValueId const weight = step.node->inputs[static_cast<std::size_t>(packing.input)];
+            bound.packed.push_back(packed_weights.get(*graph.value(weight).constant, packing));
+        }
+        bound.launch = {bound.inputs, {&bound.output, 1}, bound.packed, arena.data() + step.workspace_offset, &threads};
+    }
+}
+
+Session::Session(Engine engine) : state_(std::make_unique<State>(std::move(engine))) {}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+void Session::prepare(Sizes const& sizes) {
+    if (state_->program && state_->program->sizes == sizes) return;
+    auto program = state_->engine.data().program(sizes);
+    state_->program = nullptr;  // nothing half-bound stays if memory runs out below
+    state_->steps.clear();
+    state_->reserve(program->arena_bytes);
+    state_->program = std::move(program);
+    state_->bind();
+}
+
+std::span<float> Session::input() {
+    VITRUM_ASSERT(state_->program != nullptr);
+    TensorView const view = state_->resolve(state_->program->input);
+    return {reinterpret_cast<float*>(view.data), static_cast<std::size_t>(view.shape.count())};
+}
+
+std::span<float const> Session::output() const {
+    VITRUM_ASSERT(state_->program != nullptr);
+    TensorView const view = state_->resolve(state_->program->output);
+    return {reinterpret_cast<float const*>(view.data), static_cast<std::size_t>(view.shape.count())};
+}
+
+void Session::run() {
+    VITRUM_ASSERT(state_->program != nullptr);
+    for (BoundStep const& step : state_->steps) step.function(*step.op, step.launch);
+}
+
+std::vector<OpProfile> Session::profile(int runs) {
+    VITRUM_ASSERT(state_->program != nullptr && runs > 0);
+    using Clock = std::chrono::steady_clock;
+    std::vector<OpProfile> profiles;
+    for (Step const& step : state_->program->steps) {
+        profiles.push_back({std::string(name_of(step.node->op)), step.node->provenance,
+                            std::string(step.selection.kernel), 0, step.flops, step.bytes});
+    }
+    for (int run = 0; run < runs; ++run) {
+        for (std::size_t i = 0; i < state_->steps.size(); ++i) {
+            auto const start = Clock::now();
+            state_->steps[i].function(*state_->steps[i].op, state_->steps[i].launch);
+            profiles[i].seconds += std::chrono::duration<double>(Clock::now() - start).count() / runs;
+        }
+    }
+    return profiles;
+}
+
+Engine const& Session::engine() const {
+    return state_->engine;
+}
+
+std::size_t Session::arena_bytes() const {
+    return state_->arena.size_bytes();
+}
+
+}  // namespace vitrum

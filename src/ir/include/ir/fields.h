@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "ir/op.h"
+
+namespace vitrum {
+
+// Every operator's fields by name, in one place: what prints a graph and what stores it read the same list.
+// `f(name, field)` is called once per field, in order.
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, Conv2d>
+void for_each_field(O& op, F&& f) {
+    f("kernel", op.kernel);
+    f("activation", op.activation);
+    f("negative_slope", op.negative_slope);
+    f("pixel_shuffle", op.pixel_shuffle);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, LayerNorm>
+void for_each_field(O& op, F&& f) {
+    f("epsilon", op.epsilon);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, WindowAttention>
+void for_each_field(O& op, F&& f) {
+    f("heads", op.heads);
+    f("window", op.window);
+    f("shift", op.shift);
+    f("scale", op.scale);
+    f("norm_epsilon", op.norm_epsilon);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, Mlp>
+void for_each_field(O& op, F&& f) {
+    f("norm_epsilon", op.norm_epsilon);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, Add>
+void for_each_field(O&, F&&) {}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, Activate>
+void for_each_field(O& op, F&& f) {
+    f("activation", op.activation);
+    f("negative_slope", op.negative_slope);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, PixelShuffle> || std::is_same_v<std::remove_const_t<O>, ResizeNearest>
+void for_each_field(O& op, F&& f) {
+    f("factor", op.factor);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, ReflectPad>
+void for_each_field(O& op, F&& f) {
+    f("multiple", op.multiple);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, Crop>
+void for_each_field(O& op, F&& f) {
+    f("height", op.height);
+    f("width", op.width);
+}
+
+inline constexpr std::array<std::string_view, 3> kActivationNames = {"none", "leaky_relu", "gelu"};
+
+[[nodiscard]] inline std::string_view name_of(Activation activation) {
+    return kActivationNames[static_cast<std::size_t>(activation)];
+}
+
+}  // namespace vitrum

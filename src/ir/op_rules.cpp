@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each operator demands of its inputs' extents.
+#include <fmt/format.h>
+
+#include "ir/graph.h"
+
+namespace vitrum {
+namespace {
+
+using Dims = std::vector<Dim>;
+using Inputs = std::span<Dims const>;
+
+/// Collects the first broken demand.
+class Demands {
+public:
+    explicit Demands(Inputs inputs) : in_(inputs) {}
+
+    Demands& that(bool holds, std::string_view what) {
+        if (!holds && text_.empty()) text_ = what;
+        return *this;
+    }
+    /// Input i is an activation [N, H, W, C] with known channels.
+    Demands& activation(int i) {
+        auto const& dims = in_[static_cast<std::size_t>(i)];
+        return that(dims.size() == 4 && dims[3].is_constant() && dims[3].at({}) > 0,
+                    "an activation is not [N, H, W, C]");
+    }
+    /// Input i is a constant of that shape, or absent where that is allowed.
+    Demands& weight(int i, std::initializer_list<std::int64_t> shape) {
+        auto const& dims = in_[static_cast<std::size_t>(i)];
+        return that(dims == Dims(shape.begin(), shape.end()), fmt::format("weight input {} has the wrong shape", i));
+    }
+    Demands& optional_weight(int i, std::initializer_list<std::int64_t> shape) {
+        return in_[static_cast<std::size_t>(i)].empty() ? *this : weight(i, shape);
+    }
+    /// Input i, where present, has the extents of the operator's result before any shuffle.
+    Demands& same_extents(int i, Dims const& extents) {
+        auto const& dims = in_[static_cast<std::size_t>(i)];
+        return that(dims.empty() || dims == extents, "a summand has other extents");
+    }
+    Demands& both_or_none(int a, int b) {
+        return that(in_[static_cast<std::size_t>(a)].empty() == in_[static_cast<std::size_t>(b)].empty(),
+                    "norm weight without norm bias");
+    }
+    [[nodiscard]] bool broken() const { return !text_.empty(); }
+    [[nodiscard]] std::string text() const { return text_; }
+    [[nodiscard]] std::int64_t channels() const { return in_[0][3].at({}); }
+    [[nodiscard]] std::int64_t extent(int i, std::size_t d) const {
+        auto const& dims = in_[static_cast<std::size_t>(i)];
+        return d < dims.size() && dims[d].is_constant() ? dims[d].at({}) : -1;
+    }
+
+private:
+    Inputs in_;
+    std::string text_;
+};
+
+constexpr int kMaxFactor = 16;
+
+std::string rule(Conv2d const& op, Inputs in) {
+    Demands d(in);
+    if (d.activation(Conv2d::kX).broken()) return d.text();
+    auto const out = d.extent(Conv2d::kWeight, 0);
+    auto const& x = in[Conv2d::kX];
+    return d.that(op.kernel == 1 || op.kernel == 3, "kernel is neither 1 nor 3")
+        .that(out > 0, "no output channels")
+        .weight(Conv2d::kWeight, {out, d.channels(), op.kernel, op.kernel})
+        .optional_weight(Conv2d::kBias, {out})
+        .that(
+            op.pixel_shuffle >= 1 && op.pixel_shuffle <= kMaxFactor && out % (op.pixel_shuffle * op.pixel_shuffle) == 0,
+            "channels do not divide by the shuffle")
+        .same_extents(Conv2d::kResidual, {x[0], x[1], x[2], out})
+        .text();
+}
+
+std::string rule(LayerNorm const&, Inputs in) {
+    Demands d(in);
+    if (d.activation(LayerNorm::kX).broken()) return d.text();
+    return d.weight(LayerNorm::kWeight, {d.channels()}).weight(LayerNorm::kBias, {d.channels()}).text();
+}
+
+bool is_multiple_of(Dim const& extent, int window) {
+    return window > 0 && extent.ceil_div(window).times(window) == extent;
+}
+
+std::string rule(WindowAttention const& op, Inputs in) {
+    using W = WindowAttention;
+    Demands d(in);
+    if (d.activation(W::kX).broken()) return d.text();
+    auto const c = d.channels();
+    if (d.that(op.heads > 0 && c % op.heads == 0, "heads do not divide the channels")
+            .that(op.window >= 1 && op.window <= 32, "window outside 1 … 32")
+            .that(op.shift >= 0 && op.shift < op.window, "shift outside the window")
+            .that(is_multiple_of(in[W::kX][1], op.window) && is_multiple_of(in[W::kX][2], op.window),
+                  "height or width is no multiple of the window")
+            .broken()) {
+        return d.text();
+    }
+    std::int64_t const span = 2 * op.window - 1;
+    return d.weight(W::kQkvWeight, {3 * c, c})
+        .optional_weight(W::kQkvBias, {3 * c})
+        .weight(W::kBiasTable, {span * span, op.heads})
+        .weight(W::kProjWeight, {c, c})
+        .weight(W::kProjBias, {c})
+        .both_or_none(W::kNormWeight, W::kNormBias)
+        .optional_weight(W::kNormWeight, {c})
+        .optional_weight(W::kNormBias, {c})
+        .same_extents(W::kResidual, in[W::kX])
+        .text();
+}
+
+std::string rule(Mlp const&, Inputs in) {
+    Demands d(in);
+    if (d.activation(Mlp::kX).broken()) return d.text();
+    auto const c = d.channels();
+    auto const hidden = d.extent(Mlp::kFc1Weight, 0);
+    return d.that(hidden > 0, "no hidden channels")
+        .weight(Mlp::kFc1Weight, {hidden, c})
+        .weight(Mlp::kFc1Bias, {hidden})
+        .weight(Mlp::kFc2Weight, {c, hidden})
+        .weight(Mlp::kFc2Bias, {c})
+        .both_or_none(Mlp::kNormWeight, Mlp::kNormBias)
+        .optional_weight(Mlp::kNormWeight, {c})
+        .optional_weight(Mlp::kNormBias, {c})
+        .same_extents(Mlp::kResidual, in[Mlp::kX])
+        .text();
+}
+
+std::string rule(Add const&, Inputs in) {
+    return Demands(in).activation(Add::kA).same_extents(Add::kB, in[Add::kA]).text();
+}
+
+std::string rule(Activate const&, Inputs in) {
+    return Demands(in).activation(Activate::kX).text();
+}
+
+std::string rule(PixelShuffle const& op, Inputs in) {
+    Demands d(in);
+    if (d.activation(PixelShuffle::kX).broken()) return d.text();
+    return d
+        .that(op.factor >= 1 && op.factor <= kMaxFactor && d.channels() % (op.factor * op.factor) == 0,
+              "channels do not divide by the shuffle")
+        .text();
+}
+
+std::string rule(ResizeNearest const& op, Inputs in) {
+    return Demands(in)
+        .activation(ResizeNearest::kX)
+        .that(op.factor >= 1 && op.factor <= kMaxFactor, "factor outside 1 … 16")
+        .text();
+}
+
+template <class O>
+std::string affine_rule(Inputs in) {
+    Demands d(in);
+    if (d.activation(O::kX).broken()) return d.text();
+    return d.weight(O::kScale, {d.channels()}).weight(O::kShift, {d.channels()}).text();
+}
+
+std::string rule(ReflectPad const& op, Inputs in) {
+    if (op.multiple < 1 || op.multiple > 4096) return "multiple outside 1 … 4096";
+    return affine_rule<ReflectPad>(in);
+}
+
+std::string rule(Crop const&, Inputs in) {
+    return affine_rule<Crop>(in);
+}
+
+/// Whether an absent input is legal: those that the operator's comment calls optional.
+bool is_optional(Conv2d const&, int input) {
+    return input == Conv2d::kBias || input == Conv2d::kResidual;
+}
+bool is_optional(WindowAttention const&, int input) {
+    return input == WindowAttention::kQkvBias || input >= WindowAttention::kNormWeight;
+}
+bool is_optional(Mlp const&, int input) {
+    return input >= Mlp::kNormWeight;
+}
+template <class O>
+bool is_optional(O const&, int) {
+    return false;
+}
+
+/// The inputs that flow; the others are weights.
+bool flows(Conv2d const&, int input) { return input == Conv2d::kX || input == Conv2d::kResidual; }
+bool flows(WindowAttention const&, int input) {
+    return input == WindowAttention::kX || input == WindowAttention::kResidual;
+}
+bool flows(Mlp const&, int input) { return input == Mlp::kX || input == Mlp::kResidual; }
+bool flows(Add const&, int) { return true; }
+template <class O>
+bool flows(O const&, int input) {
+    return input == O::kX;
+}
+
+}  // namespace
+
+bool is_activation_input(Op const& op, int input) {
+    return std::visit([&](auto const& o) { return flows(o, input); }, op);
+}
+
+std::string op_violation(Op const& op, std::span<std::vector<Dim> const> inputs) {
+    return std::visit(
+        [&]<class O>(O const& o) -> std::string {
+            if (inputs.size() != O::kInputs) return "wrong number of inputs";
+            for (int i = 0; i < O::kInputs; ++i) {
+                if (inputs[static_cast<std::size_t>(i)].empty() && !is_optional(o, i)) return "an input is absent";
+            }
+            return rule(o, inputs);
+        },
+        op);
+}
+
+}  // namespace vitrum

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include "base/check.h"
+#include "vitrum/measure.h"
+
+namespace vitrum {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<float> noise(std::size_t count, double range) {
+    std::minstd_rand random(1);
+    float const step = static_cast<float>(range / static_cast<double>(std::minstd_rand::max()));
+    std::vector<float> values(count);
+    for (float& value : values) value = static_cast<float>(random()) * step;
+    return values;
+}
+
+/// A run may overwrite its input, so that it is filled anew each time, outside the measured time.
+double timed_run(Session& session, std::vector<float> const& input) {
+    std::ranges::copy(input, session.input().begin());
+    auto const start = Clock::now();
+    session.run();
+    return seconds_since(start);
+}
+
+/// The nearest-rank percentile of ascending times.
+double percentile(std::vector<double> const& sorted, double percent) {
+    double const rank = std::ceil(percent / 100 * static_cast<double>(sorted.size()));
+    return sorted[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
+}
+
+}  // namespace
+
+BenchResult benchmark(Session& session, Sizes const& sizes, BenchOptions const& options) {
+    if (options.iterations < 1) fail_as(ErrorKind::usage, "a benchmark needs at least one iteration");
+    auto const report = [&](double fraction) {
+        if (options.progress && !options.progress(fraction)) fail("cancelled");
+    };
+    BenchResult result;
+    result.sizes = sizes;
+    report(0);
+    auto const start = Clock::now();
+    session.prepare(sizes);
+    double const prepare_seconds = seconds_since(start);
+    std::vector<float> const input = noise(session.input().size(), session.engine().info().value_range);
+    result.first_ms = 1e3 * (prepare_seconds + timed_run(session, input));
+    for (double warm = 0; warm < options.warm_up_seconds;) warm += timed_run(session, input);
+
+    std::vector<double> times;
+    double total = 0;
+    while (total < options.duration_seconds || times.size() < static_cast<std::size_t>(options.iterations)) {
+        report(std::min(total / std::max(options.duration_seconds, 1e-9),
+                        static_cast<double>(times.size()) / options.iterations));
+        times.push_back(timed_run(session, input));
+        total += times.back();
+    }
+    report(1);
+
+    std::ranges::sort(times);
+    double const runs = static_cast<double>(times.size()), pictures = static_cast<double>(sizes.n);
+    result.runs = static_cast<int>(times.size());
+    result.min_ms = 1e3 * times.front();
+    result.max_ms = 1e3 * times.back();
+    result.mean_ms = 1e3 * total / runs;
+    result.p50_ms = 1e3 * percentile(times, 50);
+    result.p90_ms = 1e3 * percentile(times, 90);
+    result.p99_ms = 1e3 * percentile(times, 99);
+    double const per_second = runs / total;
+    result.pictures_per_second = pictures * per_second;
+    result.megapixels_per_second = result.pictures_per_second * static_cast<double>(sizes.h * sizes.w) / 1e6;
+    result.gflops_per_second = session.engine().flops(sizes) * per_second / 1e9;
+    result.arena_bytes = session.arena_bytes();
+    result.peak_resident_bytes = peak_resident_bytes();
+    return result;
+}
+
+}  // namespace vitrum

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace vitrum {
+
+/// Values of `--set name=value`. Both throw Error (usage) naming the setting and what it takes.
+[[nodiscard]] float positive_number(std::pair<std::string const, std::string> const& setting);
+/// Exactly `count` numbers, separated by commas.
+[[nodiscard]] std::vector<float> number_list(std::pair<std::string const, std::string> const& setting,
+                                             std::size_t count);
+
+}  // namespace vitrum

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/passes.h"
+
+namespace vitrum {
+
+Graph optimise(Graph graph) {
+    verify(graph);
+    graph = fuse_norm(std::move(graph));
+    // Before the residual: an epilogue applies its activation first, so a convolution that already took its
+    // residual could no longer take the activation that stood before it.
+    graph = fuse_activation(std::move(graph));
+    graph = fuse_residual(std::move(graph));
+    // Last: the shuffle is the store, and nothing can follow it inside the operator.
+    graph = fuse_pixel_shuffle(std::move(graph));
+    verify(graph);
+    return graph;
+}
+
+}  // namespace vitrum

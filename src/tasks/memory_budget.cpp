@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tasks/memory_budget.h"
+
+#include <algorithm>
+
+#include "tasks/memory.h"
+
+namespace vitrum {
+namespace {
+
+/// Left to the rest of the machine, to the codec and to what the kernel needs to keep files cached.
+constexpr std::uint64_t percent_of_free = 80;
+
+}  // namespace
+
+std::optional<std::uint64_t> activation_budget(Session const& session, std::uint64_t picture_bytes,
+                                               std::uint64_t limit) {
+    // The session's present memory is given back when it is prepared for another size.
+    std::uint64_t const reusable = session.arena_bytes();
+    // Weights are packed at the first run; until then as much again as there is now may come.
+    std::uint64_t const to_come = picture_bytes + session.engine().weight_bytes();
+    std::uint64_t free = 0;
+    if (limit != 0) {
+        std::uint64_t const resident = resident_memory();
+        free = limit + reusable - std::min(limit + reusable, resident);
+    } else {
+        auto const available = available_memory();
+        if (!available) return std::nullopt;
+        free = *available / 100 * percent_of_free + reusable;
+    }
+    return free - std::min(free, to_come);
+}
+
+}  // namespace vitrum

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_file.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+
+#include "small_network.h"
+#include "vitrum/error.h"
+
+namespace vitrum {
+namespace {
+
+class EngineFileTest : public testing::Test {
+protected:
+    void SetUp() override {
+        write_engine_file(path_, small_info(), small_graph());
+        std::ifstream file(path_, std::ios::binary);
+        bytes_.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    void TearDown() override { std::filesystem::remove(path_); }
+
+    void rewrite(std::string const& bytes) { std::ofstream(path_, std::ios::binary) << bytes; }
+
+    std::string refusal() {
+        try {
+            (void)read_engine_file(path_);
+        } catch (Error const& error) {
+            return error.what();
+        }
+        return "accepted";
+    }
+
+    std::filesystem::path path_ =
+        std::filesystem::temp_directory_path() /
+        (std::string("vitrum_engine_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::string bytes_;
+};
+
+TEST_F(EngineFileTest, GivesBackTheGraphItWasGiven) {
+    EngineFile const read = read_engine_file(path_);
+    EXPECT_EQ(print(read.graph), print(small_graph()));
+    EXPECT_EQ(read.info.scale, 2);
+    EXPECT_EQ(read.info.hyperparameters.at(0).evidence, "made up");
+    Graph const expected = small_graph();
+    for (std::size_t v = 0; v < expected.values.size(); ++v) {
+        if (!expected.values[v].constant) continue;
+        auto const& [shape, data, owner] = *expected.values[v].constant;
+        EXPECT_EQ(std::memcmp(read.graph.values[v].constant->data, data, static_cast<std::size_t>(shape.count()) * 4),
+                  0);
+    }
+}
+
+TEST_F(EngineFileTest, IsRecognisedByContent) {
+    EXPECT_TRUE(is_engine_file(path_));
+    rewrite("PK\x03\x04 something else");
+    EXPECT_FALSE(is_engine_file(path_));
+    EXPECT_FALSE(is_engine_file(std::filesystem::temp_directory_path()));
+}
+
+TEST_F(EngineFileTest, RefusesEveryTruncation) {
+    for (std::size_t size = 8; size < bytes_.size(); size += size < 200 ? 1 : 977) {
+        rewrite(bytes_.substr(0, size));
+        EXPECT_NE(refusal(), "accepted") << size;
+    }
+}
+
+TEST_F(EngineFileTest, RefusesEveryFlippedBit) {
+    for (std::size_t at = 8; at < bytes_.size(); at += at < 4000 ? 7 : 499) {
+        if (at >= 12 && at < 16) continue;  // reserved
+        std::string altered = bytes_;
+        altered[at] = static_cast<char>(altered[at] ^ 0x10);
+        rewrite(altered);
+        bool const padding = refusal() == "accepted";
+        // Only bytes between the header and the data carry nothing.
+        std::uint64_t header = 0;
+        std::memcpy(&header, bytes_.data() + 16, 8);
+        if (padding) EXPECT_TRUE(at >= 48 + header && at < (48 + header + 63) / 64 * 64) << at;
+    }
+}
+
+TEST_F(EngineFileTest, NamesANewerVersion) {
+    bytes_[8] = 9;
+    rewrite(bytes_);
+    EXPECT_NE(refusal().find("newer vitrum"), std::string::npos) << refusal();
+}
+
+TEST_F(EngineFileTest, RunsLikeTheEngineItWasSavedFrom) {
+    Engine const engine = small_engine();
+    engine.save(path_);
+    Session saved(Engine::load(path_));
+    Session original(engine);
+    for (Session* session : {&saved, &original}) {
+        session->prepare({1, 11, 7});
+        fill_input(*session);
+        session->run();
+    }
+    EXPECT_TRUE(std::ranges::equal(saved.output(), original.output()));
+}
+
+TEST_F(EngineFileTest, LeavesTheOldFileWhereItCannotWrite) {
+    EXPECT_THROW(write_engine_file("/nonexistent-folder/x.vitrum", small_info(), small_graph()), Error);
+}
+
+}  // namespace
+}  // namespace vitrum

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+#include <thread>
+
+#include "engine/engine_data.h"
+#include "small_network.h"
+#include "vitrum/error.h"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+}  // namespace
+
+// Counts every allocation of this program, so that run() can be shown to make none.
+void* operator new(std::size_t size) {
+    ++allocations;
+    if (void* const memory = std::malloc(size)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+namespace vitrum {
+namespace {
+
+std::vector<float> run_at(Session& session, Sizes const& sizes) {
+    session.prepare(sizes);
+    fill_input(session);
+    session.run();
+    return {session.output().begin(), session.output().end()};
+}
+
+double largest_difference(std::vector<float> const& a, std::vector<float> const& b) {
+    EXPECT_EQ(a.size(), b.size());
+    double largest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double{a[i]} - double{b[i]}));
+    return largest;
+}
+
+TEST(Session, AgreesWithTheReferenceAtEverySize) {
+    Session reference(small_engine({.device = Device::reference}));
+    Session cpu(small_engine());
+    for (Sizes const sizes :
+         {Sizes{1, 1, 1}, Sizes{1, 3, 2}, Sizes{2, 4, 4}, Sizes{1, 5, 17}, Sizes{3, 13, 8}, Sizes{1, 31, 33}}) {
+        auto const expected = run_at(reference, sizes);
+        ASSERT_EQ(expected.size(), static_cast<std::size_t>(sizes.n * sizes.h * sizes.w * 12));
+        EXPECT_LT(largest_difference(run_at(cpu, sizes), expected), 1e-4) << sizes.h << "x" << sizes.w;
+    }
+}
+
+TEST(Session, GivesTheSameBitsOnEveryRunAndWithAnyNumberOfThreads) {
+    Session one(small_engine({.threads = 1}));
+    Session three(small_engine({.threads = 3}));
+    auto const first = run_at(one, {1, 21, 19});
+    EXPECT_EQ(first, run_at(three, {1, 21, 19}));
+    one.run();  // the input is still there
+    EXPECT_TRUE(std::ranges::equal(first, one.output()));
+}
+
+TEST(Session, TreatsEveryPictureOfABatchAlike) {
+    Session session(small_engine());
+    auto const single = run_at(session, {1, 9, 10});
+    session.prepare({2, 9, 10});
+    auto const input = session.input();
+    for (std::size_t i = 0; i < input.size(); ++i) input[i] = 0.25F;
+    auto const half = input.size() / 2;
+    {
+        Session other(small_engine());
+        other.prepare({1, 9, 10});
+        fill_input(other);
+        std::ranges::copy(other.input(), input.begin() + static_cast<std::ptrdiff_t>(half));
+    }
+    session.run();
+    auto const output = session.output();
+    EXPECT_TRUE(
+        std::equal(single.begin(), single.end(), output.begin() + static_cast<std::ptrdiff_t>(output.size() / 2)));
+}
+
+TEST(Session, AllocatesNothingInRun) {
+    for (Device const device : {Device::cpu, Device::reference}) {
+        Session session(small_engine({.device = device, .threads = 2}));
+        session.prepare({1, 16, 20});
+        fill_input(session);
+        session.run();
+        long const before = allocations.load();
+        session.run();
+        EXPECT_EQ(allocations.load(), before);
+    }
+}
+
+TEST(Session, RefusesSizesBeyondAnyPictureAndStaysUsable) {
+    Session session(small_engine());
+    auto const before = run_at(session, {1, 8, 8});
+    EXPECT_THROW(session.prepare({1, 0, 8}), Error);
+    EXPECT_THROW(session.prepare({1, std::int64_t{1} << 40, 8}), Error);
+    EXPECT_THROW(session.prepare({1 << 20, 1 << 20, 1 << 20}), Error);
+    EXPECT_EQ(before, run_at(session, {1, 8, 8}));
+}
+
+TEST(Session, ReportsMemoryThatCannotBeHadAndStaysUsable) {
+    Session session(small_engine());
+    try {
+        session.prepare({1, 1 << 18, 1 << 18});  // several terabytes
+        FAIL() << "should have thrown";
+    } catch (Error const& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
+    }
+    EXPECT_FALSE(run_at(session, {1, 8, 8}).empty());
+}
+
+TEST(Engine, ServesSessionsOnSeveralThreadsAtOnce) {
+    Engine const engine = small_engine({.threads = 1});
+    std::vector<std::vector<float>> results(4);
+    {
+        std::vector<std::jthread> threads;
+        for (auto& result : results) {
+            threads.emplace_back([&engine, &result] {
+                Session session(engine);
+                for (std::int64_t size = 4; size < 20; size += 5) result = run_at(session, {1, size, size});
+            });
+        }
+    }
+    for (auto const& result : results) EXPECT_EQ(result, results.front());
+}
+
+TEST(Engine, PlansMemoryThatGrowsWithThePictureNotWithTheDepth) {
+    Engine const engine = small_engine();
+    auto const bytes = engine.arena_bytes({1, 256, 256});
+    // At most three maps of features and the ×2 pictures are ever alive together, however many layers follow.
+    std::size_t const map = std::size_t{256} * 256 * 16 * sizeof(float);
+    EXPECT_LT(bytes, 6 * map);
+}
+
+TEST(Engine, RefusesAnInstructionSetThatTheMachineLacks) {
+    EXPECT_THROW(small_engine({.isa = "NoSuchIsa"}), Error);
+}
+
+TEST(Engine, RefusesAnAbsurdNumberOfThreads) {
+    EXPECT_THROW(small_engine({.threads = 100000}), Error);
+}
+
+TEST(Engine, ExplainsWhichKernelRunsEachOperator) {
+    auto const choices = small_engine().explain({1, 16, 16});
+    EXPECT_EQ(choices.size(), small_graph().nodes.size());
+    for (auto const& choice : choices) EXPECT_FALSE(choice.kernel.empty()) << choice.op;
+}
+
+}  // namespace
+}  // namespace vitrum

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "small_network.h"
+
+#include <random>
+
+#include "engine/engine_data.h"
+#include "passes/passes.h"
+
+namespace vitrum {
+namespace {
+
+class Maker {
+public:
+    Graph make() {
+        auto const input = graph_.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 3});
+        auto const x = graph_.add(ReflectPad{.multiple = 4}, {input, weight({3}), weight({3})}, "");
+        auto const shallow = conv(x, 3, kChannels);
+        auto body = norm(shallow);
+        for (int const shift : {0, 2}) {
+            body = graph_.add(Add{}, {body, attention(norm(body), shift)}, "attn");
+            body = graph_.add(Add{}, {body, mlp(norm(body))}, "mlp");
+        }
+        body = graph_.add(Add{}, {conv(body, kChannels, kChannels), shallow}, "conv");
+        body = graph_.add(Activate{Activation::leaky_relu, 0.2F}, {conv(body, kChannels, kChannels)}, "act");
+        auto const pixels = graph_.add(PixelShuffle{2}, {conv(body, kChannels, 12)}, "up");
+        graph_.outputs = {
+            graph_.add(Crop{Dim(Symbol::h).times(2), Dim(Symbol::w).times(2)}, {pixels, weight({3}), weight({3})}, "")};
+        return std::move(graph_);
+    }
+
+private:
+    static constexpr std::int64_t kChannels = 12;
+
+    ValueId weight(Shape const& shape) {
+        auto owner = std::make_shared<std::vector<float>>();
+        std::uniform_real_distribution<float> uniform(-0.3F, 0.5F);
+        for (std::int64_t i = 0; i < shape.count(); ++i) owner->push_back(uniform(random_));
+        return graph_.add_constant("w" + std::to_string(graph_.values.size()), {shape, owner->data(), owner});
+    }
+    ValueId conv(ValueId x, std::int64_t in, std::int64_t out) {
+        return graph_.add(Conv2d{}, {x, weight({out, in, 3, 3}), weight({out}), kNone}, "conv");
+    }
+    ValueId norm(ValueId x) { return graph_.add(LayerNorm{}, {x, weight({kChannels}), weight({kChannels})}, "norm"); }
+    ValueId attention(ValueId x, int shift) {
+        constexpr auto c = kChannels;
+        return graph_.add(
+            WindowAttention{.heads = 3, .window = 4, .shift = shift, .scale = 0.5F},
+            {x, weight({3 * c, c}), weight({3 * c}), weight({49, 3}), weight({c, c}), weight({c}), kNone, kNone, kNone},
+            "attn");
+    }
+    ValueId mlp(ValueId x) {
+        constexpr auto c = kChannels;
+        return graph_.add(
+            Mlp{}, {x, weight({2 * c, c}), weight({2 * c}), weight({c, 2 * c}), weight({c}), kNone, kNone, kNone},
+            "mlp");
+    }
+
+    Graph graph_;
+    std::mt19937 random_{11};
+};
+
+}  // namespace
+
+Graph small_graph() {
+    return optimise(Maker().make());
+}
+
+ModelInfo small_info() {
+    ModelInfo info;
+    info.family = "test";
+    info.scale = 2;
+    info.tile_multiple = 4;
+    info.hyperparameters = {{"window_size", "4", "made up"}};
+    return info;
+}
+
+Engine small_engine(CompileOptions const& options) {
+    return Engine(std::make_shared<Engine::Data>(small_info(), small_graph(), options));
+}
+
+void fill_input(Session& session) {
+    std::mt19937 random(5);
+    for (float& value : session.input()) value = static_cast<float>(random() % 256) / 255.0F;
+}
+
+}  // namespace vitrum

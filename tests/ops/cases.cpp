@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "conv2d_cases.h"
+#include "elementwise_cases.h"
+#include "layer_norm_cases.h"
+#include "mlp_cases.h"
+#include "spatial_cases.h"
+#include "window_attention_cases.h"
+
+namespace vitrum::test {
+namespace {
+
+template <class O>
+std::string full_name(std::string_view name) {
+    return fmt::format("{}_{}", O::kName, name);
+}
+
+CaseInput activation(Shape const& shape, double deviation = 1) {
+    return {.shape = shape, .deviation = deviation};
+}
+
+/// Deviation 1/√fan_in keeps a product's output at the deviation of its input.
+CaseInput matrix(Shape const& shape, double fan_in) {
+    return {.shape = shape, .role = Role::weight, .deviation = 1 / std::sqrt(fan_in)};
+}
+
+CaseInput vector(std::int64_t size, double mean, double deviation) {
+    return {.shape = {size}, .role = Role::weight, .mean = mean, .deviation = deviation};
+}
+
+CaseInput residual(Residual kind, Shape const& shape, int x, double deviation) {
+    if (kind == Residual::none) return {};
+    return {.shape = shape, .deviation = deviation, .same_as = kind == Residual::same_as_x ? x : -1};
+}
+
+template <class Cases>
+void append(std::vector<OpCase>& all, Cases const& cases) {
+    for (auto const& c : cases) all.push_back(to_case(c));
+}
+
+}  // namespace
+
+OpCase to_case(Conv2dCase const& c) {
+    double const terms = static_cast<double>(c.c_in) * c.kernel * c.kernel;
+    std::vector<CaseInput> inputs(Conv2d::kInputs);
+    inputs[Conv2d::kX] = activation({c.n, c.h, c.w, c.c_in});
+    inputs[Conv2d::kWeight] = matrix({c.c_out, c.c_in, c.kernel, c.kernel}, terms);
+    if (c.bias) inputs[Conv2d::kBias] = vector(c.c_out, 0, 0.5);
+    if (c.residual) inputs[Conv2d::kResidual] = activation({c.n, c.h, c.w, c.c_out}, c.residual_deviation);
+    return {.name = full_name<Conv2d>(c.name),
+            .op = Conv2d{.kernel = c.kernel,
+                         .activation = c.activation,
+                         .negative_slope = c.negative_slope,
+                         .pixel_shuffle = c.pixel_shuffle},
+            .inputs = std::move(inputs),
+            .reduction = terms};
+}
+
+OpCase to_case(WindowAttentionCase const& c) {
+    using Op = WindowAttention;
+    Shape const shape{c.n, c.h, c.w, c.c};
+    int const side = 2 * c.window - 1;
+    std::vector<CaseInput> inputs(Op::kInputs);
+    inputs[Op::kX] = activation(shape, c.stream);
+    inputs[Op::kQkvWeight] = matrix({3 * c.c, c.c}, c.c);
+    if (c.qkv_bias) inputs[Op::kQkvBias] = vector(3 * c.c, 0, 0.5);
+    inputs[Op::kBiasTable] = matrix({side * side, c.heads}, 1);
+    inputs[Op::kProjWeight] = matrix({c.c, c.c}, c.c);
+    inputs[Op::kProjBias] = vector(c.c, 0, 0.5);
+    if (c.norm) {
+        inputs[Op::kNormWeight] = vector(c.c, 1, 0.3);
+        inputs[Op::kNormBias] = vector(c.c, 0, 0.3);
+    }
+    inputs[Op::kResidual] = residual(c.residual, shape, Op::kX, c.stream);
+    double const head_dim = static_cast<double>(c.c) / c.heads;
+    return {.name = full_name<Op>(c.name),
+            .op = Op{.heads = c.heads,
+                     .window = c.window,
+                     .shift = c.shift,
+                     .scale = static_cast<float>(c.logits / std::sqrt(head_dim))},
+            .inputs = std::move(inputs),
+            .reduction = std::max<double>(c.c, c.window * c.window),
+            .amplification = c.logits};  // softmax turns an absolute error of a logit into a relative one
+}
+
+OpCase to_case(MlpCase const& c) {
+    Shape const shape{c.n, c.h, c.w, c.c};
+    std::vector<CaseInput> inputs(Mlp::kInputs);
+    inputs[Mlp::kX] = activation(shape, c.stream);
+    inputs[Mlp::kFc1Weight] = matrix({c.hidden, c.c}, c.c);
+    inputs[Mlp::kFc1Bias] = vector(c.hidden, 0, 0.5);
+    inputs[Mlp::kFc2Weight] = matrix({c.c, c.hidden}, c.hidden);
+    inputs[Mlp::kFc2Bias] = vector(c.c, 0, 0.5);
+    if (c.norm) {
+        inputs[Mlp::kNormWeight] = vector(c.c, 1, 0.3);
+        inputs[Mlp::kNormBias] = vector(c.c, 0, 0.3);
+    }
+    inputs[Mlp::kResidual] = residual(c.residual, shape, Mlp::kX, c.stream);
+    return {.name = full_name<Mlp>(c.name),
+            .op = Mlp{},
+            .inputs = std::move(inputs),
+            .reduction = static_cast<double>(std::max(c.c, c.hidden))};
+}
+
+OpCase to_case(LayerNormCase const& c) {
+    // The mean is good to ε·mean, and what is left of a value after subtracting it is of the size of the deviation.
+    return {.name = full_name<LayerNorm>(c.name),
+            .op = LayerNorm{.epsilon = c.epsilon},
+            .inputs = {{.shape = {c.n, c.h, c.w, c.c}, .mean = c.mean, .deviation = c.deviation},
+                       vector(c.c, 1, 0.3),
+                       vector(c.c, 0, 0.3)},
+            .reduction = static_cast<double>(c.c),
+            .amplification = std::max(1.0, c.mean / c.deviation)};
+}
+
+OpCase to_case(AddCase const& c) {
+    Shape const shape{c.n, c.h, c.w, c.c};
+    CaseInput const a = activation(shape, c.deviation);
+    CaseInput b = a;
+    if (c.same) b.same_as = Add::kA;
+    return {.name = full_name<Add>(c.name), .op = Add{}, .inputs = {a, b}};
+}
+
+OpCase to_case(ActivateCase const& c) {
+    return {.name = full_name<Activate>(c.name),
+            .op = Activate{.activation = c.activation, .negative_slope = c.negative_slope},
+            .inputs = {activation({c.n, c.h, c.w, c.c}, c.deviation)}};
+}
+
+OpCase to_case(PixelShuffleCase const& c) {
+    return {.name = full_name<PixelShuffle>(c.name),
+            .op = PixelShuffle{.factor = c.factor},
+            .inputs = {activation({c.n, c.h, c.w, c.c})}};
+}
+
+OpCase to_case(ResizeNearestCase const& c) {
+    return {.name = full_name<ResizeNearest>(c.name),
+            .op = ResizeNearest{.factor = c.factor},
+            .inputs = {activation({c.n, c.h, c.w, c.c})}};
+}
+
+OpCase to_case(ReflectPadCase const& c) {
+    return {.name = full_name<ReflectPad>(c.name),
+            .op = ReflectPad{.multiple = c.multiple},
+            .inputs = {activation({c.n, c.h, c.w, c.c}), vector(c.c, 2, 0.5), vector(c.c, 0, 0.5)}};
+}
+
+OpCase to_case(CropCase const& c) {
+    return {.name = full_name<Crop>(c.name),
+            .op = Crop{.height = c.to_h, .width = c.to_w},
+            .inputs = {activation({c.n, c.h, c.w, c.c}), vector(c.c, 2, 0.5), vector(c.c, 0, 0.5)}};
+}
+
+std::vector<OpCase> all_cases() {
+    std::vector<OpCase> all;
+    append(all, kConv2dCases);
+    append(all, kWindowAttentionCases);
+    append(all, kMlpCases);
+    append(all, kLayerNormCases);
+    append(all, kAddCases);
+    append(all, kActivateCases);
+    append(all, kPixelShuffleCases);
+    append(all, kResizeNearestCases);
+    append(all, kReflectPadCases);
+    append(all, kCropCases);
+    return all;
+}
+
+}  // namespace vitrum::test

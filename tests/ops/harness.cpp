@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "prepared_op.h"
+#include "reference/backend.h"
+
+namespace vitrum::test {
+namespace {
+
+std::string refusals(Selection const& selection) {
+    std::string text;
+    for (Refusal const& refusal : selection.refusals) text += fmt::format("\n  {}: {}", refusal.kernel, refusal.why);
+    return text;
+}
+
+/// Overwriting an input overwrites every input that shares its memory: all of them must be reusable.
+bool may_overwrite(OpCase const& c, std::vector<int> const& reusable, int index) {
+    int const owner = c.inputs[static_cast<std::size_t>(index)].same_as;
+    for (int i = 0; i < static_cast<int>(c.inputs.size()); ++i) {
+        int const other = c.inputs[static_cast<std::size_t>(i)].same_as;
+        bool const shares = i == owner || other == index || (owner >= 0 && other == owner);
+        if (shares && std::ranges::find(reusable, i) == reusable.end()) return false;
+    }
+    return true;
+}
+
+void check_in_place(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int index,
+                    std::vector<float> const& expected) {
+    SCOPED_TRACE(fmt::format("in place of input {}", index));
+    PreparedOp prepared(backend, c, values, threads, index);
+    prepared.run();
+    EXPECT_TRUE(prepared.guards_intact());
+    EXPECT_EQ(prepared.output(), expected) << "differs from the result in memory of its own";
+}
+
+}  // namespace
+
+double normalised_error(std::span<float const> y, std::span<float const> expected) {
+    VITRUM_ASSERT(y.size() == expected.size());
+    double worst = 0;
+    double squares = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        double const error = std::abs(static_cast<double>(y[i]) - expected[i]);
+        if (std::isnan(error)) return std::numeric_limits<double>::quiet_NaN();
+        worst = std::max(worst, error);
+        squares += static_cast<double>(expected[i]) * expected[i];
+    }
+    return worst == 0 ? 0 : worst / std::sqrt(squares / static_cast<double>(y.size()));
+}
+
+double tolerance(OpCase const& c) {
+    // Rounding errors of a sum of K products grow like a random walk: of 1e5 straight float32 sums the worst is off
+    // by 1.8e-7 to 2.2e-7 times √K (measured without FMA, K = 9 … 2304). The constant is for the steps around the
+    // sum (exp, erf, the division of a norm), each good to a few ε. Long sums must do better than straight ones.
+    return std::min(1e-5, 1e-6 + 2.2e-7 * std::sqrt(c.reduction)) * c.amplification;
+}
+
+std::vector<float> reference_output(OpCase const& c, Values const& values) {
+    auto const backend = make_reference_backend();
+    ThreadPool threads(available_cores());
+    PreparedOp prepared(*backend, c, values, threads);
+    VITRUM_ASSERT(!prepared.refused());
+    prepared.run();
+    return prepared.output();
+}
+
+void check_against_reference(Backend const& backend, OpCase const& c) {
+    Values const values = make_values(c);
+    std::vector<float> const expected = reference_output(c, values);
+    for (int const count : {1, 2, 3}) {
+        SCOPED_TRACE(fmt::format("{} threads", count));
+        ThreadPool threads(count);
+        PreparedOp prepared(backend, c, values, threads);
+        ASSERT_FALSE(prepared.refused()) << "no kernel for " << c.name << refusals(prepared.selection());
+        prepared.run();
+        EXPECT_TRUE(prepared.guards_intact()) << prepared.selection().kernel << " writes outside of its memory";
+        auto const result = prepared.output();
+        double const error = normalised_error(result, expected);
+        EXPECT_LE(error, tolerance(c)) << prepared.selection().kernel;
+        for (int const index : prepared.selection().reusable_inputs) {
+            if (!c.inputs[static_cast<std::size_t>(index)].present()) continue;
+            if (may_overwrite(c, prepared.selection().reusable_inputs, index)) {
+                check_in_place(backend, c, values, threads, index, result);
+            }
+        }
+    }
+}
+
+}  // namespace vitrum::test

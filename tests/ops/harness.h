@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ostream>
+#include <span>
+#include <vector>
+
+#include "op_case.h"
+
+namespace vitrum::test {
+
+/// How GoogleTest shows a case.
+inline void PrintTo(OpCase const& c, std::ostream* out) {
+    *out << c.name;
+}
+
+/// max|y − ŷ| / rms(ŷ): DESIGN's normalised error with the root mean square for the standard deviation (equal
+/// for outputs of mean zero, and defined for one element). NaN where any value is.
+[[nodiscard]] double normalised_error(std::span<float const> y, std::span<float const> expected);
+
+/// What float32 arithmetic may lose against the reference on this case, as a normalised error.
+[[nodiscard]] double tolerance(OpCase const& c);
+
+/// The reference backend's output for these inputs.
+[[nodiscard]] std::vector<float> reference_output(OpCase const& c, Values const& values);
+
+/// Demands, with 1, 2 and 3 threads, the reference's result within the tolerance, guards that stand, and the
+/// very same result in place of every input that the kernel calls reusable.
+void check_against_reference(Backend const& backend, OpCase const& c);
+
+}  // namespace vitrum::test

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "op_case.h"
+
+namespace vitrum::test {
+
+struct MlpCase {
+    std::string_view name;
+    int n = 1, h = 1, w = 1, c = 60, hidden = 120;
+    bool norm = true;
+    Residual residual = Residual::same_as_x;
+    double stream = 1;  ///< the deviation of x and of the residual
+};
+
+inline constexpr auto kMlpCases = std::to_array<MlpCase>({
+    {.name = "one_pixel"},
+    {.name = "one_channel", .h = 3, .w = 5, .c = 1, .hidden = 2, .norm = false, .residual = Residual::none},
+    {.name = "light", .h = 8, .w = 13},
+    {.name = "middle", .h = 7, .w = 9, .c = 180, .hidden = 360},
+    {.name = "large", .h = 5, .w = 6, .c = 240, .hidden = 480},
+    {.name = "swin_tiny", .h = 7, .w = 6, .c = 96, .hidden = 384},
+    {.name = "batch", .n = 2, .h = 5, .w = 7, .c = 30, .hidden = 60},
+    {.name = "odd_hidden", .h = 9, .w = 5, .c = 60, .hidden = 121},
+    {.name = "odd_channels", .h = 4, .w = 9, .c = 31, .hidden = 67},
+    {.name = "hidden_one", .h = 3, .w = 4, .c = 12, .hidden = 1},
+    {.name = "hidden_smaller", .h = 6, .w = 7, .c = 90, .hidden = 45},
+    {.name = "c3", .h = 5, .w = 5, .c = 3, .hidden = 12},
+    {.name = "c12", .h = 5, .w = 6, .c = 12, .hidden = 24},
+    {.name = "c16", .h = 8, .w = 8, .c = 16, .hidden = 32},
+    {.name = "many_pixels", .h = 33, .w = 47, .c = 16, .hidden = 32},
+    {.name = "no_norm", .h = 7, .w = 9, .norm = false},
+    {.name = "no_residual", .h = 7, .w = 9, .residual = Residual::none},
+    {.name = "other_residual", .h = 7, .w = 9, .residual = Residual::other},
+    {.name = "bare", .h = 7, .w = 9, .c = 90, .hidden = 180, .norm = false, .residual = Residual::none},
+    {.name = "large_stream", .h = 8, .w = 9, .stream = 1e5},
+    {.name = "large_stream_no_residual",
+     .h = 8,
+     .w = 9,
+     .c = 180,
+     .hidden = 360,
+     .residual = Residual::none,
+     .stream = 1e5},
+    {.name = "far_gelu", .h = 6, .w = 7, .norm = false, .residual = Residual::none, .stream = 20},
+});
+
+[[nodiscard]] OpCase to_case(MlpCase const& c);
+
+}  // namespace vitrum::test

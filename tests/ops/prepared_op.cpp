@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prepared_op.h"
+
+#include <cstring>
+
+namespace vitrum::test {
+namespace {
+
+constexpr std::size_t kGuardBytes = 4096;
+
+std::size_t bytes_of(Shape const& shape, std::int64_t pixel_stride) {
+    return static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * pixel_stride) * sizeof(float);
+}
+
+/// Packed values to pixels `stride` floats apart; the floats between stay what they are.
+void scatter(std::vector<float> const& values, Nhwc<float> const& to) {
+    for (std::int64_t p = 0; p < to.pixels(); ++p) {
+        std::memcpy(to.data + p * to.stride, values.data() + p * to.c, static_cast<std::size_t>(to.c) * sizeof(float));
+    }
+}
+
+}  // namespace
+
+PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place)
+    : op_(c.op), threads_(&threads) {
+    Problem const problem = c.problem();
+    selection_ = backend.select(c.op, problem, threads.size());
+    if (refused()) return;
+
+    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+        CaseInput const& input = c.inputs[i];
+        if (input.same_as >= 0) inputs_.push_back(inputs_[static_cast<std::size_t>(input.same_as)]);
+        else add_input(backend, input, values[i]);
+    }
+    pack_weights();
+
+    Shape const& shape = problem.outputs.front();
+    std::int64_t const stride = backend.pixel_stride(shape[3]);
+    if (in_place >= 0) {
+        TensorView const& taken = inputs_[static_cast<std::size_t>(in_place)];
+        VITRUM_ASSERT(bytes_of(shape, stride) <= bytes_of(taken.shape, taken.strides[2]));
+        outputs_.push_back(nhwc_view(taken.data, shape, stride));
+    } else {
+        auto const& memory = own(bytes_of(shape, stride), GuardedMemory::Fill::nan, kGuardBytes);
+        outputs_.push_back(nhwc_view(memory.data(), shape, stride));
+    }
+    workspace_ = own(selection_.workspace_bytes, GuardedMemory::Fill::nan, kGuardBytes).data();
+}
+
+GuardedMemory& PreparedOp::own(std::size_t bytes, GuardedMemory::Fill fill, std::size_t guard_bytes) {
+    return memory_.emplace_back(bytes, fill, guard_bytes);
+}
+
+void PreparedOp::add_input(Backend const& backend, CaseInput const& input, std::vector<float> const& values) {
+    if (!input.present()) {
+        inputs_.emplace_back();
+    } else if (input.role == Role::weight) {
+        // A weight may lie anywhere in a mapped file: aligned to a float and no more.
+        auto const& memory =
+            memory_.emplace_back(values.size() * sizeof(float), GuardedMemory::Fill::nan, 0, alignof(float));
+        std::memcpy(memory.data(), values.data(), memory.size_bytes());
+        inputs_.push_back({memory.data(), DType::f32, input.shape, input.shape.contiguous_strides()});
+    } else {
+        std::int64_t const stride = backend.pixel_stride(input.shape[3]);
+        VITRUM_ASSERT(stride >= input.shape[3]);
+        auto const& memory = own(bytes_of(input.shape, stride), GuardedMemory::Fill::nan);
+        inputs_.push_back(nhwc_view(memory.data(), input.shape, stride));
+        scatter(values, nhwc(inputs_.back()));
+    }
+}
+
+void PreparedOp::pack_weights() {
+    for (Packing const& packing : selection_.packings) {
+        TensorView const& weight = inputs_[static_cast<std::size_t>(packing.input)];
+        auto const& memory = own(packing.bytes, GuardedMemory::Fill::zero, kGuardBytes);
+        packing.pack(reinterpret_cast<float const*>(weight.data), weight.shape, packing.key, memory.data());
+        packed_.push_back(memory.data());
+    }
+}
+
+void PreparedOp::run() {
+    selection_.launch(
+        op_, {.inputs = inputs_, .outputs = outputs_, .packed = packed_, .workspace = workspace_, .threads = threads_});
+}
+
+std::vector<float> PreparedOp::output() const {
+    std::vector<float> values(static_cast<std::size_t>(outputs_.front().shape.count()));
+    ConstTensorView const view{outputs_.front().data, DType::f32, outputs_.front().shape, outputs_.front().strides};
+    copy_to_f32(view, values.data());
+    return values;
+}
+
+bool PreparedOp::guards_intact() const {
+    for (GuardedMemory const& memory : memory_) {
+        if (!memory.guards_intact()) return false;
+    }
+    return true;
+}
+
+std::size_t PreparedOp::bytes() const {
+    std::size_t total = 0;
+    for (TensorView const& view : inputs_) {
+        if (view.data != nullptr) total += static_cast<std::size_t>(view.shape.count()) * sizeof(float);
+    }
+    return total + static_cast<std::size_t>(outputs_.front().shape.count()) * sizeof(float);
+}
+
+}  // namespace vitrum::test

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "memory.h"
+#include "op_case.h"
+
+namespace vitrum::test {
+
+/// A case made ready to run on a backend the way that a program would: kernel chosen, weights packed, activations
+/// at the backend's pixel stride. All memory that a kernel may not rely on holds NaN: the padding between pixels,
+/// the workspace, the output.
+class PreparedOp {
+public:
+    /// `in_place`: the input (one of reusable_inputs) whose memory the output takes, or -1.
+    PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place = -1);
+
+    [[nodiscard]] Selection const& selection() const { return selection_; }
+    /// Where every kernel refused there is nothing to run.
+    [[nodiscard]] bool refused() const { return selection_.launch == nullptr; }
+    void run();
+
+    /// The output's values, packed row-major.
+    [[nodiscard]] std::vector<float> output() const;
+    /// Whether the guards around output, workspace and inputs still stand.
+    [[nodiscard]] bool guards_intact() const;
+    /// Bytes of inputs, packed or canonical weights, and output: what must move at the least.
+    [[nodiscard]] std::size_t bytes() const;
+
+private:
+    GuardedMemory& own(std::size_t bytes, GuardedMemory::Fill fill, std::size_t guard_bytes = 0);
+    void add_input(Backend const& backend, CaseInput const& input, std::vector<float> const& values);
+    void pack_weights();
+
+    Op op_;
+    Selection selection_;
+    std::vector<GuardedMemory> memory_;
+    std::vector<TensorView> inputs_;
+    std::vector<TensorView> outputs_;
+    std::vector<std::byte const*> packed_;
+    std::byte* workspace_ = nullptr;
+    ThreadPool* threads_;
+};
+
+}  // namespace vitrum::test

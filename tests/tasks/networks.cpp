@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "networks.h"
+
+#include <memory>
+#include <vector>
+
+#include "engine/engine_data.h"
+
+namespace vitrum {
+namespace {
+
+ValueId constant(Graph& graph, std::string const& name, Shape const& shape, std::vector<float> values) {
+    auto owner = std::make_shared<std::vector<float>>(std::move(values));
+    return graph.add_constant(name, {shape, owner->data(), owner});
+}
+
+/// Output channel c·scale² + k looks at input channel c only.
+std::vector<float> conv_weights(ConvNetwork const& network) {
+    int const per_channel = network.scale * network.scale;
+    std::vector<float> weights;
+    for (int out = 0; out < network.channels * per_channel; ++out) {
+        for (int in = 0; in < network.channels; ++in) {
+            for (int tap = 0; tap < 9; ++tap) {
+                float const weight = tap == 4 ? network.centre : network.around;
+                weights.push_back(out / per_channel == in ? weight : 0.0F);
+            }
+        }
+    }
+    return weights;
+}
+
+}  // namespace
+
+Engine make_engine(ConvNetwork const& network) {
+    std::int64_t const channels = network.channels, scale = network.scale, outputs = channels * scale * scale;
+    std::vector<float> const ones(static_cast<std::size_t>(channels), 1.0F), zeros(ones.size(), 0.0F);
+    Graph graph;
+    ValueId const input = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), channels});
+    ValueId const one = constant(graph, "one", {channels}, ones), zero = constant(graph, "zero", {channels}, zeros);
+    ValueId const padded = graph.add(ReflectPad{.multiple = 8}, {input, one, zero}, "pad");
+    ValueId const weight = constant(graph, "weight", {outputs, channels, 3, 3}, conv_weights(network));
+    ValueId const bias = constant(graph, "bias", {outputs}, std::vector<float>(static_cast<std::size_t>(outputs)));
+    ValueId const conv = graph.add(Conv2d{.pixel_shuffle = network.scale}, {padded, weight, bias, kNone}, "conv");
+    Crop const crop{Dim(Symbol::h).times(scale), Dim(Symbol::w).times(scale)};
+    graph.outputs = {graph.add(crop, {conv, one, zero}, "crop")};
+
+    ModelInfo info;
+    info.variant = "a convolution";
+    info.scale = network.scale;
+    info.in_channels = info.out_channels = network.channels;
+    info.value_range = network.value_range;
+    info.tile_multiple = 8;
+    info.receptive_radius = 8;
+    CompileOptions const options{.device = Device::reference, .threads = 1, .isa = {}};
+    return Engine(std::make_shared<Engine::Data>(info, std::move(graph), options));
+}
+
+}  // namespace vitrum
