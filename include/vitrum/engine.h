@@ -21,7 +21,7 @@ enum class Device {
 struct CompileOptions {
     Device device = Device::cpu;
     int threads = 0;  ///< 0: every core that this process may use
-    std::string isa;  ///< forces an instruction set of the CPU backend ("AVX2"); empty: the best
+    std::string isa = {};  ///< forces an instruction set of the CPU backend ("AVX2"); empty: the best
 };
 
 /// Which kernel runs one operator at some size, and why better-placed ones declined.

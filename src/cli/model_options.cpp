@@ -45,7 +45,7 @@ void check_model_path(fs::path const& path) {
             fmt::format("{} is a folder; the model is one file (.pth, .pt, .safetensors or .vitrum)", path.string()));
     }
     if (looks_like_picture(path)) {
-        refuse(fmt::format("{} is a picture; the model comes first, then the pictures", path.string()));
+        refuse(fmt::format("{} is a picture where a model is expected", path.string()));
     }
 }
 

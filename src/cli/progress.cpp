@@ -96,13 +96,15 @@ void ProgressLine::erase() {
     drawn_ = false;
 }
 
-std::string ProgressLine::bar_text(int columns) const {
-    // Between two updates the clock runs down. With nothing measured yet only the time so far can be told.
+/// Between two updates the clock runs down. With nothing measured yet only the time so far can be told.
+std::string ProgressLine::time_text() const {
     auto const now = Clock::now();
-    double const left =
-        seconds_between(start_, updated_) * (1 - fraction_) / fraction_ - seconds_between(updated_, now);
-    std::string const time = fraction_ > 0 ? clock_text(std::max(left, 0.0)) + " left"
-                                           : clock_text(seconds_between(start_, now)) + " so far";
+    if (fraction_ == 0) return clock_text(seconds_between(start_, now)) + " so far";
+    double const left = seconds_between(start_, updated_) * (1 - fraction_) / fraction_;
+    return clock_text(std::max(left - seconds_between(updated_, now), 0.0)) + " left";
+}
+
+std::string ProgressLine::bar_text(int columns) const {
     constexpr int kBarWidth = 24, kFixed = kBarWidth + 24;
     auto const filled = static_cast<std::size_t>(fraction_ * kBarWidth);
     auto const room = static_cast<std::size_t>(std::max(columns - kFixed, 8));
@@ -113,7 +115,7 @@ std::string ProgressLine::bar_text(int columns) const {
         what = "…" + what.substr(cut);
     }
     return fmt::format("[{}{}] {:3.0f}%  {}  {}", std::string(filled, '#'), std::string(kBarWidth - filled, '.'),
-                       std::floor(fraction_ * 100), time, what);
+                       std::floor(fraction_ * 100), time_text(), what);
 }
 
 }  // namespace vitrum::cli

@@ -43,6 +43,7 @@ private:
     void redraw_loop(std::stop_token const& stop);
     void draw();
     void erase();
+    [[nodiscard]] std::string time_text() const;
     [[nodiscard]] std::string bar_text(int columns) const;
 
     ProgressStyle style_;

@@ -83,6 +83,7 @@ void settle_run_options(RunOptions& options) {
     if (options.model.model.empty())
         throw Error("no model and no pictures: vitrum run MODEL INPUT… -o OUT", ErrorKind::usage);
     if (options.inputs.empty()) throw Error("no pictures: vitrum run MODEL INPUT… -o OUT", ErrorKind::usage);
+    if (options.out == "-") throw Error("-o -: pictures go to files or folders, not to stdout", ErrorKind::usage);
     std::ranges::transform(options.format, options.format.begin(), [](unsigned char c) { return std::tolower(c); });
     if (options.format.starts_with('.')) options.format.erase(0, 1);
     if (options.suffix.find('/') != std::string::npos)

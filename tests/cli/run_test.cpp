@@ -131,11 +131,32 @@ TEST_F(RunVerb, QuietSaysNothing) {
     EXPECT_EQ(result.err + result.out, "");
 }
 
+TEST_F(RunVerb, MetadataStaysUnlessStripped) {
+    Image image(24, 16, 3, SampleType::u8);
+    std::string const xmp = "<x:xmpmeta xmlns:x='adobe:ns:meta/'/>";
+    for (char const c : xmp) image.metadata.blocks["xmp-data"].push_back(static_cast<std::byte>(c));
+    save_image(image, at("photo.png"));
+    EXPECT_EQ(vitrum({"run", model_, at("photo.png"), "-o", at("kept.png")}).exit_code, 0);
+    EXPECT_EQ(vitrum({"run", model_, at("photo.png"), "-o", at("stripped.png"), "--strip-metadata"}).exit_code, 0);
+    EXPECT_TRUE(load_image(at("kept.png")).metadata.blocks.contains("xmp-data"));
+    EXPECT_FALSE(load_image(at("stripped.png")).metadata.blocks.contains("xmp-data"));
+}
+
+TEST_F(RunVerb, SavingOptionsReachTheCodec) {
+    picture("photo.png", 80, 60);
+    EXPECT_EQ(vitrum({"run", model_, at("photo.png"), "-o", at("a.webp"), "--lossless"}).exit_code, 0);
+    EXPECT_EQ(vitrum({"run", model_, at("photo.png"), "-o", at("b.png"), "--compression", "0"}).exit_code, 0);
+    EXPECT_EQ(vitrum({"run", model_, at("photo.png"), "-o", at("c.png"), "--compression", "9"}).exit_code, 0);
+    EXPECT_TRUE(std::ranges::equal(load_image(at("a.webp")).colour_bytes(), load_image(at("b.png")).colour_bytes()));
+    EXPECT_GT(fs::file_size(at("b.png")), fs::file_size(at("c.png")));
+}
+
 TEST_F(RunVerb, RefusesBeforeAnyWork) {
     picture("photo.png");
     picture("sub/photo.png");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "-o", at("photo.png")}), 2, "over an input");
     expect_one_line(vitrum({"run", model_, at("photo.png"), at("sub/photo.png"), "-o", at("out")}), 2, "both");
+    expect_one_line(vitrum({"run", model_, at("photo.png"), "-o", "-"}), 2, "stdout");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "-s", "4"}), 2, "×2");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--tile", "big"}), 2, "--tile");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--memory", "4"}), 2, "--memory");

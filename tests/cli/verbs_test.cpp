@@ -101,6 +101,9 @@ TEST_F(Verbs, VerifyImagesComparesPairs) {
     json const report = parsed(vitrum({"verify", model_, "--images", at("low"), "--reference", at("high"), "--json"}));
     EXPECT_EQ(report["pictures"][0]["name"], "baby.png");
     EXPECT_GT(report["bicubic_mean"]["psnr_y_db"], 0);
+    json const tiled = parsed(vitrum({"verify", model_, "--images", at("low"), "--reference", at("high"), "--json",
+                                      "--tile", "32", "--memory", "8G"}));
+    EXPECT_EQ(tiled["bicubic_mean"], report["bicubic_mean"]);
     picture("low/odd.png", 30, 20);
     CommandResult const odd = vitrum({"verify", model_, "--images", at("low"), "--reference", at("high")});
     EXPECT_EQ(odd.exit_code, 1);

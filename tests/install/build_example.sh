@@ -10,6 +10,6 @@ flags=${sanitizers:+-fsanitize=$sanitizers}
 "$cmake" -S "$source/examples" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/installed" -DCMAKE_CXX_FLAGS="$flags" >/dev/null
 "$cmake" --build "$work/build" >/dev/null
 # The smallest model and picture of the tests' own data.
-"$work/build/upscale" "$source/tests/data/swinir_lightweight_x2.pth" "$source/tests/data/tiny.png" "$work/out.png"
+"$work/build/upscale" "$source/tests/data/swinir_lightweight_x2.safetensors" "$source/tests/data/tiny.png" "$work/out.png"
 [ -s "$work/out.png" ]
 "$work/installed/bin/vitrum" --version

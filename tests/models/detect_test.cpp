@@ -145,7 +145,8 @@ TEST(DetectSwinIR, LetsConventionsBeSet) {
     ModelInfo const info = Model::load(path, {{"img_range", "255"}, {"rgb_mean", "0, 0,0"}}).info();
     EXPECT_EQ(value_of(info, "img_range"), "255");
     for (auto const& h : info.hyperparameters) {
-        if (h.name == "img_range" || h.name == "rgb_mean") EXPECT_EQ(h.evidence, "--set");
+        bool const set = h.name == "img_range" || h.name == "rgb_mean";
+        EXPECT_EQ(h.evidence == "--set", set) << h.name;
     }
 }
 

@@ -2,6 +2,8 @@
 // Every case of tests/data: a checkpoint made by zoo/swinir.py and what PyTorch answers for it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "vitrum/measure.h"
 
 namespace vitrum {

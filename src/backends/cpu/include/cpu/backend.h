@@ -17,7 +17,8 @@ struct CpuOptions {
 /// Throws Error where the instruction set is unknown or this machine lacks it.
 [[nodiscard]] std::unique_ptr<Backend> make_cpu_backend(CpuOptions const& options = {});
 
-/// The instruction sets that this build holds and this machine runs, best first: "AVX3", "AVX2", "SSE4", "EMU128".
+/// The instruction sets that this build holds and this machine runs, best first: "AVX3", "AVX2", "SSE4" or
+/// "NEON", and the portable one, "EMU128" ("SCALAR" before GCC 12.3).
 [[nodiscard]] std::vector<std::string> cpu_isas();
 
 }  // namespace vitrum
