@@ -42,6 +42,10 @@ struct OpProfile {
     double bytes = 0;    ///< activations and weights read and written once each, of one run
 };
 
+/// How much of a long job is done. Called from the thread that runs it; a false answer cancels the job
+/// (Error, nothing written).
+using Progress = std::function<bool(double fraction)>;
+
 class Session;
 
 /// A network made ready for one device: the optimised graph with canonical weights, and packed weights as
@@ -99,8 +103,8 @@ public:
     /// The result of the last run(), float32 [N, H·scale, W·scale, C] packed; valid until the next prepare().
     [[nodiscard]] std::span<float const> output() const;
 
-    /// Runs the network on input(). Allocates nothing, takes no lock.
-    void run();
+    /// Runs the network on input(). Allocates nothing, takes no lock. Progress is told after each operator.
+    void run(Progress const& progress = nullptr);
 
     /// Runs `runs` times and tells the time of each operator.
     [[nodiscard]] std::vector<OpProfile> profile(int runs);

@@ -9,10 +9,6 @@
 
 namespace vitrum {
 
-/// How much of a long job is done. Called from the thread that runs it; a false answer cancels the job
-/// (Error, nothing written).
-using Progress = std::function<bool(double fraction)>;
-
 struct RestoreOptions {
     int tile = -1;  ///< largest side of a tile in input pixels; 0: never tile; −1: only where memory asks for it
     int tile_overlap = -1;  ///< input pixels shared by neighbouring tiles and blended; −1: the model's default

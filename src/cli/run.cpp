@@ -108,6 +108,10 @@ void Batch::process(Job const& job) {
     FinishFirst const finish_first;
     if (job.output.has_parent_path()) fs::create_directories(job.output.parent_path());
     SaveReport const saved = save_image(result.image, job.output, options_.save);
+    if (!options_.compare.empty()) {
+        Image const bicubic = resize_bicubic(picture, result.image.width(), result.image.height());
+        save_image(side_by_side(bicubic, result.image), options_.compare, options_.save);
+    }
     double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     report_done(job, picture, result, saved, seconds);
     ++done_;
@@ -186,6 +190,11 @@ int run_pictures(RunOptions& options) {
     fs::path const leave_out = is_folder_output(options.out, true) ? options.out : "";
     std::vector<Input> const inputs = collect_inputs(options.inputs, options.recursive, leave_out);
     bool const several = inputs.size() > 1 || fs::is_directory(options.inputs.front());
+
+    if (!options.compare.empty()) {
+        if (several) throw Error("--compare shows one picture; give one input", ErrorKind::usage);
+        static_cast<void>(format_of_path(options.compare));
+    }
 
     Engine const engine = open_engine(options.model);
     int const scale = engine.info().scale;

@@ -31,6 +31,9 @@ void add_path_options(CLI::App& app, RunOptions& options) {
         ->type_name("EXT");
     app.add_option("--suffix", options.suffix, "put after the name; default: _x4 at scale 4, _restored at scale 1")
         ->type_name("TEXT");
+    app.add_option("--compare", options.compare,
+                   "also write a picture of the result (right) beside bicubic enlargement (left); one input only")
+        ->type_name("FILE");
     app.add_flag("-r,--recursive", options.recursive, "look into folders of folders, and keep their structure");
     app.add_flag("--skip-existing", options.skip_existing, "leave outputs alone that are there already");
 }

@@ -17,6 +17,7 @@ struct RunOptions {
     std::string model_flag;                        ///< -m
     std::vector<std::string> inputs, input_flags;  ///< positional, -i
     std::string out, format, suffix = "auto";
+    std::string compare;
     std::string tile = "auto", memory;
     int overlap = -1, pad = -1, scale = 0;
     SaveOptions save;

@@ -19,6 +19,7 @@ struct BoundStep {
     TensorView output;
     std::vector<std::byte const*> packed;
     Launch launch;
+    double done_fraction;  ///< of the run's expected time, when this step is over
 };
 
 }  // namespace
@@ -51,20 +52,29 @@ void Session::State::reserve(std::size_t bytes) {
     arena = Buffer(bytes);
 }
 
+/// What a step's time is about proportional to: some operators compute, others move memory, at four operations
+/// per byte on the machines that this was measured on.
+static double expected_cost(Step const& step) { return step.flops + 4 * step.bytes; }
+
 void Session::State::bind() {
     auto& packed_weights = *engine.data().packed;
     Graph const& graph = engine.data().graph;
+    double all = 0;
+    double done = 0;
+    for (Step const& step : program->steps) all += expected_cost(step);
     steps.clear();
     steps.reserve(program->steps.size());
     for (Step const& step : program->steps) {
-        auto& bound =
-            steps.emplace_back(BoundStep{&step.node->op, step.selection.launch, {}, resolve(step.output), {}, {}});
+        done += expected_cost(step);
+        auto& bound = steps.emplace_back(
+            BoundStep{&step.node->op, step.selection.launch, {}, resolve(step.output), {}, {}, done / all});
         for (Operand const& input : step.inputs) bound.inputs.push_back(resolve(input));
         for (Packing const& packing : step.selection.packings) {
             ValueId const weight = step.node->inputs[static_cast<std::size_t>(packing.input)];
             bound.packed.push_back(packed_weights.get(*graph.value(weight).constant, packing));
         }
-        bound.launch = {bound.inputs, {&bound.output, 1}, bound.packed, arena.data() + step.workspace_offset, &threads};
+        bound.launch = {
+            bound.inputs, {&bound.output, 1}, bound.packed, arena.data() + step.workspace_offset, &threads};
     }
 }
 
@@ -95,9 +105,12 @@ std::span<float const> Session::output() const {
     return {reinterpret_cast<float const*>(view.data), static_cast<std::size_t>(view.shape.count())};
 }
 
-void Session::run() {
+void Session::run(Progress const& progress) {
     VITRUM_ASSERT(state_->program != nullptr);
-    for (BoundStep const& step : state_->steps) step.function(*step.op, step.launch);
+    for (BoundStep const& step : state_->steps) {
+        step.function(*step.op, step.launch);
+        if (progress && !progress(step.done_fraction)) fail("cancelled");
+    }
 }
 
 std::vector<OpProfile> Session::profile(int runs) {

@@ -43,11 +43,12 @@ void NetworkTile::prepare(std::int64_t height, std::int64_t width) {
     rgb_row_.resize(static_cast<std::size_t>(width * 3));
 }
 
-std::span<float const> NetworkTile::run(std::int64_t y, std::int64_t x) {
+std::span<float const> NetworkTile::run(std::int64_t y, std::int64_t x, Progress const& progress) {
     bool const channel_by_channel = network_channels_ == 1 && picture_.channels() == 3;
-    for (int channel = 0; channel < (channel_by_channel ? 3 : 1); ++channel) {
+    int const runs = channel_by_channel ? 3 : 1;
+    for (int channel = 0; channel < runs; ++channel) {
         fill_input(y, x, channel);
-        session_.run();
+        session_.run([&](double fraction) { return !progress || progress((channel + fraction) / runs); });
         if (channel_by_channel) keep_channel(session_.output(), channel);
     }
     if (channel_by_channel) return result_;

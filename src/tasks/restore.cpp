@@ -51,7 +51,6 @@ private:
     [[nodiscard]] std::uint64_t bytes_for(std::int64_t height, std::int64_t width) const;
     [[nodiscard]] std::int64_t first_side(std::uint64_t restored_bytes) const;
     void restore_in_tiles(std::int64_t side, RestoreReport& report);
-    void report_progress(std::int64_t done, std::int64_t all) const;
 
     Session& session_;
     ModelInfo const& info_;
@@ -100,12 +99,6 @@ std::int64_t Restoration::first_side(std::uint64_t restored_bytes) const {
     return std::min(asked, largest);
 }
 
-void Restoration::report_progress(std::int64_t done, std::int64_t all) const {
-    if (options_.progress && !options_.progress(static_cast<double>(done) / static_cast<double>(all))) {
-        fail("cancelled");
-    }
-}
-
 void Restoration::restore_in_tiles(std::int64_t side, RestoreReport& report) {
     TilePlan const tiles = plan(side);
     network_.prepare(tiles.y.tile, tiles.x.tile);
@@ -114,22 +107,24 @@ void Restoration::restore_in_tiles(std::int64_t side, RestoreReport& report) {
     report.tile_height = static_cast<int>(tiles.y.tile);
     report.tile_width = static_cast<int>(tiles.x.tile);
 
-    std::int64_t done = 0;
+    double done = 0;  // tiles
+    auto const progress = [&](double fraction) {
+        return !options_.progress || options_.progress((done + fraction) / static_cast<double>(tiles.count()));
+    };
     for (std::int64_t iy = 0; iy < tiles.y.count(); ++iy) {
         for (std::int64_t ix = 0; ix < tiles.x.count(); ++ix) {
-            report_progress(done++, tiles.count());
             std::int64_t const y = tiles.y.origins[static_cast<std::size_t>(iy)];
             std::int64_t const x = tiles.x.origins[static_cast<std::size_t>(ix)];
-            std::int64_t const non_finite = blender.add(iy, ix, network_.run(y, x).data());
+            std::int64_t const non_finite = blender.add(iy, ix, network_.run(y, x, progress).data());
             if (non_finite != 0) {
                 fail_as(ErrorKind::accuracy,
                         "the network's output holds {} NaN or infinite values in the tile at pixel ({}, {}); nothing "
                         "was written, check the weights with `vitrum verify`",
                         non_finite, x, y);
             }
+            ++done;
         }
     }
-    report_progress(done, tiles.count());
 }
 
 RestoreReport Restoration::run() {

@@ -82,6 +82,22 @@ TEST_F(RunVerb, KeepsAlpha) {
     EXPECT_TRUE(load_image(at("photo_x2.png")).has_alpha());
 }
 
+TEST_F(RunVerb, ComparesWithBicubicSideBySide) {
+    picture("a.png", 24, 16);
+    ASSERT_EQ(vitrum({"run", model_, at("a.png"), "--compare", at("both.png")}).exit_code, 0);
+    Image const result = load_image(at("a_x2.png"));
+    Image const both = load_image(at("both.png"));
+    ASSERT_EQ(both.height(), 32);
+    ASSERT_GT(both.width(), 2 * 48);
+    for (std::int64_t y = 0; y < 32; ++y) {
+        auto const* const right = both.row<std::uint8_t>(y) + (both.width() - 48) * 3;
+        EXPECT_TRUE(std::equal(right, right + 48 * 3, result.row<std::uint8_t>(y)));
+    }
+    picture("b.png");
+    EXPECT_EQ(vitrum({"run", model_, at("a.png"), at("b.png"), "-o", at("out"), "--compare", at("both.png")}).exit_code, 2);
+    EXPECT_EQ(vitrum({"run", model_, at("a.png"), "--compare", at("both.xyz")}).exit_code, 2);
+}
+
 TEST_F(RunVerb, SkipsWhatIsThereAlready) {
     picture("in/a.png");
     picture("in/b.png");

@@ -22,8 +22,8 @@ public:
 
     /// Restores the prepared height and width from (y, x) on. What lies beyond the picture is mirrored.
     /// The result is [height · scale, width · scale, picture channels] in the network's range, valid until
-    /// the next call.
-    [[nodiscard]] std::span<float const> run(std::int64_t y, std::int64_t x);
+    /// the next call. Progress is of this tile.
+    [[nodiscard]] std::span<float const> run(std::int64_t y, std::int64_t x, Progress const& progress = nullptr);
 
     /// Bytes beside the session's that tiles of this size take.
     [[nodiscard]] std::size_t bytes(std::int64_t height, std::int64_t width) const;
