@@ -38,7 +38,11 @@ bool is_finite(float const* data, std::int64_t count) {
 }  // namespace
 
 StateDict::StateDict(Checkpoint const& checkpoint, std::string prefix)
-    : prefix_(std::move(prefix)), path_(checkpoint.path), storage_(checkpoint.storage) {
+    : prefix_(std::move(prefix)),
+      path_(checkpoint.path),
+      storage_(checkpoint.storage),
+      config_(&checkpoint.config),
+      preprocessor_(&checkpoint.preprocessor) {
     for (auto const& tensor : checkpoint.tensors) {
         if (tensor.name.starts_with(prefix_)) tensors_.emplace(tensor.name.substr(prefix_.size()), &tensor);
     }

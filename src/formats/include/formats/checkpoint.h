@@ -20,12 +20,17 @@ struct CheckpointTensor {
     ConstTensorView view;
 };
 
+/// A JSON file's leaves as text, by their paths: "backbone_config.num_heads.0", "id2label.17".
+using Settings = std::map<std::string, std::string, std::less<>>;
+
 /// The tensors and plain values of a weights file: metadata is read, tensor bytes are not touched.
 struct Checkpoint {
     std::filesystem::path path;
     std::string format;                         ///< "torch zip", "torch legacy", "pickle", "safetensors"
     std::vector<CheckpointTensor> tensors;      ///< in the file's order; names are unique
     std::map<std::string, std::string> values;  ///< plain scalars and strings beside them, by the same paths
+    Settings config;                            ///< of a Hugging Face folder's config.json
+    Settings preprocessor;                      ///< of its preprocessor_config.json, where there is one
     std::shared_ptr<void const> storage;        ///< keeps the bytes alive
 
     /// The tensor of that name, or null.

@@ -26,6 +26,9 @@ public:
     /// The shape of a tensor, if it is there and has that rank.
     [[nodiscard]] std::optional<Shape> shape(std::string_view name, int rank) const;
     [[nodiscard]] auto const& tensors() const { return tensors_; }
+    /// What the folder's config.json and preprocessor_config.json say; empty for bare weights.
+    [[nodiscard]] Settings const& config() const { return *config_; }
+    [[nodiscard]] Settings const& preprocessor() const { return *preprocessor_; }
     [[nodiscard]] std::shared_ptr<void const> const& storage() const { return storage_; }
     [[nodiscard]] std::filesystem::path const& path() const { return path_; }
 
@@ -36,6 +39,8 @@ private:
     std::filesystem::path path_;
     std::map<std::string, CheckpointTensor const*, std::less<>> tensors_;
     std::shared_ptr<void const> storage_;
+    Settings const* config_;  ///< the checkpoint's, as the tensors are
+    Settings const* preprocessor_;
 };
 
 /// What a graph builder takes its weights from. Remembers which keys were asked for, so that one walk over the
