@@ -20,8 +20,14 @@ enum class Device {
 
 struct CompileOptions {
     Device device = Device::cpu;
-    int threads = 0;  ///< 0: every core that this process may use
+    int threads = 0;       ///< 0: every core that this process may use
     std::string isa = {};  ///< forces an instruction set of the CPU backend ("AVX2"); empty: the best
+};
+
+/// One input or output of a network.
+struct TensorInfo {
+    std::string name;                 ///< "input", "output_masks"
+    std::vector<std::int64_t> shape;  ///< [N, H, W, C]; [N, 1, Q, C] where there are queries instead of pixels
 };
 
 /// Which kernel runs one operator at some size, and why better-placed ones declined.
@@ -74,8 +80,9 @@ public:
     [[nodiscard]] std::size_t arena_bytes(Sizes const& sizes) const;
     /// Bytes of weights held: canonical and packed so far.
     [[nodiscard]] std::size_t weight_bytes() const;
-    /// Height and width of the output for an input of these sizes, and its channels.
-    [[nodiscard]] std::vector<std::int64_t> output_shape(Sizes const& sizes) const;  ///< [N, H, W, C]
+    /// What goes in and what comes out for a picture of these sizes. Input 0 is the picture.
+    [[nodiscard]] std::vector<TensorInfo> inputs(Sizes const& sizes) const;
+    [[nodiscard]] std::vector<TensorInfo> outputs(Sizes const& sizes) const;
 
     struct Data;
     explicit Engine(std::shared_ptr<Data> data) : data_(std::move(data)) {}
@@ -97,13 +104,13 @@ public:
     /// Throws Error (out_of_memory) where memory cannot be had; the session stays usable.
     void prepare(Sizes const& sizes);
 
-    /// The prepared input, float32 [N, H, W, C] packed, to be filled before run(): raw network values,
-    /// 0 … info().value_range.
-    [[nodiscard]] std::span<float> input();
-    /// The result of the last run(), float32 [N, H·scale, W·scale, C] packed; valid until the next prepare().
-    [[nodiscard]] std::span<float const> output() const;
+    /// A prepared input, float32 [N, H, W, C] packed, to be filled before run(): raw network values,
+    /// 0 … info().value_range for pictures. Its shape is engine().inputs(sizes)[index].
+    [[nodiscard]] std::span<float> input(std::size_t index = 0);
+    /// A result of the last run(), float32 [N, H, W, C] packed; valid until the next prepare().
+    [[nodiscard]] std::span<float const> output(std::size_t index = 0) const;
 
-    /// Runs the network on input(). Allocates nothing, takes no lock. Progress is told after each operator.
+    /// Runs the network on its inputs. Allocates nothing, takes no lock. Progress is told after each operator.
     void run(Progress const& progress = nullptr);
 
     /// Runs `runs` times and tells the time of each operator.

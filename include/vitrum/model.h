@@ -20,9 +20,17 @@ struct Hyperparameter {
     std::string evidence;  ///< "conv_first.weight [180, 3, 3, 3]" or "convention: …"
 };
 
+/// Which pipeline turns files into the network's inputs and its outputs into files.
+enum class Task {
+    restore,   ///< a picture into a better or larger picture: vitrum/restore.h
+    spectral,  ///< a picture into a spectral cube
+    segment,   ///< a picture into labelled regions
+};
+
 /// What a weights file holds, as data.
 struct ModelInfo {
-    std::string family;   ///< "SwinIR"
+    std::string family;  ///< "SwinIR"
+    Task kind = Task::restore;
     std::string task;     ///< "lightweight super-resolution"
     std::string variant;  ///< one line: "SwinIR lightweight ×2"
     int scale = 1;        ///< output pixels per input pixel along a side

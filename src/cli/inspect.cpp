@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 
@@ -37,12 +38,23 @@ Json info_json(ModelInfo const& info) {
             {"notes", info.notes}};
 }
 
+Json tensors_json(std::vector<TensorInfo> const& tensors) {
+    Json json = Json::array();
+    for (TensorInfo const& tensor : tensors) json.push_back({{"name", tensor.name}, {"shape", tensor.shape}});
+    return json;
+}
+
 Json at_size_json(Engine const& engine, Sizes const& sizes) {
     return {{"height", sizes.h},
             {"width", sizes.w},
-            {"output_shape", engine.output_shape(sizes)},
+            {"inputs", tensors_json(engine.inputs(sizes))},
+            {"outputs", tensors_json(engine.outputs(sizes))},
             {"gflop", engine.flops(sizes) / 1e9},
             {"activation_bytes", engine.arena_bytes(sizes)}};
+}
+
+std::string tensor_text(TensorInfo const& tensor) {
+    return fmt::format("{} [{}]", tensor.name, fmt::join(tensor.shape, ", "));
 }
 
 void print_info(ModelInfo const& info) {
@@ -99,9 +111,10 @@ int inspect(InspectOptions const& options) {
         return 0;
     }
     print_info(engine.info());
-    auto const out = engine.output_shape(sizes);
-    fmt::print("at {}×{} (height × width): {:.1f} GFLOP, {} of activations, output {}×{}\n", sizes.h, sizes.w,
-               engine.flops(sizes) / 1e9, bytes_text(static_cast<double>(engine.arena_bytes(sizes))), out[1], out[2]);
+    fmt::print("at {}×{} (height × width): {:.1f} GFLOP, {} of activations\n", sizes.h, sizes.w,
+               engine.flops(sizes) / 1e9, bytes_text(static_cast<double>(engine.arena_bytes(sizes))));
+    for (TensorInfo const& input : engine.inputs(sizes)) fmt::print("  in   {}\n", tensor_text(input));
+    for (TensorInfo const& output : engine.outputs(sizes)) fmt::print("  out  {}\n", tensor_text(output));
     if (options.graph) fmt::print("\n{}", engine.graph_text());
     if (options.why) print_choices(engine.explain(sizes));
     return 0;

@@ -118,10 +118,20 @@ std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
     return choices;
 }
 
-std::vector<std::int64_t> Engine::output_shape(Sizes const& sizes) const {
-    std::vector<std::int64_t> extents;
-    for (Dim const& dim : data_->graph.value(data_->graph.outputs.front()).dims) extents.push_back(dim.at(sizes));
-    return extents;
+static std::vector<TensorInfo> infos_of(Graph const& graph, std::vector<ValueId> const& ids, Sizes const& sizes) {
+    std::vector<TensorInfo> infos;
+    for (ValueId const id : ids) {
+        auto& info = infos.emplace_back(TensorInfo{graph.value(id).name, {}});
+        for (Dim const& dim : graph.value(id).dims) info.shape.push_back(dim.at(sizes));
+    }
+    return infos;
+}
+
+std::vector<TensorInfo> Engine::inputs(Sizes const& sizes) const {
+    return infos_of(data_->graph, data_->graph.inputs, sizes);
+}
+std::vector<TensorInfo> Engine::outputs(Sizes const& sizes) const {
+    return infos_of(data_->graph, data_->graph.outputs, sizes);
 }
 
 }  // namespace vitrum

@@ -2,6 +2,7 @@
 #include "graph_json.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "ir/fields.h"
@@ -9,15 +10,16 @@
 namespace vitrum {
 namespace {
 
-// ---- extents: a number, or ["H", ["ceil_div", 8], ["times", 8]]
+// ---- extents: a number, or ["H", ["ceil_div", 8], ["times", 8], ["plus", -1]]
 
 constexpr std::string_view kSymbols = "?NHW";
+constexpr std::array<char const*, 3> kStepNames = {"times", "plus", "ceil_div"};  // in the order of StepKind
 
 Json to_json(Dim const& dim) {
     if (dim.is_constant()) return dim.at({});
     Json json = Json::array({std::string(1, kSymbols[static_cast<std::size_t>(dim.symbol())])});
     for (auto const step : dim.steps()) {
-        json.push_back({step.kind == Dim::StepKind::times ? "times" : "ceil_div", step.by});
+        json.push_back({kStepNames[static_cast<std::size_t>(step.kind)], step.by});
     }
     return json;
 }
@@ -33,9 +35,13 @@ Dim dim_from_json(Json const& json) {
         auto const kind = json.at(i).at(0).get<std::string>();
         auto const by = json.at(i).at(1).get<std::int64_t>();
         constexpr std::int64_t kMax = 1 << 16;  // sizes times this stay far from overflow
-        if (by < 1 || by > kMax || (kind != "times" && kind != "ceil_div")) fail("bad step \"{}\" {}", kind, by);
+        auto const low = kind == "plus" ? -kMax : 1;
+        if (by < low || by > kMax) fail("bad step \"{}\" {}", kind, by);
         if (kind == "times" && (growth *= by) > kMax) fail("an extent grows by more than {}", kMax);
-        dim = kind == "times" ? dim.times(by) : dim.ceil_div(by);
+        if (kind == "times") dim = dim.times(by);
+        else if (kind == "plus") dim = dim.plus(by);
+        else if (kind == "ceil_div") dim = dim.ceil_div(by);
+        else fail("unknown step \"{}\"", kind);
     }
     return dim;
 }
@@ -103,6 +109,14 @@ Shape shape_from_json(Json const& json) {
     return shape;
 }
 
+constexpr std::array<char const*, 3> kTaskNames = {"restore", "spectral", "segment"};  // in the order of Task
+
+Task task_from_json(Json const& json) {
+    auto const found = std::ranges::find(kTaskNames, json.get<std::string>());
+    if (found == kTaskNames.end()) fail("unknown task \"{}\"", json.get<std::string>());
+    return static_cast<Task>(found - kTaskNames.begin());
+}
+
 }  // namespace
 
 Json to_json(ModelInfo const& info) {
@@ -111,6 +125,7 @@ Json to_json(ModelInfo const& info) {
         hyperparameters.push_back({{"name", h.name}, {"value", h.value}, {"evidence", h.evidence}});
     }
     return {{"family", info.family},
+            {"kind", kTaskNames[static_cast<std::size_t>(info.kind)]},
             {"task", info.task},
             {"variant", info.variant},
             {"scale", info.scale},
@@ -126,6 +141,7 @@ Json to_json(ModelInfo const& info) {
 
 ModelInfo model_info_from_json(Json const& json) {
     ModelInfo info{.family = json.at("family"),
+                   .kind = task_from_json(json.at("kind")),
                    .task = json.at("task"),
                    .variant = json.at("variant"),
                    .scale = json.at("scale"),

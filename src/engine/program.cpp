@@ -47,7 +47,8 @@ private:
 
     [[nodiscard]] Life& life(ValueId id) { return lives_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] bool is_graph_edge(ValueId id) const {
-        return id == graph_.inputs.front() || id == graph_.outputs.front();
+        return std::ranges::find(graph_.inputs, id) != graph_.inputs.end() ||
+               std::ranges::find(graph_.outputs, id) != graph_.outputs.end();
     }
 
     [[nodiscard]] Shape shape(ValueId id) const {
@@ -64,6 +65,10 @@ private:
 
     [[nodiscard]] std::size_t bytes(ValueId id) const {
         Shape extents = shape(id);
+        for (std::int64_t const extent : extents) {
+            if (extent < 1)
+                fail_as(ErrorKind::usage, "{}×{} is too small for this network", program_.sizes.h, program_.sizes.w);
+        }
         extents[3] = stride(id);
         auto const count = extents.checked_count();
         if (!count || *count > (std::int64_t{1} << 58)) {
@@ -80,12 +85,13 @@ private:
             for (ValueId const id : graph_.nodes[n].inputs) {
                 if (id != kNone) life(id).last = static_cast<int>(n);
             }
-            ValueId const output = graph_.nodes[n].outputs.front();
-            life(output) = {static_cast<int>(n), static_cast<int>(n), output, 0};
+            for (ValueId const output : graph_.nodes[n].outputs) {
+                life(output) = {static_cast<int>(n), static_cast<int>(n), output, 0};
+            }
         }
-        // The input keeps its values through the run, so that a run can be repeated.
-        life(graph_.inputs.front()) = {0, end, graph_.inputs.front(), 0};
-        life(graph_.outputs.front()).last = end;
+        // Inputs keep their values through the run, so that a run can be repeated.
+        for (ValueId const input : graph_.inputs) life(input) = {0, end, input, 0};
+        for (ValueId const output : graph_.outputs) life(output).last = end;
     }
 
     void choose_kernel(std::size_t n) {
@@ -95,7 +101,7 @@ private:
             problem.inputs.push_back(shape(id));
             problem.present.push_back(id != kNone);
         }
-        problem.outputs.push_back(shape(node.outputs.front()));
+        for (ValueId const id : node.outputs) problem.outputs.push_back(shape(id));
         Step step;
         step.node = &node;
         step.selection = backend_.select(node.op, problem, threads_);
@@ -109,7 +115,7 @@ private:
         program_.steps.push_back(std::move(step));
     }
 
-    /// The output takes over the memory of an input that nobody reads later, where the kernel allows it.
+    /// The first output takes over the memory of an input that nobody reads later, where the kernel allows it.
     void reuse_dying_input(std::size_t n, std::vector<int> const& reusable) {
         Node const& node = graph_.nodes[n];
         ValueId const output = node.outputs.front();
@@ -143,9 +149,10 @@ private:
             }
         }
         for (Node const& node : graph_.nodes) {
-            ValueId const output = node.outputs.front();
-            auto& block = blocks[life(life(output).memory).block];
-            block.last = std::max(block.last, life(output).last);
+            for (ValueId const output : node.outputs) {
+                auto& block = blocks[life(life(output).memory).block];
+                block.last = std::max(block.last, life(output).last);
+            }
         }
         std::size_t const first_workspace = blocks.size();
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
@@ -156,12 +163,12 @@ private:
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
             Step& step = program_.steps[n];
             for (ValueId const id : step.node->inputs) step.inputs.push_back(operand(id, plan));
-            step.output = operand(step.node->outputs.front(), plan);
+            for (ValueId const id : step.node->outputs) step.outputs.push_back(operand(id, plan));
             step.workspace_offset = plan.offsets[first_workspace + n];
             count_work(step);
         }
-        program_.input = operand(graph_.inputs.front(), plan);
-        program_.output = operand(graph_.outputs.front(), plan);
+        for (ValueId const id : graph_.inputs) program_.inputs.push_back(operand(id, plan));
+        for (ValueId const id : graph_.outputs) program_.outputs.push_back(operand(id, plan));
     }
 
     Operand operand(ValueId id, ArenaPlan const& plan) {
@@ -180,7 +187,9 @@ private:
         for (ValueId const id : step.node->inputs) {
             if (id != kNone) step.bytes += static_cast<double>(shape(id).count()) * sizeof(float);
         }
-        step.bytes += static_cast<double>(shape(step.node->outputs.front()).count()) * sizeof(float);
+        for (ValueId const id : step.node->outputs) {
+            step.bytes += static_cast<double>(shape(id).count()) * sizeof(float);
+        }
     }
 
     Graph const& graph_;

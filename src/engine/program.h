@@ -20,7 +20,7 @@ struct Step {
     Node const* node = nullptr;
     Selection selection;
     std::vector<Operand> inputs;
-    Operand output;
+    std::vector<Operand> outputs;
     std::size_t workspace_offset = 0;
     double flops = 0, bytes = 0;
 };
@@ -30,7 +30,7 @@ struct Program {
     Sizes sizes;
     std::vector<Step> steps;
     std::size_t arena_bytes = 0;
-    Operand input, output;
+    std::vector<Operand> inputs, outputs;
 };
 
 /// Throws Error: sizes out of range, a node that every kernel refuses (with their reasons).

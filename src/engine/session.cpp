@@ -16,7 +16,7 @@ struct BoundStep {
     Op const* op;
     void (*function)(Op const&, Launch const&);
     std::vector<TensorView> inputs;
-    TensorView output;
+    std::vector<TensorView> outputs;
     std::vector<std::byte const*> packed;
     Launch launch;
     double done_fraction;  ///< of the run's expected time, when this step is over
@@ -54,7 +54,9 @@ void Session::State::reserve(std::size_t bytes) {
 
 /// What a step's time is about proportional to: some operators compute, others move memory, at four operations
 /// per byte on the machines that this was measured on.
-static double expected_cost(Step const& step) { return step.flops + 4 * step.bytes; }
+static double expected_cost(Step const& step) {
+    return step.flops + 4 * step.bytes;
+}
 
 void Session::State::bind() {
     auto& packed_weights = *engine.data().packed;
@@ -66,15 +68,14 @@ void Session::State::bind() {
     steps.reserve(program->steps.size());
     for (Step const& step : program->steps) {
         done += expected_cost(step);
-        auto& bound = steps.emplace_back(
-            BoundStep{&step.node->op, step.selection.launch, {}, resolve(step.output), {}, {}, done / all});
+        auto& bound = steps.emplace_back(BoundStep{&step.node->op, step.selection.launch, {}, {}, {}, {}, done / all});
         for (Operand const& input : step.inputs) bound.inputs.push_back(resolve(input));
+        for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
         for (Packing const& packing : step.selection.packings) {
             ValueId const weight = step.node->inputs[static_cast<std::size_t>(packing.input)];
             bound.packed.push_back(packed_weights.get(*graph.value(weight).constant, packing));
         }
-        bound.launch = {
-            bound.inputs, {&bound.output, 1}, bound.packed, arena.data() + step.workspace_offset, &threads};
+        bound.launch = {bound.inputs, bound.outputs, bound.packed, arena.data() + step.workspace_offset, &threads};
     }
 }
 
@@ -93,15 +94,15 @@ void Session::prepare(Sizes const& sizes) {
     state_->bind();
 }
 
-std::span<float> Session::input() {
-    VITRUM_ASSERT(state_->program != nullptr);
-    TensorView const view = state_->resolve(state_->program->input);
+std::span<float> Session::input(std::size_t index) {
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->inputs.size());
+    TensorView const view = state_->resolve(state_->program->inputs[index]);
     return {reinterpret_cast<float*>(view.data), static_cast<std::size_t>(view.shape.count())};
 }
 
-std::span<float const> Session::output() const {
-    VITRUM_ASSERT(state_->program != nullptr);
-    TensorView const view = state_->resolve(state_->program->output);
+std::span<float const> Session::output(std::size_t index) const {
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->outputs.size());
+    TensorView const view = state_->resolve(state_->program->outputs[index]);
     return {reinterpret_cast<float const*>(view.data), static_cast<std::size_t>(view.shape.count())};
 }
 

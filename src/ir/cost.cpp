@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "ir/graph.h"
 
 namespace vitrum {
@@ -14,6 +16,11 @@ struct Context {
         return static_cast<double>(graph.value(id).dims[static_cast<std::size_t>(dimension)].at(sizes));
     }
     [[nodiscard]] double pixels() const { return extent(0, 0) * extent(0, 1) * extent(0, 2); }
+    /// Of the convolution itself, before any shuffle.
+    [[nodiscard]] double strided_pixels(int stride) const {
+        auto const side = [&](int dimension) { return std::ceil(extent(0, dimension) / stride); };
+        return extent(0, 0) * side(1) * side(2);
+    }
     [[nodiscard]] double weights(int input) const {
         auto const id = node.inputs[static_cast<std::size_t>(input)];
         return static_cast<double>(graph.value(id).constant->shape.count());
@@ -25,8 +32,8 @@ double multiply_adds(O const&, Context const&) {
     return 0;  // bound by memory
 }
 template <>
-double multiply_adds(Conv2d const&, Context const& c) {
-    return c.pixels() * c.weights(Conv2d::kWeight);
+double multiply_adds(Conv2d const& op, Context const& c) {
+    return c.strided_pixels(op.stride) * c.weights(Conv2d::kWeight);
 }
 template <>
 double multiply_adds(WindowAttention const& op, Context const& c) {

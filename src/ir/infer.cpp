@@ -8,6 +8,11 @@ namespace {
 using Dims = std::vector<Dim>;
 using Inputs = std::span<Dims const>;
 
+/// Most rules give the one output's extents, those of operators with several outputs a list.
+std::vector<Dims> all_of(Dims output) {
+    return {std::move(output)};
+}
+
 Dims shuffled(Dims dims, int factor) {
     std::int64_t const channels = dims[3].at({});
     return {dims[0], dims[1].times(factor), dims[2].times(factor), channels / (factor * factor)};
@@ -15,7 +20,8 @@ Dims shuffled(Dims dims, int factor) {
 
 Dims rule(Conv2d const& op, Inputs in) {
     Dims const& x = in[Conv2d::kX];
-    return shuffled({x[0], x[1], x[2], in[Conv2d::kWeight][0]}, op.pixel_shuffle);
+    return shuffled({x[0], x[1].ceil_div(op.stride), x[2].ceil_div(op.stride), in[Conv2d::kWeight][0]},
+                    op.pixel_shuffle);
 }
 Dims rule(LayerNorm const&, Inputs in) {
     return in[LayerNorm::kX];
@@ -50,9 +56,9 @@ Dims rule(Crop const& op, Inputs in) {
 
 }  // namespace
 
-std::vector<Dim> infer_output(Op const& op, std::span<std::vector<Dim> const> inputs) {
+std::vector<std::vector<Dim>> infer_outputs(Op const& op, std::span<std::vector<Dim> const> inputs) {
     VITRUM_ASSERT(op_violation(op, inputs).empty());
-    return std::visit([&](auto const& o) { return rule(o, inputs); }, op);
+    return std::visit([&](auto const& o) { return all_of(rule(o, inputs)); }, op);
 }
 
 }  // namespace vitrum

@@ -56,20 +56,23 @@ private:
 };
 
 constexpr int kMaxFactor = 16;
+constexpr int kMaxKernel = 16;
 
 std::string rule(Conv2d const& op, Inputs in) {
     Demands d(in);
     if (d.activation(Conv2d::kX).broken()) return d.text();
     auto const out = d.extent(Conv2d::kWeight, 0);
     auto const& x = in[Conv2d::kX];
-    return d.that(op.kernel == 1 || op.kernel == 3, "kernel is neither 1 nor 3")
+    return d.that(op.kernel >= 1 && op.kernel <= kMaxKernel, "kernel is not 1 to 16")
+        .that(op.stride >= 1 && op.stride <= kMaxFactor, "stride is not 1 to 16")
+        .that(op.stride <= op.kernel || op.kernel == 1, "stride is larger than the kernel")
         .that(out > 0, "no output channels")
         .weight(Conv2d::kWeight, {out, d.channels(), op.kernel, op.kernel})
         .optional_weight(Conv2d::kBias, {out})
         .that(
             op.pixel_shuffle >= 1 && op.pixel_shuffle <= kMaxFactor && out % (op.pixel_shuffle * op.pixel_shuffle) == 0,
             "channels do not divide by the shuffle")
-        .same_extents(Conv2d::kResidual, {x[0], x[1], x[2], out})
+        .same_extents(Conv2d::kResidual, {x[0], x[1].ceil_div(op.stride), x[2].ceil_div(op.stride), out})
         .text();
 }
 
@@ -182,12 +185,18 @@ bool is_optional(O const&, int) {
 }
 
 /// The inputs that flow; the others are weights.
-bool flows(Conv2d const&, int input) { return input == Conv2d::kX || input == Conv2d::kResidual; }
+bool flows(Conv2d const&, int input) {
+    return input == Conv2d::kX || input == Conv2d::kResidual;
+}
 bool flows(WindowAttention const&, int input) {
     return input == WindowAttention::kX || input == WindowAttention::kResidual;
 }
-bool flows(Mlp const&, int input) { return input == Mlp::kX || input == Mlp::kResidual; }
-bool flows(Add const&, int) { return true; }
+bool flows(Mlp const&, int input) {
+    return input == Mlp::kX || input == Mlp::kResidual;
+}
+bool flows(Add const&, int) {
+    return true;
+}
 template <class O>
 bool flows(O const&, int input) {
     return input == O::kX;

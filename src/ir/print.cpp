@@ -48,10 +48,13 @@ std::string print(Graph const& graph) {
     for (Node const& node : graph.nodes) {
         std::string operands;
         for (ValueId const input : node.inputs) operands += (operands.empty() ? "" : ", ") + operand(graph, input);
-        auto const output = node.outputs.front();
-        text += fmt::format("{} = {}({}){} {}", operand(graph, output), name_of(node.op), operands,
-                            std::visit([](auto const& op) { return attributes(op); }, node.op),
-                            extents(graph.value(output).dims));
+        std::string results, shapes;
+        for (ValueId const output : node.outputs) {
+            results += (results.empty() ? "" : ", ") + operand(graph, output);
+            shapes += " " + extents(graph.value(output).dims);
+        }
+        text += fmt::format("{} = {}({}){}{}", results, name_of(node.op), operands,
+                            std::visit([](auto const& op) { return attributes(op); }, node.op), shapes);
         text += node.provenance.empty() ? "\n" : fmt::format("  # {}\n", node.provenance);
     }
     for (ValueId const output : graph.outputs) text += fmt::format("output {}\n", operand(graph, output));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "ir/graph.h"
 
@@ -22,10 +24,12 @@ public:
                 return fmt::format("node {} ({}): {}", n, name_of(graph_.nodes[n].op), text);
             }
         }
-        if (graph_.inputs.size() != 1 || graph_.outputs.size() != 1) return "not one input and one output";
+        if (graph_.inputs.empty() || graph_.outputs.empty()) return "no input or no output";
         for (ValueId const output : graph_.outputs) {
             if (!exists(output) || !is_defined(output) || graph_.is_constant(output))
                 return "an output that nothing makes";
+            if (std::ranges::find(graph_.inputs, output) != graph_.inputs.end()) return "an input is an output";
+            if (std::ranges::count(graph_.outputs, output) != 1) return "an output that is listed twice";
         }
         return "";
     }
@@ -48,11 +52,15 @@ private:
             bool const flows = is_activation_input(node.op, static_cast<int>(i));
             if (flows == graph_.is_constant(node.inputs[i])) return flows ? "a constant flows" : "a weight is computed";
         }
-        if (node.outputs.size() != 1 || !exists(node.outputs.front())) return "not one output";
-        auto const output = node.outputs.front();
-        if (is_defined(output)) return "an output that is made twice";
-        if (infer_output(node.op, dims) != graph_.value(output).dims) return "extents differ from the shape rule";
-        defined_[static_cast<std::size_t>(output)] = true;
+        auto const made = infer_outputs(node.op, dims);
+        if (node.outputs.size() != made.size()) return "another number of outputs than the operator has";
+        for (std::size_t i = 0; i < made.size(); ++i) {
+            ValueId const output = node.outputs[i];
+            if (!exists(output)) return "an output that is no value";
+            if (is_defined(output)) return "an output that is made twice";
+            if (made[i] != graph_.value(output).dims) return "extents differ from the shape rule";
+            defined_[static_cast<std::size_t>(output)] = true;
+        }
         return "";
     }
 

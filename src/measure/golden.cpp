@@ -13,27 +13,38 @@
 namespace vitrum {
 namespace {
 
-/// The tensors of a golden file whose names begin with `prefix`: raw network tensors, [N, C, H, W].
+/// The tensors of a golden file whose names begin with `prefix`.
 std::vector<CheckpointTensor const*> tensors_of(Checkpoint const& file, std::string_view prefix) {
     std::vector<CheckpointTensor const*> found;
     for (CheckpointTensor const& tensor : file.tensors) {
-        if (!tensor.name.starts_with(prefix)) continue;
-        if (tensor.view.shape.rank() != 4) {
-            fail("{}: tensor {} has the shape {}; golden tensors are [N, C, H, W]", file.path.string(), tensor.name,
-                 tensor.view.shape.str());
-        }
-        found.push_back(&tensor);
+        if (tensor.name.starts_with(prefix)) found.push_back(&tensor);
     }
     return found;
 }
 
-/// The one tensor of that prefix; the networks known so far take one picture and give one.
-CheckpointTensor const& only_tensor(Checkpoint const& file, std::string_view prefix) {
+/// The file's tensors in the order of the network's inputs or outputs. Where there is one of each the prefix is
+/// enough; else the names decide.
+std::vector<CheckpointTensor const*> matched(Checkpoint const& file, std::string_view prefix,
+                                             std::vector<TensorInfo> const& wanted) {
     auto const found = tensors_of(file, prefix);
-    if (found.size() != 1) {
-        fail("{} holds {} tensors named {}*; this network needs exactly one", file.path.string(), found.size(), prefix);
+    if (found.size() == 1 && wanted.size() == 1) return found;
+    std::vector<CheckpointTensor const*> in_order;
+    std::string names;
+    for (TensorInfo const& info : wanted) {
+        auto const it = std::ranges::find(found, info.name, &CheckpointTensor::name);
+        if (it != found.end()) in_order.push_back(*it);
+        names += (names.empty() ? "" : ", ") + info.name;
     }
-    return *found.front();
+    if (in_order.size() != wanted.size() || found.size() != wanted.size()) {
+        fail("{} holds {} tensors named {}*; this network's are: {}", file.path.string(), found.size(), prefix, names);
+    }
+    return in_order;
+}
+
+/// PyTorch's shape of one of our activations: [N, C, H, W], or [N, Q, C] where a tensor of rank 3 was saved.
+Shape torch_shape(std::vector<std::int64_t> const& nhwc, int rank) {
+    if (rank == 3 && nhwc[1] == 1) return {nhwc[0], nhwc[2], nhwc[3]};
+    return {nhwc[0], nhwc[3], nhwc[1], nhwc[2]};
 }
 
 double recorded_noise(Checkpoint const& file) {
@@ -43,7 +54,9 @@ double recorded_noise(Checkpoint const& file) {
     return 0;
 }
 
-void nchw_to_nhwc(ConstTensorView const& from, std::span<float> to) {
+/// The tensor's values in our order; queries [N, Q, C] are in it already.
+void to_nhwc(ConstTensorView const& from, std::span<float> to) {
+    if (from.shape.rank() == 3) return copy_to_f32(from, to.data());
     std::vector<float> planes(to.size());
     copy_to_f32(from, planes.data());
     std::int64_t const n = from.shape[0], c = from.shape[1], pixels = from.shape[2] * from.shape[3];
@@ -56,7 +69,8 @@ void nchw_to_nhwc(ConstTensorView const& from, std::span<float> to) {
     }
 }
 
-void require_shape(Checkpoint const& file, CheckpointTensor const& tensor, Shape const& expected) {
+void require_shape(Checkpoint const& file, CheckpointTensor const& tensor, TensorInfo const& info) {
+    Shape const expected = torch_shape(info.shape, tensor.view.shape.rank());
     if (tensor.view.shape == expected) return;
     fail("{}: tensor {} has the shape {}, but the network's is {}", file.path.string(), tensor.name,
          tensor.view.shape.str(), expected.str());
@@ -114,27 +128,37 @@ TensorComparison compare(std::string name, std::span<float const> expected, std:
 
 }  // namespace
 
+/// The sizes of the network's picture in the file.
+static Sizes golden_sizes(Checkpoint const& file, CheckpointTensor const& picture) {
+    Shape const& shape = picture.view.shape;
+    if (shape.rank() != 4 || shape.checked_count().value_or(0) <= 0) {
+        fail("{}: tensor {} has the shape {}; a picture is [N, C, H, W]", file.path.string(), picture.name,
+             shape.str());
+    }
+    return {shape[0], shape[2], shape[3]};
+}
+
 GoldenReport verify_golden(Session& session, std::filesystem::path const& path, double tolerance) {
     Checkpoint const file = open_checkpoint(path);
-    CheckpointTensor const& input = only_tensor(file, "input");
-    CheckpointTensor const& output = only_tensor(file, "output");
-    ModelInfo const& info = session.engine().info();
-    Shape const shape = input.view.shape;
-    require_shape(file, input, {shape[0], info.in_channels, shape[2], shape[3]});
-    if (shape.checked_count().value_or(0) <= 0) fail("{}: tensor {} is empty", path.string(), input.name);
-    Sizes const sizes{shape[0], shape[2], shape[3]};
-    auto const given = session.engine().output_shape(sizes);
-    require_shape(file, output, {given[0], given[3], given[1], given[2]});
+    Engine const& engine = session.engine();
+    auto const inputs = matched(file, "input", engine.inputs({}));
+    Sizes const sizes = golden_sizes(file, *inputs.front());
+    auto const input_infos = engine.inputs(sizes), output_infos = engine.outputs(sizes);
+    auto const outputs = matched(file, "output", output_infos);
+    for (std::size_t i = 0; i < inputs.size(); ++i) require_shape(file, *inputs[i], input_infos[i]);
+    for (std::size_t i = 0; i < outputs.size(); ++i) require_shape(file, *outputs[i], output_infos[i]);
 
     session.prepare(sizes);
-    nchw_to_nhwc(input.view, session.input());
+    for (std::size_t i = 0; i < inputs.size(); ++i) to_nhwc(inputs[i]->view, session.input(i));
     session.run();
-    std::vector<float> expected(session.output().size());
-    nchw_to_nhwc(output.view, expected);
 
     GoldenReport report;
     report.tolerance = tolerance > 0 ? tolerance : std::max(1e-4, 16 * recorded_noise(file));
-    report.outputs.push_back(compare(output.name, expected, session.output(), info.value_range));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+        std::vector<float> expected(session.output(i).size());
+        to_nhwc(outputs[i]->view, expected);
+        report.outputs.push_back(compare(outputs[i]->name, expected, session.output(i), engine.info().value_range));
+    }
     report.passed = std::ranges::all_of(report.outputs, [&](TensorComparison const& c) {
         return c.non_finite == 0 && c.normalised <= report.tolerance;
     });

@@ -30,7 +30,7 @@ public:
                        {pixels, vector("output_scale", std::vector<float>(c_.mean.size(), 1 / c_.img_range)),
                         vector("output_shift", c_.mean)},
                        "");
-        graph_.outputs.push_back(output);
+        graph_.add_output("output", output);
         return std::move(graph_);
     }
 

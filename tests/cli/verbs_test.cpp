@@ -62,7 +62,7 @@ TEST_F(Verbs, InspectTellsFamilyAndEvidence) {
     EXPECT_EQ(info["family"], "SwinIR");
     EXPECT_EQ(info["scale"], 2);
     EXPECT_FALSE(info["hyperparameters"].empty());
-    EXPECT_EQ(info["at_size"]["output_shape"], (json{1, 64, 80, 3}));
+    EXPECT_EQ(info["at_size"]["outputs"][0]["shape"], (json{1, 64, 80, 3}));
     EXPECT_GT(info["at_size"]["gflop"], 0);
     EXPECT_FALSE(info["kernels"].empty());
     CommandResult const text = vitrum({"inspect", model_, "--graph", "--why"});

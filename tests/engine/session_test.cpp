@@ -1,34 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cmath>
-#include <cstdlib>
-#include <new>
 #include <thread>
 
+#include "allocations.h"
 #include "engine/engine_data.h"
 #include "small_network.h"
 #include "vitrum/error.h"
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-}  // namespace
-
-// Counts every allocation of this program, so that run() can be shown to make none.
-void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* const memory = std::malloc(size)) return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace vitrum {
 namespace {
@@ -98,9 +77,9 @@ TEST(Session, AllocatesNothingInRun) {
         session.prepare({1, 16, 20});
         fill_input(session);
         session.run();
-        long const before = allocations.load();
+        long const before = test::allocations();
         session.run();
-        EXPECT_EQ(allocations.load(), before);
+        EXPECT_EQ(test::allocations(), before);
     }
 }
 

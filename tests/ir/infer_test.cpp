@@ -13,7 +13,7 @@ Dim const kH{Symbol::h};
 Dim const kW{Symbol::w};
 
 Dims inferred(Op const& op, std::vector<Dims> const& inputs) {
-    return infer_output(op, inputs);
+    return infer_outputs(op, inputs).front();
 }
 
 TEST(InferOutput, Conv2d) {

@@ -36,7 +36,7 @@ TEST(OpViolation, Conv2d) {
     Dims const weight{8, 3, 3, 3};
     EXPECT_EQ(violation(Conv2d{}, {picture(3), weight, {8}, picture(8)}), "");
     EXPECT_EQ(violation(Conv2d{}, {picture(3), weight, {}, {}}), "");
-    EXPECT_TRUE(says(violation(Conv2d{.kernel = 5}, {picture(3), {8, 3, 5, 5}, {}, {}}), "kernel"));
+    EXPECT_TRUE(says(violation(Conv2d{.kernel = 17}, {picture(3), {8, 3, 17, 17}, {}, {}}), "kernel"));
     EXPECT_TRUE(says(violation(Conv2d{}, {picture(4), weight, {}, {}}), "wrong shape"));
     EXPECT_TRUE(says(violation(Conv2d{}, {picture(3), weight, {7}, {}}), "wrong shape"));
     EXPECT_TRUE(says(violation(Conv2d{.pixel_shuffle = 3}, {picture(3), weight, {}, {}}), "shuffle"));
@@ -114,10 +114,10 @@ TEST(GraphViolation, ValuesAreDefinedOnceAndBefore) {
     EXPECT_TRUE(says(graph_violation(negative), "nothing made before"));
 }
 
-TEST(GraphViolation, EachNodeHasOneOutputOfTheRulesExtents) {
+TEST(GraphViolation, EachNodeHasTheOutputsOfItsRule) {
     Graph none = test::small_network();
     none.nodes[1].outputs.clear();
-    EXPECT_TRUE(says(graph_violation(none), "not one output"));
+    EXPECT_TRUE(says(graph_violation(none), "number of outputs"));
 
     Graph other = test::small_network();
     other.values[static_cast<std::size_t>(other.outputs[0])].dims[1] = Dim(7);
@@ -128,14 +128,22 @@ TEST(GraphViolation, EachNodeHasOneOutputOfTheRulesExtents) {
     EXPECT_TRUE(says(graph_violation(broken), "node 1 (Conv2d)"));
 }
 
-TEST(GraphViolation, OneInputAndOneOutput) {
+TEST(GraphViolation, OutputsAreMadeByNodesAndListedOnce) {
     Graph nothing = test::small_network();
     nothing.outputs.clear();
-    EXPECT_TRUE(says(graph_violation(nothing), "one input and one output"));
+    EXPECT_TRUE(says(graph_violation(nothing), "no input or no output"));
 
     Graph constant = test::small_network();
     constant.inputs[0] = constant.nodes[0].inputs[1];
     EXPECT_TRUE(says(graph_violation(constant), "input of the graph"));
+
+    Graph passed_through = test::small_network();
+    passed_through.outputs[0] = passed_through.inputs[0];
+    EXPECT_TRUE(says(graph_violation(passed_through), "an input is an output"));
+
+    Graph twice = test::small_network();
+    twice.outputs.push_back(twice.outputs[0]);
+    EXPECT_TRUE(says(graph_violation(twice), "listed twice"));
 
     Graph unmade = test::small_network();
     unmade.outputs[0] = unmade.nodes[0].inputs[1];

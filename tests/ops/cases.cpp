@@ -2,8 +2,8 @@
 #include "cases.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "case_inputs.h"
 #include "conv2d_cases.h"
 #include "elementwise_cases.h"
 #include "layer_norm_cases.h"
@@ -13,29 +13,6 @@
 
 namespace vitrum::test {
 namespace {
-
-template <class O>
-std::string full_name(std::string_view name) {
-    return fmt::format("{}_{}", O::kName, name);
-}
-
-CaseInput activation(Shape const& shape, double deviation = 1) {
-    return {.shape = shape, .deviation = deviation};
-}
-
-/// Deviation 1/√fan_in keeps a product's output at the deviation of its input.
-CaseInput matrix(Shape const& shape, double fan_in) {
-    return {.shape = shape, .role = Role::weight, .deviation = 1 / std::sqrt(fan_in)};
-}
-
-CaseInput vector(std::int64_t size, double mean, double deviation) {
-    return {.shape = {size}, .role = Role::weight, .mean = mean, .deviation = deviation};
-}
-
-CaseInput residual(Residual kind, Shape const& shape, int x, double deviation) {
-    if (kind == Residual::none) return {};
-    return {.shape = shape, .deviation = deviation, .same_as = kind == Residual::same_as_x ? x : -1};
-}
 
 template <class Cases>
 void append(std::vector<OpCase>& all, Cases const& cases) {
@@ -50,9 +27,13 @@ OpCase to_case(Conv2dCase const& c) {
     inputs[Conv2d::kX] = activation({c.n, c.h, c.w, c.c_in});
     inputs[Conv2d::kWeight] = matrix({c.c_out, c.c_in, c.kernel, c.kernel}, terms);
     if (c.bias) inputs[Conv2d::kBias] = vector(c.c_out, 0, 0.5);
-    if (c.residual) inputs[Conv2d::kResidual] = activation({c.n, c.h, c.w, c.c_out}, c.residual_deviation);
+    auto const strided = [&](int extent) { return (extent + c.stride - 1) / c.stride; };
+    if (c.residual) {
+        inputs[Conv2d::kResidual] = activation({c.n, strided(c.h), strided(c.w), c.c_out}, c.residual_deviation);
+    }
     return {.name = full_name<Conv2d>(c.name),
             .op = Conv2d{.kernel = c.kernel,
+                         .stride = c.stride,
                          .activation = c.activation,
                          .negative_slope = c.negative_slope,
                          .pixel_shuffle = c.pixel_shuffle},

@@ -12,6 +12,7 @@ struct Conv2dCase {
     std::string_view name;
     int n = 1, h = 1, w = 1, c_in = 1, c_out = 1;
     int kernel = 3;
+    int stride = 1;
     Activation activation = Activation::none;
     float negative_slope = 0;
     int pixel_shuffle = 1;
@@ -53,6 +54,35 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
     {.name = "k1_c240_to_60", .h = 7, .w = 5, .c_in = 240, .c_out = 60, .kernel = 1},
     {.name = "k1_c45_to_180", .h = 6, .w = 6, .c_in = 45, .c_out = 180, .kernel = 1, .bias = false},
     {.name = "k1_c256_to_12", .h = 5, .w = 6, .c_in = 256, .c_out = 12, .kernel = 1},
+    // Strides and other kernels: down-sampling of U-shaped networks, stems of residual networks, patch embedding.
+    {.name = "k3_stride2", .h = 9, .w = 12, .c_in = 12, .c_out = 20, .stride = 2},
+    {.name = "k3_stride2_one_pixel", .c_in = 5, .c_out = 4, .stride = 2},
+    {.name = "k1_stride2", .n = 2, .h = 7, .w = 8, .c_in = 16, .c_out = 24, .kernel = 1, .stride = 2, .bias = false},
+    {.name = "k4_stride2", .h = 8, .w = 10, .c_in = 31, .c_out = 62, .kernel = 4, .stride = 2, .bias = false},
+    {.name = "k4_stride2_odd", .h = 7, .w = 5, .c_in = 3, .c_out = 6, .kernel = 4, .stride = 2},
+    {.name = "k7_stride2", .h = 15, .w = 18, .c_in = 3, .c_out = 64, .kernel = 7, .stride = 2},
+    {.name = "k7_stride2_small", .h = 2, .w = 3, .c_in = 3, .c_out = 8, .kernel = 7, .stride = 2},
+    {.name = "k4_stride4", .n = 2, .h = 16, .w = 12, .c_in = 3, .c_out = 96, .kernel = 4, .stride = 4},
+    {.name = "k4_stride4_odd", .h = 13, .w = 10, .c_in = 3, .c_out = 12, .kernel = 4, .stride = 4},
+    {.name = "k5", .h = 6, .w = 9, .c_in = 4, .c_out = 7, .kernel = 5},
+    {.name = "k5_gelu_residual",
+     .h = 7,
+     .w = 6,
+     .c_in = 6,
+     .c_out = 9,
+     .kernel = 5,
+     .activation = Activation::gelu,
+     .residual = true},
+    {.name = "k3_stride2_leaky_relu_residual",
+     .h = 9,
+     .w = 7,
+     .c_in = 8,
+     .c_out = 12,
+     .stride = 2,
+     .activation = Activation::leaky_relu,
+     .negative_slope = 0.2F,
+     .residual = true},
+    {.name = "k3_stride2_shuffle2", .h = 7, .w = 9, .c_in = 8, .c_out = 12, .stride = 2, .pixel_shuffle = 2},
     // Activations.
     {.name = "leaky_relu",
      .h = 9,

@@ -12,7 +12,9 @@ namespace {
 /// Returns conv(x, weight) + bias in float64, [n, h, w, c_out].
 std::vector<double> scattered(Conv2dCase const& c, Values const& values) {
     auto const& [x, weight, bias, residual] = std::tie(values[0], values[1], values[2], values[3]);
-    std::vector<double> y(static_cast<std::size_t>(c.n * c.h * c.w * c.c_out));
+    int const h = (c.h + c.stride - 1) / c.stride, w = (c.w + c.stride - 1) / c.stride;
+    int const padding = std::max(0, (c.kernel - c.stride + 1) / 2);
+    std::vector<double> y(static_cast<std::size_t>(c.n * h * w * c.c_out));
     for (std::size_t i = 0; i < y.size(); ++i) y[i] = bias.empty() ? 0 : bias[i % static_cast<std::size_t>(c.c_out)];
     std::size_t from = 0;
     for (int n = 0; n < c.n; ++n) {
@@ -22,12 +24,16 @@ std::vector<double> scattered(Conv2dCase const& c, Values const& values) {
                     std::size_t tap = 0;
                     for (int i = 0; i < c.c_out * c.kernel * c.kernel; ++i) {
                         int const co = i / (c.kernel * c.kernel);
-                        int const to_row = row - (i / c.kernel % c.kernel - c.kernel / 2);
-                        int const to_column = column - (i % c.kernel - c.kernel / 2);
-                        if (to_row < 0 || to_row >= c.h || to_column < 0 || to_column >= c.w) continue;
+                        int to_row = row + padding - i / c.kernel % c.kernel;
+                        int to_column = column + padding - i % c.kernel;
+                        if (to_row < 0 || to_column < 0 || to_row % c.stride != 0 || to_column % c.stride != 0)
+                            continue;
+                        to_row /= c.stride;
+                        to_column /= c.stride;
+                        if (to_row >= h || to_column >= w) continue;
                         tap = static_cast<std::size_t>((co * c.c_in + ci) * c.kernel * c.kernel +
                                                        i % (c.kernel * c.kernel));
-                        auto const to = ((n * c.h + to_row) * c.w + to_column) * c.c_out + co;
+                        auto const to = ((n * h + to_row) * w + to_column) * c.c_out + co;
                         y[static_cast<std::size_t>(to)] += static_cast<double>(x[from]) * weight[tap];
                     }
                 }

@@ -39,9 +39,11 @@ Problem OpCase::problem() const {
         problem.present.push_back(input.present());
         dims.push_back(dims_of(input.shape));
     }
-    std::vector<std::int64_t> output;
-    for (Dim const& dim : infer_output(op, dims)) output.push_back(dim.at({}));
-    problem.outputs.emplace_back(std::span<std::int64_t const>(output));
+    for (auto const& output : infer_outputs(op, dims)) {
+        std::vector<std::int64_t> extents;
+        for (Dim const& dim : output) extents.push_back(dim.at({}));
+        problem.outputs.emplace_back(std::span<std::int64_t const>(extents));
+    }
     return problem;
 }
 
@@ -54,7 +56,7 @@ Graph OpCase::graph() const {
         else if (input.role == Role::weight) ids.push_back(graph.add_constant("", {input.shape, nullptr, nullptr}));
         else ids.push_back(graph.add_input("", dims_of(input.shape)));
     }
-    graph.outputs.push_back(graph.add(op, std::move(ids), name));
+    graph.outputs = graph.add_all(op, std::move(ids), name);
     return graph;
 }
 

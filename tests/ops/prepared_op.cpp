@@ -34,15 +34,16 @@ PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& va
     }
     pack_weights();
 
-    Shape const& shape = problem.outputs.front();
-    std::int64_t const stride = backend.pixel_stride(shape[3]);
-    if (in_place >= 0) {
-        TensorView const& taken = inputs_[static_cast<std::size_t>(in_place)];
-        VITRUM_ASSERT(bytes_of(shape, stride) <= bytes_of(taken.shape, taken.strides[2]));
-        outputs_.push_back(nhwc_view(taken.data, shape, stride));
-    } else {
-        auto const& memory = own(bytes_of(shape, stride), GuardedMemory::Fill::nan, kGuardBytes);
-        outputs_.push_back(nhwc_view(memory.data(), shape, stride));
+    for (Shape const& shape : problem.outputs) {
+        std::int64_t const stride = backend.pixel_stride(shape[3]);
+        if (in_place >= 0 && outputs_.empty()) {  // only the first output ever takes an input's place
+            TensorView const& taken = inputs_[static_cast<std::size_t>(in_place)];
+            VITRUM_ASSERT(bytes_of(shape, stride) <= bytes_of(taken.shape, taken.strides[2]));
+            outputs_.push_back(nhwc_view(taken.data, shape, stride));
+        } else {
+            auto const& memory = own(bytes_of(shape, stride), GuardedMemory::Fill::nan, kGuardBytes);
+            outputs_.push_back(nhwc_view(memory.data(), shape, stride));
+        }
     }
     workspace_ = own(selection_.workspace_bytes, GuardedMemory::Fill::nan, kGuardBytes).data();
 }
@@ -84,9 +85,12 @@ void PreparedOp::run() {
 }
 
 std::vector<float> PreparedOp::output() const {
-    std::vector<float> values(static_cast<std::size_t>(outputs_.front().shape.count()));
-    ConstTensorView const view{outputs_.front().data, DType::f32, outputs_.front().shape, outputs_.front().strides};
-    copy_to_f32(view, values.data());
+    std::vector<float> values;
+    for (TensorView const& output : outputs_) {
+        auto const start = values.size();
+        values.resize(start + static_cast<std::size_t>(output.shape.count()));
+        copy_to_f32({output.data, DType::f32, output.shape, output.strides}, values.data() + start);
+    }
     return values;
 }
 
@@ -102,7 +106,8 @@ std::size_t PreparedOp::bytes() const {
     for (TensorView const& view : inputs_) {
         if (view.data != nullptr) total += static_cast<std::size_t>(view.shape.count()) * sizeof(float);
     }
-    return total + static_cast<std::size_t>(outputs_.front().shape.count()) * sizeof(float);
+    for (TensorView const& view : outputs_) total += static_cast<std::size_t>(view.shape.count()) * sizeof(float);
+    return total;
 }
 
 }  // namespace vitrum::test

@@ -10,10 +10,10 @@ namespace vitrum::test {
 
 /// A case made ready to run on a backend the way that a program would: kernel chosen, weights packed, activations
 /// at the backend's pixel stride. All memory that a kernel may not rely on holds NaN: the padding between pixels,
-/// the workspace, the output.
+/// the workspace, the outputs.
 class PreparedOp {
 public:
-    /// `in_place`: the input (one of reusable_inputs) whose memory the output takes, or -1.
+    /// `in_place`: the input (one of reusable_inputs) whose memory the first output takes, or -1.
     PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place = -1);
 
     [[nodiscard]] Selection const& selection() const { return selection_; }
@@ -21,7 +21,7 @@ public:
     [[nodiscard]] bool refused() const { return selection_.launch == nullptr; }
     void run();
 
-    /// The output's values, packed row-major.
+    /// The outputs' values, packed row-major, one after the other.
     [[nodiscard]] std::vector<float> output() const;
     /// Whether the guards around output, workspace and inputs still stand.
     [[nodiscard]] bool guards_intact() const;

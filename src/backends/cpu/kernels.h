@@ -65,8 +65,8 @@ struct ConvKernel : SimdKernel<Conv2d, kConv, isa> {
     using Op = Conv2d;
     static constexpr std::string_view kName = "pixels_in_lanes";
     static Support supports(Op const& op, Problem const&) {
-        if (op.kernel == 1 || op.kernel == 3) return {};
-        return {false, fmt::format("kernel {}, not 1 or 3", op.kernel)};
+        if (op.stride == 1 && (op.kernel == 1 || op.kernel == 3)) return {};
+        return {false, fmt::format("{0} × {0} with stride {1}, not 1 × 1 or 3 × 3 with 1", op.kernel, op.stride)};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem) {
         return {pack_conv(Op::kWeight, problem.inputs[Op::kWeight], op.pixel_shuffle)};
@@ -76,6 +76,17 @@ struct ConvKernel : SimdKernel<Conv2d, kConv, isa> {
         if (op.pixel_shuffle != 1) return {};
         return {Op::kResidual};
     }
+};
+
+/// Any kernel and stride, for the few convolutions that the one above refuses: output channels in the compiler's
+/// vectors.
+struct GeneralConvKernel : KernelDefaults<Conv2d> {
+    static constexpr std::string_view kName = "general";
+    static std::vector<Packing> packings(Conv2d const&, Problem const& problem) {
+        return {pack_conv_taps(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
+    }
+    static std::size_t workspace_bytes(Conv2d const& op, Problem const& problem, int threads);
+    static void launch(Conv2d const& op, Launch const& launch);
 };
 
 template <Isa isa>
@@ -101,7 +112,7 @@ struct CopyKernel : KernelDefaults<O> {
 }  // namespace cpu
 
 // clang-format off
-template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::ConvKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::ConvKernel<isa>, cpu::GeneralConvKernel>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, LayerNorm> { using list = KernelList<LayerNorm, cpu::LayerNormKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, WindowAttention> { using list = KernelList<WindowAttention, cpu::AttentionKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Mlp> { using list = KernelList<Mlp, cpu::MlpKernel<isa>>; };

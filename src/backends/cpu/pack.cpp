@@ -8,7 +8,7 @@
 namespace vitrum::cpu {
 namespace {
 
-enum Kind : std::uint8_t { linear_panels, qkv_panels, qkv_bias, conv_panels, bias_planes };
+enum Kind : std::uint8_t { linear_panels, qkv_panels, qkv_bias, conv_panels, conv_taps, bias_planes };
 
 std::size_t float_bytes(std::int64_t count) {
     return static_cast<std::size_t>(count) * sizeof(float);
@@ -64,6 +64,16 @@ void fill_conv(float const* from, Shape const& shape, PackingKey const& key, std
     }
 }
 
+void fill_conv_taps(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    std::int64_t const taps = shape[2] * shape[3];
+    for (std::int64_t o = 0; o < shape[0]; ++o) {
+        for (std::int64_t i = 0; i < shape[1] * taps; ++i) {
+            std::int64_t const tap = i % taps * shape[1] + i / taps;
+            reinterpret_cast<float*>(to)[tap * shape[0] + o] = from[o * shape[1] * taps + i];
+        }
+    }
+}
+
 void fill_bias(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     std::int64_t const heads = shape[1];
     std::int64_t const side = std::lround(std::sqrt(static_cast<double>(shape[0])));
@@ -97,6 +107,10 @@ Packing pack_qkv_bias(int input, Shape const& bias, int heads) {
 Packing pack_conv(int input, Shape const& weight, int pixel_shuffle) {
     std::int64_t const columns = weight[1] * weight[2] * weight[3];
     return {input, {conv_panels, 0, pixel_shuffle}, float_bytes(round_up(weight[0], kPanelRows) * columns), fill_conv};
+}
+
+Packing pack_conv_taps(int input, Shape const& weight) {
+    return {input, {conv_taps, 0, 0}, float_bytes(weight.count()), fill_conv_taps};
 }
 
 Packing pack_bias_table(int input, Shape const& table, int window, std::int64_t tokens) {

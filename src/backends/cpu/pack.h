@@ -28,6 +28,8 @@ inline constexpr float kLog2E = 1.44269504F;
 /// [O, I, k, k] in panels [⌈O/6⌉][ky][I][kx][6]; with a PixelShuffle of r the rows are ordered (i, j, c) instead of
 /// (c, i, j), which makes each output pixel's channels neighbours.
 [[nodiscard]] Packing pack_conv(int input, Shape const& weight, int pixel_shuffle);
+/// [O, I, k, k] as [ky][kx][I][O].
+[[nodiscard]] Packing pack_conv_taps(int input, Shape const& weight);
 /// The channel of the convolution that row m of pack_conv's order computes.
 [[nodiscard]] constexpr std::int64_t conv_channel(std::int64_t row, std::int64_t outputs, std::int64_t r) {
     std::int64_t const channels = outputs / (r * r);

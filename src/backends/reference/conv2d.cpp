@@ -18,12 +18,11 @@ struct Convolution {
     [[nodiscard]] Sums at(std::int64_t n, std::int64_t row, std::int64_t column, std::int64_t first) const {
         Sums sums{};
         if (bias != nullptr) std::copy_n(bias + first, std::min(kPanel, out - first), sums.begin());
-        int const reach = op.kernel / 2;
+        std::int64_t const top = row * op.stride - op.padding();
+        std::int64_t const left = column * op.stride - op.padding();
         double const* tap = panels + first * op.kernel * op.kernel * x.c;
-        for (int dy = -reach; dy <= reach; ++dy) {
-            for (int dx = -reach; dx <= reach; ++dx, tap += x.c * kPanel) {
-                std::int64_t const from_row = row + dy;
-                std::int64_t const from_column = column + dx;
+        for (std::int64_t from_row = top; from_row < top + op.kernel; ++from_row) {
+            for (std::int64_t from_column = left; from_column < left + op.kernel; ++from_column, tap += x.c * kPanel) {
                 bool const inside = 0 <= from_row && from_row < x.h && 0 <= from_column && from_column < x.w;
                 if (inside) add_product(x.pixel(n, from_row, from_column), tap, x.c, sums);  // outside is zero
             }
@@ -52,11 +51,13 @@ void Conv2dKernel::launch(Conv2d const& op, Launch const& launch) {
     std::int64_t const out = launch.inputs[Conv2d::kWeight].shape[0];
     Convolution const convolution{op, x, doubles(launch.packed[0]), floats(launch.inputs[Conv2d::kBias]), out};
 
-    launch.threads->parallel_for(x.n * x.h, [&](std::int64_t item, int) {
-        std::int64_t const n = item / x.h;
-        std::int64_t const row = item % x.h;
+    std::int64_t const rows = y.h / op.pixel_shuffle;
+    std::int64_t const columns = y.w / op.pixel_shuffle;
+    launch.threads->parallel_for(x.n * rows, [&](std::int64_t item, int) {
+        std::int64_t const n = item / rows;
+        std::int64_t const row = item % rows;
         for (std::int64_t first = 0; first < out; first += kPanel) {
-            for (std::int64_t column = 0; column < x.w; ++column) {
+            for (std::int64_t column = 0; column < columns; ++column) {
                 Sums const sums = convolution.at(n, row, column, first);
                 for (std::int64_t o = first; o < std::min(first + kPanel, out); ++o) {
                     double value =

@@ -16,6 +16,7 @@ template <class O, class F>
 requires std::is_same_v<std::remove_const_t<O>, Conv2d>
 void for_each_field(O& op, F&& f) {
     f("kernel", op.kernel);
+    f("stride", op.stride);
     f("activation", op.activation);
     f("negative_slope", op.negative_slope);
     f("pixel_shuffle", op.pixel_shuffle);

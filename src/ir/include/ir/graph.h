@@ -30,9 +30,9 @@ struct Value {
 
 struct Node {
     Op op;
-    std::vector<ValueId> inputs;  ///< Op::kInputs of them, kNone where an optional one is absent
-    std::vector<ValueId> outputs;
-    std::string provenance;  ///< the checkpoint's module path: "layers.0.residual_group.blocks.1.attn"
+    std::vector<ValueId> inputs;   ///< Op::kInputs of them, kNone where an optional one is absent
+    std::vector<ValueId> outputs;  ///< at least one
+    std::string provenance;        ///< the checkpoint's module path: "layers.0.residual_group.blocks.1.attn"
 };
 
 /// Nodes in topological order over one table of values. Built by models and importers, rewritten by passes.
@@ -40,15 +40,19 @@ struct Graph {
     std::vector<Value> values;
     std::vector<Node> nodes;
     std::vector<ValueId> inputs;
-    std::vector<ValueId> outputs;
+    std::vector<ValueId> outputs;  ///< their values' names are the outputs' names
 
     [[nodiscard]] Value const& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }
     [[nodiscard]] bool is_constant(ValueId id) const { return id != kNone && value(id).constant != nullptr; }
 
     ValueId add_input(std::string name, std::vector<Dim> dims);
     ValueId add_constant(std::string name, Constant constant);
-    /// Appends a node with one output, whose extents follow from the operator's shape rule.
+    /// Appends a node, whose outputs' extents follow from the operator's shape rule.
+    std::vector<ValueId> add_all(Op op, std::vector<ValueId> inputs, std::string provenance);
+    /// The same for an operator with one output.
     ValueId add(Op op, std::vector<ValueId> inputs, std::string provenance);
+    /// Makes a value one of the graph's results.
+    void add_output(std::string name, ValueId id);
 };
 
 /// What is wrong with an operator on inputs of these extents (constants included; empty for absent ones), or "".
@@ -57,8 +61,8 @@ struct Graph {
 /// Whether an operator's input is an activation; the others are constants.
 [[nodiscard]] bool is_activation_input(Op const& op, int input);
 
-/// The shape rule: the output's extents. The operator must have no violation.
-[[nodiscard]] std::vector<Dim> infer_output(Op const& op, std::span<std::vector<Dim> const> inputs);
+/// The shape rule: the outputs' extents. The operator must have no violation.
+[[nodiscard]] std::vector<std::vector<Dim>> infer_outputs(Op const& op, std::span<std::vector<Dim> const> inputs);
 
 /// The first broken rule among those that passes and backends rely on, or "". For graphs that come from files.
 [[nodiscard]] std::string graph_violation(Graph const& graph);

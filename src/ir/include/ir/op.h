@@ -15,15 +15,21 @@ namespace vitrum {
 
 enum class Activation : std::uint8_t { none, leaky_relu, gelu };
 
-/// y = pixel_shuffle(activation(conv(x, weight) + bias) + residual), stride 1, zero padding that keeps H × W.
+/// y = pixel_shuffle(activation(conv(x, weight) + bias) + residual). H × W become ceil(H / stride) × ceil(W / stride);
+/// output pixel i reads from i · stride − (kernel − stride + 1) / 2 on, and zeros outside. With whole strides that is
+/// PyTorch's 3×3 padding 1 (stride 1 or 2), 7×7 stride 2 padding 3, 4×4 stride 2 padding 1, 1×1 stride 2 padding 0, and
+/// patch embedding, 4×4 stride 4 padding 0.
 struct Conv2d {
     static constexpr std::string_view kName = "Conv2d";
     enum Input { kX, kWeight, kBias, kResidual, kInputs };  // bias and residual optional
-    int kernel = 3;                                         ///< 1 or 3, square
+    int kernel = 3;                                         ///< square
+    int stride = 1;
     Activation activation = Activation::none;
     float negative_slope = 0.0F;  ///< of leaky_relu
     int pixel_shuffle = 1;  ///< r: [N, H, W, C·r²] → [N, H·r, W·r, C], PyTorch's channel order c·r² + i·r + j
     bool operator==(Conv2d const&) const = default;
+    /// Rows above and columns left of the picture that output pixel 0 reads.
+    [[nodiscard]] constexpr int padding() const { return kernel > stride ? (kernel - stride + 1) / 2 : 0; }
 };
 
 /// y = (x − mean) / sqrt(var + epsilon) · weight + bias over the channels of each pixel (Ba et al. 2016).
