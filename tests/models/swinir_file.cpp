@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "swinir_file.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include "formats/safetensors_writer.h"
+#include <string>
 
 namespace vitrum {
 
@@ -36,11 +33,6 @@ SwinIRFile::SwinIRFile(Options const& options) : o_(options) {
     conv("conv_after_body", c, c);
 }
 
-void SwinIRFile::conv(std::string const& name, int in, int out, int kernel) {
-    set(name + ".weight", {out, in, kernel, kernel});
-    set(name + ".bias", {out});
-}
-
 SwinIRFile& SwinIRFile::denoising() {
     conv("conv_last", o_.embed_dim, o_.channels);
     return *this;
@@ -67,33 +59,6 @@ SwinIRFile& SwinIRFile::real_world() {
     for (std::string const name : {"conv_up1", "conv_up2", "conv_hr"}) conv(name, kFeatures, kFeatures);
     conv("conv_last", kFeatures, o_.channels);
     return *this;
-}
-
-SwinIRFile& SwinIRFile::prefixed(std::string const& prefix) {
-    std::map<std::string, Tensor> renamed;
-    for (auto& [name, tensor] : tensors_) renamed[prefix + name] = tensor;
-    tensors_ = std::move(renamed);
-    return *this;
-}
-
-std::filesystem::path const& SwinIRFile::write() {
-    std::map<std::string, std::vector<float>> values;
-    std::vector<NamedTensor> list;
-    for (auto const& [name, tensor] : tensors_) {
-        auto& data = values[name];
-        data.assign(static_cast<std::size_t>(tensor.shape.count()), tensor.value);
-        list.push_back({name, tensor.shape, data.data()});
-    }
-    auto const* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() /
-            ("vitrum_" + std::to_string(getpid()) + "_" + test->name() + ".safetensors");
-    write_safetensors(path_, list);
-    return path_;
-}
-
-SwinIRFile::~SwinIRFile() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove(path_, ignored);
 }
 
 }  // namespace vitrum

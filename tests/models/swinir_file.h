@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <filesystem>
-#include <map>
-#include <string>
 #include <vector>
 
-#include "base/shape.h"
+#include "checkpoint_file.h"
 
 namespace vitrum {
 
-/// A SwinIR checkpoint under construction: names, shapes and one value for all elements of a tensor.
-/// Tests change what they like, then write it.
-class SwinIRFile {
+/// A SwinIR checkpoint under construction.
+class SwinIRFile : public CheckpointFile {
 public:
     struct Options {
         int channels = 3;
@@ -30,25 +26,9 @@ public:
     SwinIRFile& lightweight(int scale);
     SwinIRFile& classical(std::vector<int> const& factors);
     SwinIRFile& real_world();
-    /// Every name gets this in front: "params_ema.", "module.".
-    SwinIRFile& prefixed(std::string const& prefix);
-
-    void conv(std::string const& name, int in, int out, int kernel = 3);
-    void set(std::string const& name, Shape const& shape, float value = 0.01F) { tensors_[name] = {shape, value}; }
-    void erase(std::string const& name) { tensors_.erase(name); }
-
-    /// Writes a safetensors file in the system's temporary folder; removed with this object.
-    std::filesystem::path const& write();
-    ~SwinIRFile();
 
 private:
-    struct Tensor {
-        Shape shape;
-        float value;
-    };
     Options o_;
-    std::map<std::string, Tensor> tensors_;
-    std::filesystem::path path_;
 };
 
 }  // namespace vitrum
