@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run_options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "parse.h"
@@ -91,6 +93,23 @@ void settle_run_options(RunOptions& options) {
     if (options.format.starts_with('.')) options.format.erase(0, 1);
     if (options.suffix.find('/') != std::string::npos)
         throw Error("--suffix " + options.suffix + ": a name has no slash", ErrorKind::usage);
+    if (!options.compare.empty()) static_cast<void>(format_of_path(options.compare));
+    static_cast<void>(restore_options(options));
+}
+
+JobPlan plan_run(RunOptions const& options, std::string const& suffix) {
+    namespace fs = std::filesystem;
+    fs::path const leave_out = is_folder_output(options.out, true) ? options.out : "";
+    std::vector<Input> const inputs = collect_inputs(options.inputs, options.recursive, leave_out);
+    bool const several = inputs.size() > 1 || fs::is_directory(options.inputs.front());
+    if (several && !options.compare.empty()) {
+        throw Error("--compare shows one picture; give one input", ErrorKind::usage);
+    }
+    JobPlan plan = plan_jobs(inputs, {options.out, options.format, suffix}, several);
+    if (plan.earlier_results > 0 && !options.quiet) {
+        fmt::print(stderr, "left out {} results of an earlier run (*{})\n", plan.earlier_results, suffix);
+    }
+    return plan;
 }
 
 RestoreOptions restore_options(RunOptions const& options) {

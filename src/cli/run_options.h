@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "jobs.h"
 #include "model_options.h"
 #include "vitrum/image.h"
 #include "vitrum/restore.h"
@@ -26,8 +27,11 @@ struct RunOptions {
 
 void add_run_options(CLI::App& app, RunOptions& options);
 
-/// Brings -m and -i into the places of MODEL and INPUT, and checks what can be checked without any file.
+/// Brings -m and -i into the places of MODEL and INPUT, and checks what can be checked before the model is opened.
 void settle_run_options(RunOptions& options);
+
+/// The inputs found, and where each goes. `suffix` is put after their names.
+[[nodiscard]] JobPlan plan_run(RunOptions const& options, std::string const& suffix);
 
 [[nodiscard]] RestoreOptions restore_options(RunOptions const& options);
 

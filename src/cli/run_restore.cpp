@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run_restore.h"
+
+#include <fmt/format.h>
+
+#include "batch.h"
+#include "interrupt.h"
+#include "vitrum/error.h"
+
+namespace vitrum::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RestoreTask final : public BatchTask {
+public:
+    RestoreTask(RunOptions const& options, Engine const& engine)
+        : options_(options), restore_(restore_options(options)), session_(engine) {}
+
+    [[nodiscard]] std::string done_word() const override { return "restored"; }
+
+    JobReport process(Job const& job, Progress const& progress) override {
+        Image const picture = load_image(job.input);
+        restore_.progress = progress;
+        RestoreReport result = restore(session_, picture, restore_);
+        if (options_.strip_metadata) keep_profile_only(result.image);
+        FinishFirst const finish_first;
+        if (job.output.has_parent_path()) fs::create_directories(job.output.parent_path());
+        SaveReport const saved = save_image(result.image, job.output, options_.save);
+        if (!options_.compare.empty()) {
+            Image const bicubic = resize_bicubic(picture, result.image.width(), result.image.height());
+            save_image(side_by_side(bicubic, result.image), options_.compare, options_.save);
+        }
+        return {line_of(job, picture, result), notes_of(job, saved), facts_of(result, saved)};
+    }
+
+private:
+    static void keep_profile_only(Image& image) {
+        ImageMetadata kept;
+        if (auto profile = image.metadata.blocks.extract("icc-profile-data")) kept.blocks.insert(std::move(profile));
+        image.metadata = std::move(kept);
+    }
+
+    static std::string line_of(Job const& job, Image const& picture, RestoreReport const& result) {
+        std::string const tiles =
+            result.tiles == 1 ? ""
+                              : fmt::format(", {} tiles of {}×{}", result.tiles, result.tile_width, result.tile_height);
+        std::string const retries =
+            result.retries == 0 ? "" : fmt::format(", made smaller {}× for want of memory", result.retries);
+        return fmt::format("{} → {}  {}×{} → {}×{}{}{}", job.input.string(), job.output.string(), picture.width(),
+                           picture.height(), result.image.width(), result.image.height(), tiles, retries);
+    }
+
+    static std::vector<std::string> notes_of(Job const& job, SaveReport const& saved) {
+        std::string const name = job.output.filename().string();
+        std::vector<std::string> notes;
+        if (saved.alpha_flattened) notes.push_back(name + " cannot hold transparency; composed over white");
+        if (saved.depth_reduced) notes.push_back(name + " holds fewer bits than the input; rounded");
+        if (saved.metadata_dropped) notes.push_back(name + " cannot hold all of the metadata");
+        return notes;
+    }
+
+    static Json facts_of(RestoreReport const& result, SaveReport const& saved) {
+        return {{"width", result.image.width()},
+                {"height", result.image.height()},
+                {"tiles", result.tiles},
+                {"tile_width", result.tile_width},
+                {"tile_height", result.tile_height},
+                {"retries", result.retries},
+                {"restore_seconds", result.compute_seconds},
+                {"alpha_flattened", saved.alpha_flattened},
+                {"depth_reduced", saved.depth_reduced},
+                {"metadata_dropped", saved.metadata_dropped}};
+    }
+
+    RunOptions const& options_;
+    RestoreOptions restore_;
+    Session session_;
+};
+
+void check_scale(int asked, ModelInfo const& info) {
+    if (asked == 0 || asked == info.scale) return;
+    throw Error(
+        fmt::format("--scale {}: this model ({}) enlarges ×{}, and nothing else", asked, info.variant, info.scale),
+        ErrorKind::usage);
+}
+
+}  // namespace
+
+int run_restore(RunOptions const& options, Engine const& engine) {
+    ModelInfo const& info = engine.info();
+    check_scale(options.scale, info);
+    std::string const suffix = options.suffix != "auto" ? options.suffix
+                               : info.scale > 1         ? fmt::format("_x{}", info.scale)
+                                                        : "_restored";
+    JobPlan const plan = plan_run(options, suffix);
+    RestoreTask task(options, engine);
+    return run_batch(task, {options.skip_existing, options.json, options.quiet}, plan.jobs);
+}
+
+}  // namespace vitrum::cli
