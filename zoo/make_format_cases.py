@@ -5,7 +5,7 @@
 
 Beside each readable NAME.pth stands NAME.json with what a reader has to find:
     {"tensors": {"path.through.containers":
-                 {"dtype": "f32", "shape": [2, 3], "values": {"0": 1.5, …}}}}
+                 {"dtype": "float32", "shape": [2, 3], "values": {"0": 1.5, …}}}}
 `values` maps indices into the row-major tensor to a few of its elements.
 Those whose names begin with `bad_` are hostile or damaged and must be refused:
 NAME.json then holds {"refuse": why}, and reading one must run nothing.
@@ -25,6 +25,7 @@ from collections import OrderedDict
 
 import torch
 
+# Names of the tensors of each type.
 NAMES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16",
          torch.float64: "f64", torch.int64: "i64", torch.int32: "i32",
          torch.uint8: "u8", torch.bool: "bool"}
@@ -47,7 +48,7 @@ def walk(value, path=""):
 def describe(tensor):
     flat = tensor.detach().reshape(-1)
     few = sorted({0, 1, len(flat) // 2, len(flat) - 1} & set(range(len(flat))))
-    return {"dtype": NAMES[tensor.dtype], "shape": list(tensor.shape),
+    return {"dtype": str(tensor.dtype).removeprefix("torch."), "shape": list(tensor.shape),
             "values": {str(i): flat[i].item() for i in few}}
 
 
