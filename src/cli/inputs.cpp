@@ -21,7 +21,7 @@ bool is_hidden(fs::path const& path) {
 
 /// One walk for both ways of searching: `Iterator` is directory_iterator or recursive_directory_iterator.
 template <class Iterator>
-std::vector<Input> search(fs::path const& folder, fs::path const& leave_out) {
+std::vector<Input> search(fs::path const& folder, fs::path const& leave_out, bool (*wanted)(fs::path const&)) {
     std::error_code error;
     std::vector<Input> found;
     Iterator it(folder, error), end;
@@ -31,7 +31,7 @@ std::vector<Input> search(fs::path const& folder, fs::path const& leave_out) {
             bool const is_output = !leave_out.empty() && fs::equivalent(it->path(), leave_out, ignored);
             if (is_output || is_hidden(it->path())) it.disable_recursion_pending();
         }
-        if (is_hidden(it->path()) || !has_picture_extension(it->path()) || !it->is_regular_file(ignored)) continue;
+        if (is_hidden(it->path()) || !wanted(it->path()) || !it->is_regular_file(ignored)) continue;
         found.push_back({it->path(), it->path().lexically_relative(folder), true});
     }
     if (error) throw Error(fmt::format("cannot read the folder {}: {}", folder.string(), error.message()));
@@ -39,9 +39,10 @@ std::vector<Input> search(fs::path const& folder, fs::path const& leave_out) {
     return found;
 }
 
-std::vector<Input> pictures_in(fs::path const& folder, bool recursive, fs::path const& leave_out) {
-    auto found = recursive ? search<fs::recursive_directory_iterator>(folder, leave_out)
-                           : search<fs::directory_iterator>(folder, leave_out);
+std::vector<Input> pictures_in(fs::path const& folder, bool recursive, fs::path const& leave_out,
+                               bool (*wanted)(fs::path const&)) {
+    auto found = recursive ? search<fs::recursive_directory_iterator>(folder, leave_out, wanted)
+                           : search<fs::directory_iterator>(folder, leave_out, wanted);
     if (found.empty()) {
         throw Error(fmt::format("no pictures in {}{}", folder.string(),
                                 recursive ? "" : "; --recursive looks into its folders too"));
@@ -76,7 +77,8 @@ bool has_picture_extension(fs::path const& path) {
     }
 }
 
-std::vector<Input> collect_inputs(std::vector<std::string> const& names, bool recursive, fs::path const& leave_out) {
+std::vector<Input> collect_inputs(std::vector<std::string> const& names, bool recursive, fs::path const& leave_out,
+                                  bool (*wanted)(fs::path const&)) {
     std::vector<Input> inputs;
     std::set<fs::path> seen;
     auto const add = [&](Input input) {
@@ -85,7 +87,7 @@ std::vector<Input> collect_inputs(std::vector<std::string> const& names, bool re
     for (std::string const& name : names) {
         for (fs::path const path : expand(name)) {
             if (fs::is_directory(path)) {
-                for (Input& input : pictures_in(path, recursive, leave_out)) add(std::move(input));
+                for (Input& input : pictures_in(path, recursive, leave_out, wanted)) add(std::move(input));
             } else {
                 add({path, path.filename(), false});
             }

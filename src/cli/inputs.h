@@ -18,9 +18,11 @@ struct Input {
 [[nodiscard]] bool has_picture_extension(std::filesystem::path const& path);
 
 /// The pictures that files, folders and glob patterns stand for, each once, those of a folder by name.
-/// Hidden files, and what lies below `leave_out` (the output folder), are not searched for.
+/// Hidden files, and what lies below `leave_out` (the output folder), are not searched for; `wanted` tells by
+/// their names which files of a folder are taken.
 /// Throws Error for a name that is nothing, a pattern without a match, a folder without a picture.
 [[nodiscard]] std::vector<Input> collect_inputs(std::vector<std::string> const& names, bool recursive,
-                                                std::filesystem::path const& leave_out);
+                                                std::filesystem::path const& leave_out,
+                                                bool (*wanted)(std::filesystem::path const&) = has_picture_extension);
 
 }  // namespace vitrum::cli

@@ -42,8 +42,22 @@ std::string extension_like(fs::path const& input) {
     }
 }
 
+std::string extension_of_output(Input const& input, OutputRules const& rules) {
+    if (!rules.format.empty()) return "." + rules.format;
+    return rules.extension.empty() ? extension_like(input.path) : rules.extension;
+}
+
+bool is_output_name(std::string const& name, OutputRules const& rules) {
+    try {
+        static_cast<void>(rules.format_of(name));
+        return true;
+    } catch (Error const&) {
+        return false;
+    }
+}
+
 std::string output_name(Input const& input, OutputRules const& rules) {
-    std::string const extension = rules.format.empty() ? extension_like(input.path) : "." + rules.format;
+    std::string const extension = extension_of_output(input, rules);
     return input.relative.stem().string() + rules.suffix + extension;
 }
 
@@ -54,16 +68,16 @@ fs::path output_of(Input const& input, OutputRules const& rules, bool to_folder)
 }
 
 void check_rules(OutputRules const& rules, bool to_folder, bool several_inputs) {
-    if (!rules.format.empty()) static_cast<void>(format_of_path("x." + rules.format));
+    if (!rules.format.empty()) static_cast<void>(rules.format_of("x." + rules.format));
     if (rules.out.empty() || to_folder) {
         if (fs::is_regular_file(rules.out))
-            refuse(fmt::format("{} is a file; several pictures need a folder", rules.out));
-        if (several_inputs && has_picture_extension(rules.out) && !fs::is_directory(rules.out)) {
-            refuse(fmt::format("{} is a picture's name; several pictures need a folder", rules.out));
+            refuse(fmt::format("{} is a file; several inputs need a folder", rules.out));
+        if (several_inputs && is_output_name(rules.out, rules) && !fs::is_directory(rules.out)) {
+            refuse(fmt::format("{} is a file's name; several inputs need a folder", rules.out));
         }
         return;
     }
-    if (!rules.format.empty() && format_of_path(rules.out) != format_of_path("x." + rules.format)) {
+    if (!rules.format.empty() && rules.format_of(rules.out) != rules.format_of("x." + rules.format)) {
         refuse(fmt::format("{} does not end like the format {}", rules.out, rules.format));
     }
 }
@@ -80,6 +94,10 @@ int leave_out_earlier_results(std::vector<Input>& inputs, OutputRules const& rul
 
 }  // namespace
 
+int picture_format(fs::path const& path) {
+    return static_cast<int>(format_of_path(path));
+}
+
 bool is_folder_output(std::string const& out, bool several_inputs) {
     if (out.empty()) return false;
     if (several_inputs || out.ends_with('/') || fs::is_directory(out)) return true;
@@ -89,9 +107,10 @@ bool is_folder_output(std::string const& out, bool several_inputs) {
 JobPlan plan_jobs(std::vector<Input> const& all, OutputRules const& rules, bool several_inputs) {
     bool const to_folder = is_folder_output(rules.out, several_inputs);
     check_rules(rules, to_folder, several_inputs);
-    if (!rules.out.empty() && !to_folder) static_cast<void>(format_of_path(rules.out));
+    if (!rules.out.empty() && !to_folder) static_cast<void>(rules.format_of(rules.out));
 
     JobPlan plan;
+    plan.several = several_inputs;
     std::vector<Input> inputs = all;
     if (!rules.suffix.empty()) plan.earlier_results = leave_out_earlier_results(inputs, rules, to_folder);
     std::set<fs::path> sources;

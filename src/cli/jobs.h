@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,15 @@ struct Job {
     std::filesystem::path input, output;
 };
 
+[[nodiscard]] int picture_format(std::filesystem::path const& path);
+
 struct OutputRules {
-    std::string out;     ///< a file, a folder, or nothing: beside the input
-    std::string format;  ///< an extension without its dot; nothing: as the input
-    std::string suffix;  ///< put after the name: "_x4"
+    std::string out;             ///< a file, a folder, or nothing: beside the input
+    std::string format;          ///< an extension without its dot; nothing: as the input
+    std::string suffix;          ///< put after the name: "_x4"
+    std::string extension = {};  ///< with its dot, where no format is asked for; nothing: as the input
+    /// A number for the format that a path's extension stands for. Throws Error (usage) where that is none.
+    std::function<int(std::filesystem::path const&)> format_of = picture_format;
 };
 
 /// Whether `out` names a folder for these inputs, rather than the one file that is to be written.
@@ -25,6 +31,7 @@ struct OutputRules {
 struct JobPlan {
     std::vector<Job> jobs;
     int earlier_results = 0;  ///< pictures found in folders that a job of this plan writes: left out
+    bool several = false;     ///< more than one input, or a folder
 };
 
 /// Where each input goes. Throws Error (usage), before any work is done, where an output would replace an

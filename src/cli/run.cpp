@@ -9,9 +9,10 @@
 namespace vitrum::cli {
 namespace {
 
-int run_task(RunOptions& options) {
+int run_task(CLI::App const& app, RunOptions& options) {
     settle_run_options(options);
     Engine const engine = open_engine(options.model);
+    refuse_options_of_other_tasks(app, engine.info());
     switch (engine.info().kind) {
         case Task::restore: return run_restore(options, engine);
         case Task::spectral:
@@ -26,10 +27,10 @@ int run_task(RunOptions& options) {
 }  // namespace
 
 Command add_run(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("run", "Enlarge, denoise or repair pictures");
+    CLI::App* const app = root.add_subcommand("run", "Run a model on pictures");
     auto const options = std::make_shared<RunOptions>();
     add_run_options(*app, *options);
-    return {app, [options] { return run_task(*options); }};
+    return {app, [app, options] { return run_task(*app, *options); }};
 }
 
 }  // namespace vitrum::cli

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "parse.h"
 #include "vitrum/error.h"
@@ -33,9 +34,6 @@ void add_path_options(CLI::App& app, RunOptions& options) {
         ->type_name("EXT");
     app.add_option("--suffix", options.suffix, "put after the name; default: _x4 at scale 4, _restored at scale 1")
         ->type_name("TEXT");
-    app.add_option("--compare", options.compare,
-                   "also write a picture of the result (right) beside bicubic enlargement (left); one input only")
-        ->type_name("FILE");
     app.add_flag("-r,--recursive", options.recursive, "look into folders of folders, and keep their structure");
     app.add_flag("--skip-existing", options.skip_existing, "leave outputs alone that are there already");
 }
@@ -55,7 +53,29 @@ void add_size_options(CLI::App& app, RunOptions& options) {
     app.add_option("--memory", options.memory,
                    "what the process may use at most, such as 4G; default: most of what is free")
         ->type_name("SIZE");
-    app.add_option("-s,--scale", options.scale, "only checked: the model decides how much it enlarges")->type_name("N");
+}
+
+void add_restore_options(CLI::App& app, RunOptions& options) {
+    app.add_option("--compare", options.compare,
+                   "also write a picture of the result (right) beside bicubic enlargement (left); one input only")
+        ->type_name("FILE")
+        ->group(kRestoreGroup);
+    app.add_option("-s,--scale", options.scale, "only checked: the model decides how much it enlarges")
+        ->type_name("N")
+        ->group(kRestoreGroup);
+    app.add_option("-q,--quality", options.save.quality, "of JPEG and WebP, 1 to 100")
+        ->type_name("N")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str()
+        ->group(kRestoreGroup);
+    app.add_flag("--lossless", options.save.lossless, "WebP without loss")->group(kRestoreGroup);
+    app.add_option("--compression", options.save.compression, "of PNG and TIFF, 0 (fast) to 9 (small)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str()
+        ->group(kRestoreGroup);
+    app.add_flag("--strip-metadata", options.strip_metadata, "drop EXIF, XMP and comments; the colour profile stays")
+        ->group(kRestoreGroup);
 }
 
 }  // namespace
@@ -65,18 +85,9 @@ void add_run_options(CLI::App& app, RunOptions& options) {
     add_path_options(app, options);
     add_size_options(app, options);
     add_model_options(app, options.model);
-    app.add_option("-q,--quality", options.save.quality, "of JPEG and WebP, 1 to 100")
-        ->type_name("N")
-        ->check(CLI::Range(1, 100))
-        ->capture_default_str();
-    app.add_flag("--lossless", options.save.lossless, "WebP without loss");
-    app.add_option("--compression", options.save.compression, "of PNG and TIFF, 0 (fast) to 9 (small)")
-        ->type_name("N")
-        ->check(CLI::Range(0, 9))
-        ->capture_default_str();
-    app.add_flag("--strip-metadata", options.strip_metadata, "drop EXIF, XMP and comments; the colour profile stays");
     app.add_flag("--quiet", options.quiet, "no progress and no line per picture");
     app.add_flag("--json", options.json, "a JSON object per picture on stdout");
+    add_restore_options(app, options);
 }
 
 void settle_run_options(RunOptions& options) {
@@ -94,30 +105,48 @@ void settle_run_options(RunOptions& options) {
     if (options.suffix.find('/') != std::string::npos)
         throw Error("--suffix " + options.suffix + ": a name has no slash", ErrorKind::usage);
     if (!options.compare.empty()) static_cast<void>(format_of_path(options.compare));
-    static_cast<void>(restore_options(options));
+    static_cast<void>(size_options(options));
 }
 
-JobPlan plan_run(RunOptions const& options, std::string const& suffix) {
+JobPlan plan_run(RunOptions const& options, OutputRules rules, bool (*wanted)(std::filesystem::path const&)) {
     namespace fs = std::filesystem;
+    rules.out = options.out;
+    rules.format = options.format;
+    if (options.suffix != "auto") rules.suffix = options.suffix;
     fs::path const leave_out = is_folder_output(options.out, true) ? options.out : "";
-    std::vector<Input> const inputs = collect_inputs(options.inputs, options.recursive, leave_out);
+    std::vector<Input> const inputs = collect_inputs(options.inputs, options.recursive, leave_out, wanted);
     bool const several = inputs.size() > 1 || fs::is_directory(options.inputs.front());
-    if (several && !options.compare.empty()) {
-        throw Error("--compare shows one picture; give one input", ErrorKind::usage);
-    }
-    JobPlan plan = plan_jobs(inputs, {options.out, options.format, suffix}, several);
+    JobPlan plan = plan_jobs(inputs, rules, several);
     if (plan.earlier_results > 0 && !options.quiet) {
-        fmt::print(stderr, "left out {} results of an earlier run (*{})\n", plan.earlier_results, suffix);
+        fmt::print(stderr, "left out {} results of an earlier run (*{})\n", plan.earlier_results, rules.suffix);
     }
     return plan;
 }
 
-RestoreOptions restore_options(RunOptions const& options) {
-    RestoreOptions restore;
-    restore.tile = parse_tile("--tile", options.tile);
-    restore.tile_overlap = options.pad >= 0 ? 2 * options.pad : options.overlap;
-    if (!options.memory.empty()) restore.memory_bytes = parse_bytes("--memory", options.memory);
-    return restore;
+SizeOptions size_options(RunOptions const& options) {
+    SizeOptions size;
+    size.tile = parse_tile("--tile", options.tile);
+    size.overlap = options.pad >= 0 ? 2 * options.pad : options.overlap;
+    if (!options.memory.empty()) size.memory_bytes = parse_bytes("--memory", options.memory);
+    return size;
+}
+
+void refuse_options_of_other_tasks(CLI::App const& app, ModelInfo const& info) {
+    constexpr std::array kGroups = {std::pair(kRestoreGroup, Task::restore)};
+    for (CLI::Option const* const option : app.get_options()) {
+        for (auto const& [group, task] : kGroups) {
+            if (option->count() == 0 || option->get_group() != group || task == info.kind) continue;
+            throw Error(fmt::format("{}: means nothing to this model ({})", option->get_name(), info.variant),
+                        ErrorKind::usage);
+        }
+    }
+}
+
+std::string tiles_text(int tiles, int height, int width, int retries) {
+    std::string text;
+    if (tiles > 1) text += fmt::format(", {} tiles of {}×{}", tiles, width, height);
+    if (retries > 0) text += fmt::format(", made smaller {}× for want of memory", retries);
+    return text;
 }
 
 }  // namespace vitrum::cli

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "jobs.h"
 #include "model_options.h"
 #include "vitrum/image.h"
-#include "vitrum/restore.h"
 
 namespace vitrum::cli {
 
@@ -30,9 +30,23 @@ void add_run_options(CLI::App& app, RunOptions& options);
 /// Brings -m and -i into the places of MODEL and INPUT, and checks what can be checked before the model is opened.
 void settle_run_options(RunOptions& options);
 
-/// The inputs found, and where each goes. `suffix` is put after their names.
-[[nodiscard]] JobPlan plan_run(RunOptions const& options, std::string const& suffix);
+/// The inputs found, and where each goes by the task's rules, of which `out` and `format` come from the options,
+/// as `suffix` does where one was given. `wanted` tells by their names which files of a folder are inputs.
+[[nodiscard]] JobPlan plan_run(RunOptions const& options, OutputRules rules,
+                               bool (*wanted)(std::filesystem::path const&) = has_picture_extension);
 
-[[nodiscard]] RestoreOptions restore_options(RunOptions const& options);
+/// Options that only one task knows stand in its group; for a network of another kind they are an Error (usage).
+inline constexpr auto kRestoreGroup = "Restored pictures";
+void refuse_options_of_other_tasks(CLI::App const& app, ModelInfo const& info);
+
+/// ", 4 tiles of 64×64, made smaller 1× for want of memory"; nothing where a picture was not tiled.
+[[nodiscard]] std::string tiles_text(int tiles, int height, int width, int retries);
+
+/// How large a part of a picture is worked on at once.
+struct SizeOptions {
+    int tile = -1, overlap = -1;
+    std::uint64_t memory_bytes = 0;
+};
+[[nodiscard]] SizeOptions size_options(RunOptions const& options);
 
 }  // namespace vitrum::cli

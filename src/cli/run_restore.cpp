@@ -6,6 +6,7 @@
 #include "batch.h"
 #include "interrupt.h"
 #include "vitrum/error.h"
+#include "vitrum/restore.h"
 
 namespace vitrum::cli {
 namespace {
@@ -14,8 +15,10 @@ namespace fs = std::filesystem;
 
 class RestoreTask final : public BatchTask {
 public:
-    RestoreTask(RunOptions const& options, Engine const& engine)
-        : options_(options), restore_(restore_options(options)), session_(engine) {}
+    RestoreTask(RunOptions const& options, Engine const& engine) : options_(options), session_(engine) {
+        SizeOptions const size = size_options(options);
+        restore_ = {.tile = size.tile, .tile_overlap = size.overlap, .memory_bytes = size.memory_bytes};
+    }
 
     [[nodiscard]] std::string done_word() const override { return "restored"; }
 
@@ -42,13 +45,9 @@ private:
     }
 
     static std::string line_of(Job const& job, Image const& picture, RestoreReport const& result) {
-        std::string const tiles =
-            result.tiles == 1 ? ""
-                              : fmt::format(", {} tiles of {}×{}", result.tiles, result.tile_width, result.tile_height);
-        std::string const retries =
-            result.retries == 0 ? "" : fmt::format(", made smaller {}× for want of memory", result.retries);
-        return fmt::format("{} → {}  {}×{} → {}×{}{}{}", job.input.string(), job.output.string(), picture.width(),
-                           picture.height(), result.image.width(), result.image.height(), tiles, retries);
+        return fmt::format("{} → {}  {}×{} → {}×{}{}", job.input.string(), job.output.string(), picture.width(),
+                           picture.height(), result.image.width(), result.image.height(),
+                           tiles_text(result.tiles, result.tile_height, result.tile_width, result.retries));
     }
 
     static std::vector<std::string> notes_of(Job const& job, SaveReport const& saved) {
@@ -90,10 +89,12 @@ void check_scale(int asked, ModelInfo const& info) {
 int run_restore(RunOptions const& options, Engine const& engine) {
     ModelInfo const& info = engine.info();
     check_scale(options.scale, info);
-    std::string const suffix = options.suffix != "auto" ? options.suffix
-                               : info.scale > 1         ? fmt::format("_x{}", info.scale)
-                                                        : "_restored";
-    JobPlan const plan = plan_run(options, suffix);
+    OutputRules rules;
+    rules.suffix = info.scale > 1 ? fmt::format("_x{}", info.scale) : "_restored";
+    JobPlan const plan = plan_run(options, std::move(rules));
+    if (plan.several && !options.compare.empty()) {
+        throw Error("--compare shows one picture; give one input", ErrorKind::usage);
+    }
     RestoreTask task(options, engine);
     return run_batch(task, {options.skip_existing, options.json, options.quiet}, plan.jobs);
 }
