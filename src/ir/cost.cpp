@@ -45,6 +45,22 @@ template <>
 double multiply_adds(Mlp const&, Context const& c) {
     return c.pixels() * (c.weights(Mlp::kFc1Weight) + c.weights(Mlp::kFc2Weight));
 }
+template <>
+double multiply_adds(DeformableAttention const& op, Context const& c) {
+    using Op = DeformableAttention;
+    double const corners = 4.0 * Op::kLevels * op.points;  // of the samples behind one channel
+    return c.pixels() * (c.weights(Op::kOffsetWeight) + c.weights(Op::kScoreWeight) + c.weights(Op::kProjWeight) +
+                         corners * c.extent(Op::kX, 3));
+}
+template <>
+double multiply_adds(QueryAttention const&, Context const& c) {
+    using Op = QueryAttention;
+    return c.pixels() * 2 * c.extent(Op::kKeys, 1) * c.extent(Op::kKeys, 2) * c.extent(Op::kKeys, 3);
+}
+template <>
+double multiply_adds(QueryMasks const&, Context const& c) {
+    return c.pixels() * c.extent(QueryMasks::kFeatures, 3) * c.extent(QueryMasks::kQueries, 2);
+}
 
 }  // namespace
 

@@ -53,6 +53,29 @@ Dims rule(Crop const& op, Inputs in) {
     Dims const& x = in[Crop::kX];
     return {x[0], op.height, op.width, x[3]};
 }
+Dims rule(Resize const& op, Inputs in) {
+    Dims const& x = in[Resize::kX];
+    return {x[0], op.height, op.width, x[3]};
+}
+Dims rule(SinePosition const& op, Inputs in) {
+    return {1, op.height, op.width, in[SinePosition::kLevel][0]};
+}
+Dims rule(AddPosition const&, Inputs in) {
+    return in[AddPosition::kX];
+}
+Dims rule(Tokens const& op, Inputs in) {
+    return {op.batch, 1, in[Tokens::kTable][0], in[Tokens::kTable][1]};
+}
+Dims rule(DeformableAttention const&, Inputs in) {
+    return in[DeformableAttention::kX];
+}
+Dims rule(QueryAttention const&, Inputs in) {
+    return in[QueryAttention::kQueries];
+}
+Dims rule(QueryMasks const&, Inputs in) {
+    Dims const& features = in[QueryMasks::kFeatures];
+    return {features[0], features[1], features[2], in[QueryMasks::kQueries][2]};
+}
 
 }  // namespace
 

@@ -112,12 +112,13 @@ std::string rule(WindowAttention const& op, Inputs in) {
         .text();
 }
 
-std::string rule(Mlp const&, Inputs in) {
+std::string rule(Mlp const& op, Inputs in) {
     Demands d(in);
     if (d.activation(Mlp::kX).broken()) return d.text();
     auto const c = d.channels();
     auto const hidden = d.extent(Mlp::kFc1Weight, 0);
     return d.that(hidden > 0, "no hidden channels")
+        .that(op.activation != Activation::none, "no activation between the layers")
         .weight(Mlp::kFc1Weight, {hidden, c})
         .weight(Mlp::kFc1Bias, {hidden})
         .weight(Mlp::kFc2Weight, {c, hidden})
@@ -169,6 +170,95 @@ std::string rule(Crop const&, Inputs in) {
     return affine_rule<Crop>(in);
 }
 
+std::string rule(Resize const& op, Inputs in) {
+    Demands d(in);
+    if (d.activation(Resize::kX).broken()) return d.text();
+    auto const& x = in[Resize::kX];
+    return d.same_extents(Resize::kAdd, {x[0], op.height, op.width, x[3]}).text();
+}
+
+std::string rule(SinePosition const&, Inputs in) {
+    Demands d(in);
+    auto const channels = d.extent(SinePosition::kLevel, 0);
+    return d.that(channels > 0 && channels % 4 == 0, "channels are no multiple of 4")
+        .weight(SinePosition::kLevel, {channels})
+        .text();
+}
+
+std::string rule(AddPosition const&, Inputs in) {
+    Demands d(in);
+    if (d.activation(AddPosition::kX).broken()) return d.text();
+    auto const& x = in[AddPosition::kX];
+    return d.same_extents(AddPosition::kPosition, {1, x[1], x[2], x[3]}).text();
+}
+
+std::string rule(Tokens const&, Inputs in) {
+    Demands d(in);
+    auto const rows = d.extent(Tokens::kTable, 0);
+    auto const channels = d.extent(Tokens::kTable, 1);
+    return d.that(rows > 0 && channels > 0, "an empty table").weight(Tokens::kTable, {rows, channels}).text();
+}
+
+std::string rule(DeformableAttention const& op, Inputs in) {
+    using D = DeformableAttention;
+    Demands d(in);
+    if (d.activation(D::kX).broken()) return d.text();
+    auto const c = d.channels();
+    constexpr int kMaxHeads = 1024;
+    constexpr int kMaxPoints = 1024;
+    if (d.that(op.heads > 0 && op.heads <= kMaxHeads && c % op.heads == 0, "heads do not divide the channels")
+            .that(op.points > 0 && op.points <= kMaxPoints, "points outside 1 … 1024")
+            .broken()) {
+        return d.text();
+    }
+    auto const& x = in[D::kX];
+    for (int const value : {D::kValue0, D::kValue1, D::kValue2}) {
+        if (d.activation(value).broken()) return d.text();
+        auto const& dims = in[static_cast<std::size_t>(value)];
+        d.that(dims[0] == x[0] && dims[3] == x[3], "values of other pictures");
+    }
+    return d.same_extents(D::kPosition, {1, x[1], x[2], x[3]})
+        .weight(D::kOffsetWeight, {2 * op.samples(), c})
+        .weight(D::kOffsetBias, {2 * op.samples()})
+        .weight(D::kScoreWeight, {op.samples(), c})
+        .weight(D::kScoreBias, {op.samples()})
+        .weight(D::kProjWeight, {c, c})
+        .weight(D::kProjBias, {c})
+        .weight(D::kNormWeight, {c})
+        .weight(D::kNormBias, {c})
+        .text();
+}
+
+/// Input i is a list of queries [N, 1, Q, C] with known Q.
+bool are_queries(Dims const& dims) {
+    return dims[1] == Dim(1) && dims[2].is_constant() && dims[2].at({}) > 0;
+}
+
+std::string rule(QueryAttention const& op, Inputs in) {
+    using A = QueryAttention;
+    Demands d(in);
+    if (d.activation(A::kQueries).activation(A::kKeys).broken()) return d.text();
+    auto const& queries = in[A::kQueries];
+    auto const& keys = in[A::kKeys];
+    return d.that(are_queries(queries), "queries are not [N, 1, Q, C]")
+        .that(op.heads > 0 && d.channels() % op.heads == 0, "heads do not divide the channels")
+        .that(keys[0] == queries[0] && keys[3] == queries[3], "keys of other pictures")
+        .same_extents(A::kValues, keys)
+        .same_extents(A::kMask, {keys[0], keys[1], keys[2], queries[2]})
+        .text();
+}
+
+std::string rule(QueryMasks const&, Inputs in) {
+    using M = QueryMasks;
+    Demands d(in);
+    if (d.activation(M::kFeatures).activation(M::kQueries).broken()) return d.text();
+    auto const& features = in[M::kFeatures];
+    auto const& queries = in[M::kQueries];
+    return d.that(are_queries(queries), "queries are not [N, 1, Q, C]")
+        .that(queries[0] == features[0] && queries[3] == features[3], "queries of other pictures")
+        .text();
+}
+
 /// Whether an absent input is legal: those that the operator's comment calls optional.
 bool is_optional(Conv2d const&, int input) {
     return input == Conv2d::kBias || input == Conv2d::kResidual;
@@ -178,6 +268,12 @@ bool is_optional(WindowAttention const&, int input) {
 }
 bool is_optional(Mlp const&, int input) {
     return input >= Mlp::kNormWeight;
+}
+bool is_optional(Resize const&, int input) {
+    return input == Resize::kAdd;
+}
+bool is_optional(QueryAttention const&, int input) {
+    return input == QueryAttention::kMask;
 }
 template <class O>
 bool is_optional(O const&, int) {
@@ -194,8 +290,19 @@ bool flows(WindowAttention const&, int input) {
 bool flows(Mlp const&, int input) {
     return input == Mlp::kX || input == Mlp::kResidual;
 }
-bool flows(Add const&, int) {
+bool flows(DeformableAttention const&, int input) {
+    return input < DeformableAttention::kOffsetWeight;
+}
+template <class O>
+requires std::is_same_v<O, Add> || std::is_same_v<O, Resize> || std::is_same_v<O, AddPosition> ||
+    std::is_same_v<O, QueryAttention> || std::is_same_v<O, QueryMasks>
+bool flows(O const&, int) {
     return true;
+}
+template <class O>
+requires std::is_same_v<O, SinePosition> || std::is_same_v<O, Tokens>
+bool flows(O const&, int) {
+    return false;
 }
 template <class O>
 bool flows(O const&, int input) {

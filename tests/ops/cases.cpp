@@ -8,6 +8,8 @@
 #include "elementwise_cases.h"
 #include "layer_norm_cases.h"
 #include "mlp_cases.h"
+#include "position_cases.h"
+#include "query_cases.h"
 #include "spatial_cases.h"
 #include "window_attention_cases.h"
 
@@ -82,7 +84,7 @@ OpCase to_case(MlpCase const& c) {
     }
     inputs[Mlp::kResidual] = residual(c.residual, shape, Mlp::kX, c.stream);
     return {.name = full_name<Mlp>(c.name),
-            .op = Mlp{},
+            .op = Mlp{.activation = c.activation},
             .inputs = std::move(inputs),
             .reduction = static_cast<double>(std::max(c.c, c.hidden))};
 }
@@ -148,6 +150,13 @@ std::vector<OpCase> all_cases() {
     append(all, kResizeNearestCases);
     append(all, kReflectPadCases);
     append(all, kCropCases);
+    append(all, kResizeCases);
+    append(all, kSinePositionCases);
+    append(all, kAddPositionCases);
+    append(all, kTokensCases);
+    append(all, kQueryAttentionCases);
+    append(all, kQueryMasksCases);
+    append(all, kDeformableAttentionCases);
     return all;
 }
 

@@ -75,7 +75,8 @@ double naive_mlp(MlpCase const& c, Values const& values, std::size_t pixel, std:
                 c.norm ? (x[k] - mean) / deviation * values[Mlp::kNormWeight][k] + values[Mlp::kNormBias][k] : x[k];
             inner += in * values[Mlp::kFc1Weight][i * channels + k];
         }
-        y += inner * std::erfc(-inner / std::sqrt(2.0)) / 2 *
+        bool const relu = c.activation == Activation::leaky_relu;
+        y += (relu ? std::max(inner, 0.0) : inner * std::erfc(-inner / std::sqrt(2.0)) / 2) *
              values[Mlp::kFc2Weight][o * static_cast<std::size_t>(c.hidden) + i];
     }
     return c.residual == Residual::none ? y : y + values[Mlp::kResidual][pixel * channels + o];

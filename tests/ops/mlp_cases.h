@@ -14,6 +14,7 @@ struct MlpCase {
     bool norm = true;
     Residual residual = Residual::same_as_x;
     double stream = 1;  ///< the deviation of x and of the residual
+    Activation activation = Activation::gelu;
 };
 
 inline constexpr auto kMlpCases = std::to_array<MlpCase>({
@@ -44,6 +45,14 @@ inline constexpr auto kMlpCases = std::to_array<MlpCase>({
      .hidden = 360,
      .residual = Residual::none,
      .stream = 1e5},
+    {.name = "relu",
+     .n = 2,
+     .h = 5,
+     .w = 7,
+     .c = 64,
+     .hidden = 256,
+     .norm = false,
+     .activation = Activation::leaky_relu},
     {.name = "far_gelu", .h = 6, .w = 7, .norm = false, .residual = Residual::none, .stream = 20},
 });
 

@@ -102,11 +102,63 @@ struct ActivateKernel : SimdKernel<Activate, kActivate, isa> {
     static std::vector<int> reusable_inputs(Activate const&, Problem const&) { return {Activate::kX}; }
 };
 
+template <Isa isa>
+struct DeformableAttentionKernel : SimdKernel<DeformableAttention, kDeformableAttention, isa> {
+    using Op = DeformableAttention;
+    static constexpr std::string_view kName = "tokens_in_lanes";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_linear(Op::kOffsetWeight, problem.inputs[Op::kOffsetWeight]),
+                pack_linear(Op::kScoreWeight, problem.inputs[Op::kScoreWeight]),
+                pack_linear(Op::kProjWeight, problem.inputs[Op::kProjWeight])};
+    }
+    /// Tokens read no other token's x: what they sample are the values.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX}; }
+};
+
+template <Isa isa>
+struct QueryAttentionKernel : SimdKernel<QueryAttention, kQueryAttention, isa> {
+    static constexpr std::string_view kName = "queries_in_lanes";
+    /// A head reads its channels of the queries before it writes there.
+    static std::vector<int> reusable_inputs(QueryAttention const&, Problem const&) {
+        return {QueryAttention::kQueries};
+    }
+};
+
+template <Isa isa>
+struct QueryMasksKernel : SimdKernel<QueryMasks, kQueryMasks, isa> {
+    static constexpr std::string_view kName = "queries_in_lanes";
+};
+
 /// Copies of pixels, which memory bounds: the compiler's own code for every instruction set.
 template <class O>
 struct CopyKernel : KernelDefaults<O> {
     static constexpr std::string_view kName = "copy";
     static void launch(O const& op, Launch const& launch);
+};
+
+// Position embeddings and resizing, bound by memory or run once per program: the compiler's own code too.
+
+struct SinePositionKernel : KernelDefaults<SinePosition> {
+    static constexpr std::string_view kName = "tables";
+    static std::size_t workspace_bytes(SinePosition const& op, Problem const& problem, int threads);
+    static void launch(SinePosition const& op, Launch const& launch);
+};
+
+struct AddPositionKernel : KernelDefaults<AddPosition> {
+    static constexpr std::string_view kName = "plain";
+    static std::vector<int> reusable_inputs(AddPosition const&, Problem const&) { return {AddPosition::kX}; }
+    static void launch(AddPosition const& op, Launch const& launch);
+};
+
+struct TokensKernel : KernelDefaults<Tokens> {
+    static constexpr std::string_view kName = "plain";
+    static void launch(Tokens const& op, Launch const& launch);
+};
+
+struct ResizeKernel : KernelDefaults<Resize> {
+    static constexpr std::string_view kName = "plain";
+    static std::vector<int> reusable_inputs(Resize const&, Problem const&) { return {Resize::kAdd}; }
+    static void launch(Resize const& op, Launch const& launch);
 };
 
 }  // namespace cpu
@@ -122,6 +174,13 @@ template <cpu::Isa isa> struct Kernels<Cpu<isa>, PixelShuffle> { using list = Ke
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, ResizeNearest> { using list = KernelList<ResizeNearest, cpu::CopyKernel<ResizeNearest>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, ReflectPad> { using list = KernelList<ReflectPad, cpu::CopyKernel<ReflectPad>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Crop> { using list = KernelList<Crop, cpu::CopyKernel<Crop>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Resize> { using list = KernelList<Resize, cpu::ResizeKernel>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, SinePosition> { using list = KernelList<SinePosition, cpu::SinePositionKernel>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, AddPosition> { using list = KernelList<AddPosition, cpu::AddPositionKernel>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Tokens> { using list = KernelList<Tokens, cpu::TokensKernel>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, DeformableAttention> { using list = KernelList<DeformableAttention, cpu::DeformableAttentionKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, QueryAttention> { using list = KernelList<QueryAttention, cpu::QueryAttentionKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, QueryMasks> { using list = KernelList<QueryMasks, cpu::QueryMasksKernel<isa>>; };
 // clang-format on
 
 }  // namespace vitrum

@@ -61,6 +61,37 @@ struct CropKernel : Kernel<Crop> {
     static void launch(Crop const& op, Launch const& launch);
 };
 
+struct ResizeKernel : Kernel<Resize> {
+    static void launch(Resize const& op, Launch const& launch);
+};
+
+struct SinePositionKernel : Kernel<SinePosition> {
+    static void launch(SinePosition const& op, Launch const& launch);
+};
+
+struct AddPositionKernel : Kernel<AddPosition> {
+    static void launch(AddPosition const& op, Launch const& launch);
+};
+
+struct TokensKernel : Kernel<Tokens> {
+    static void launch(Tokens const& op, Launch const& launch);
+};
+
+struct DeformableAttentionKernel : Kernel<DeformableAttention> {
+    static std::vector<Packing> packings(DeformableAttention const& op, Problem const& problem);
+    static std::size_t workspace_bytes(DeformableAttention const& op, Problem const& problem, int threads);
+    static void launch(DeformableAttention const& op, Launch const& launch);
+};
+
+struct QueryAttentionKernel : Kernel<QueryAttention> {
+    static std::size_t workspace_bytes(QueryAttention const& op, Problem const& problem, int threads);
+    static void launch(QueryAttention const& op, Launch const& launch);
+};
+
+struct QueryMasksKernel : Kernel<QueryMasks> {
+    static void launch(QueryMasks const& op, Launch const& launch);
+};
+
 }  // namespace reference
 
 // clang-format off
@@ -77,6 +108,17 @@ template <> struct Kernels<Reference, ResizeNearest>
 { using list = KernelList<ResizeNearest, reference::ResizeNearestKernel>; };
 template <> struct Kernels<Reference, ReflectPad> { using list = KernelList<ReflectPad, reference::ReflectPadKernel>; };
 template <> struct Kernels<Reference, Crop> { using list = KernelList<Crop, reference::CropKernel>; };
+template <> struct Kernels<Reference, Resize> { using list = KernelList<Resize, reference::ResizeKernel>; };
+template <> struct Kernels<Reference, SinePosition>
+{ using list = KernelList<SinePosition, reference::SinePositionKernel>; };
+template <> struct Kernels<Reference, AddPosition>
+{ using list = KernelList<AddPosition, reference::AddPositionKernel>; };
+template <> struct Kernels<Reference, Tokens> { using list = KernelList<Tokens, reference::TokensKernel>; };
+template <> struct Kernels<Reference, DeformableAttention>
+{ using list = KernelList<DeformableAttention, reference::DeformableAttentionKernel>; };
+template <> struct Kernels<Reference, QueryAttention>
+{ using list = KernelList<QueryAttention, reference::QueryAttentionKernel>; };
+template <> struct Kernels<Reference, QueryMasks> { using list = KernelList<QueryMasks, reference::QueryMasksKernel>; };
 // clang-format on
 
 }  // namespace vitrum

@@ -40,8 +40,8 @@ double activate(Activation activation, float negative_slope, double x) {
     return x;
 }
 
-void layer_norm(float const* x, float const* weight, float const* bias, std::int64_t channels, double epsilon,
-                double* y) {
+template <class T>
+void layer_norm(T const* x, float const* weight, float const* bias, std::int64_t channels, double epsilon, double* y) {
     std::copy_n(x, channels, y);
     if (weight == nullptr) return;
     double sum = 0;
@@ -53,6 +53,8 @@ void layer_norm(float const* x, float const* weight, float const* bias, std::int
     double const factor = 1 / std::sqrt(variance + epsilon);
     for (std::int64_t i = 0; i < channels; ++i) y[i] = (y[i] - mean) * factor * weight[i] + bias[i];
 }
+template void layer_norm(float const*, float const*, float const*, std::int64_t, double, double*);
+template void layer_norm(double const*, float const*, float const*, std::int64_t, double, double*);
 
 Packing panel_packing(int input, Shape const& shape) {
     std::int64_t const values = panels_of(shape[0]) * kPanel * (shape.count() / shape[0]);

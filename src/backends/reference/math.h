@@ -14,8 +14,8 @@ namespace vitrum::reference {
 [[nodiscard]] double activate(Activation activation, float negative_slope, double x);
 
 /// One pixel's channels, normalised; weight and bias null (both): copied.
-void layer_norm(float const* x, float const* weight, float const* bias, std::int64_t channels, double epsilon,
-                double* y);
+template <class T>  // float or double
+void layer_norm(T const* x, float const* weight, float const* bias, std::int64_t channels, double epsilon, double* y);
 
 // Products run over panels of eight outputs, whose sums stay in registers while the inputs go by. Every sum is
 // still a plain one, from the first input to the last.

@@ -45,7 +45,8 @@ void MlpKernel::launch(Mlp const& op, Launch const& launch) {
                        op.norm_epsilon, normed + p * x.c);
         }
         fc1(normed, pixels, inner);
-        std::transform(inner, inner + pixels * hidden, inner, gelu);
+        std::transform(inner, inner + pixels * hidden, inner,
+                       [&](double value) { return activate(op.activation, 0, value); });
         fc2(inner, pixels, result);
         for (std::int64_t p = 0; p < pixels; ++p) {
             for (std::int64_t c = 0; c < x.c; ++c) {

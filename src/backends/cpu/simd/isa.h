@@ -33,6 +33,9 @@ extern EntryTable<Conv2d> const kConv;
 extern EntryTable<LayerNorm> const kLayerNorm;
 extern EntryTable<Add> const kAdd;
 extern EntryTable<Activate> const kActivate;
+extern EntryTable<DeformableAttention> const kDeformableAttention;
+extern EntryTable<QueryAttention> const kQueryAttention;
+extern EntryTable<QueryMasks> const kQueryMasks;
 
 /// Whether this build holds the instruction set and this machine runs it.
 [[nodiscard]] bool is_usable(Isa isa);

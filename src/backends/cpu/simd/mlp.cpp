@@ -74,7 +74,7 @@ void run_tile(Op const& op, Launch const& launch, MlpShape const& shape, std::in
     if (y.data != x.data) prefetcher.add(s.to, shape.channels);
     if (residual.data != x.data && residual.data != y.data) prefetcher.add(s.add, shape.channels);
     auto const finish = [&](float* rows, int count) HWY_ATTR {
-        transform(rows, count * kTokens, rows, Gelu());
+        activate(op.activation, 0, rows, count * kTokens, rows);
         prefetcher.step();
     };
     linear(floats(launch.packed[0]), shape.hidden, floats(in[Op::kFc1Bias]), {s.x, kTokens, shape.channels}, kTokens,

@@ -41,6 +41,7 @@ void for_each_field(O& op, F&& f) {
 template <class O, class F>
 requires std::is_same_v<std::remove_const_t<O>, Mlp>
 void for_each_field(O& op, F&& f) {
+    f("activation", op.activation);
     f("norm_epsilon", op.norm_epsilon);
 }
 
@@ -68,10 +69,35 @@ void for_each_field(O& op, F&& f) {
 }
 
 template <class O, class F>
-requires std::is_same_v<std::remove_const_t<O>, Crop>
+requires std::is_same_v<std::remove_const_t<O>, Crop> || std::is_same_v<std::remove_const_t<O>, Resize> ||
+    std::is_same_v<std::remove_const_t<O>, SinePosition>
 void for_each_field(O& op, F&& f) {
     f("height", op.height);
     f("width", op.width);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, AddPosition> || std::is_same_v<std::remove_const_t<O>, QueryMasks>
+void for_each_field(O&, F&&) {}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, Tokens>
+void for_each_field(O& op, F&& f) {
+    f("batch", op.batch);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, DeformableAttention>
+void for_each_field(O& op, F&& f) {
+    f("heads", op.heads);
+    f("points", op.points);
+    f("norm_epsilon", op.norm_epsilon);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, QueryAttention>
+void for_each_field(O& op, F&& f) {
+    f("heads", op.heads);
 }
 
 inline constexpr std::array<std::string_view, 3> kActivationNames = {"none", "leaky_relu", "gelu"};

@@ -69,11 +69,12 @@ struct WindowAttention {
     bool operator==(WindowAttention const&) const = default;
 };
 
-/// y = residual + fc2(gelu(fc1(norm(x)))), exact (erf) GELU. Norm (both or none) and residual are optional.
+/// y = residual + fc2(f(fc1(norm(x)))), f the exact (erf) GELU or ReLU. Norm (both or none) and residual are optional.
 struct Mlp {
     static constexpr std::string_view kName = "Mlp";
     enum Input { kX, kFc1Weight, kFc1Bias, kFc2Weight, kFc2Bias, kNormWeight, kNormBias, kResidual, kInputs };
     // fc1_weight [hidden, C], fc2_weight [C, hidden]
+    Activation activation = Activation::gelu;  ///< leaky_relu stands for ReLU, its slope 0
     float norm_epsilon = 1e-5F;
     bool operator==(Mlp const&) const = default;
 };
@@ -128,8 +129,92 @@ struct Crop {
     bool operator==(Crop const&) const = default;
 };
 
+/// Bilinear interpolation to height × width, plus `add` (optional) of that size. Pixel centres lie at half-integers
+/// and coordinates are held inside the picture: PyTorch's align_corners=False, without anti-aliasing.
+struct Resize {
+    static constexpr std::string_view kName = "Resize";
+    enum Input { kX, kAdd, kInputs };
+    Dim height, width;
+    bool operator==(Resize const&) const = default;
+};
+
+/// The sine embedding of a map's positions (Carion et al. 2020, normalised) plus its level's learned embedding [C]:
+/// [1, height, width, C], C a multiple of 4. Channels below C/2 tell the row, the others the column: with
+/// p = 2π · (i + 1) / (size + 1e-6) / 10000^(2⌊c/2⌋ / (C/2)), channel c of a half is sin p for even c, cos p for odd.
+struct SinePosition {
+    static constexpr std::string_view kName = "SinePosition";
+    enum Input { kLevel, kInputs };
+    Dim height, width;
+    bool operator==(SinePosition const&) const = default;
+};
+
+/// y = x + position, the same [1, H, W, C] for every picture.
+struct AddPosition {
+    static constexpr std::string_view kName = "AddPosition";
+    enum Input { kX, kPosition, kInputs };
+    bool operator==(AddPosition const&) const = default;
+};
+
+/// A learned table [Q, C] as an activation [batch, 1, Q, C].
+struct Tokens {
+    static constexpr std::string_view kName = "Tokens";
+    enum Input { kTable, kInputs };
+    Dim batch;
+    bool operator==(Tokens const&) const = default;
+};
+
+/// Multi-scale deformable self-attention (Zhu et al. 2021) with all that surrounds it, for the pixels x of one level:
+/// y = norm(x + proj(Σ_s a_s · value_s)). Of q = x + position come, per head, 3 levels · points offsets in pixels of
+/// the level (along the width, then the height) and logits, softmax over all of them giving a. A sample lies at its
+/// offset from the pixel's own relative place in the level; it is bilinear between pixel centres and zero outside.
+/// Head h samples channels h·D … of the three values [N, Hₗ, Wₗ, C]. Weights: offsets [2S, C] with rows
+/// (head, level, point, axis), scores [S, C], S = heads · 3 · points; proj [C, C].
+struct DeformableAttention {
+    static constexpr std::string_view kName = "DeformableAttention";
+    enum Input {
+        kX,
+        kPosition,
+        kValue0,
+        kValue1,
+        kValue2,
+        kOffsetWeight,
+        kOffsetBias,
+        kScoreWeight,
+        kScoreBias,
+        kProjWeight,
+        kProjBias,
+        kNormWeight,
+        kNormBias,
+        kInputs
+    };
+    static constexpr int kLevels = 3;
+    int heads = 8;
+    int points = 4;  ///< per head and level
+    float norm_epsilon = 1e-5F;
+    bool operator==(DeformableAttention const&) const = default;
+    [[nodiscard]] constexpr std::int64_t samples() const { return std::int64_t{heads} * kLevels * points; }
+};
+
+/// Attention of queries [N, 1, Q, C] to the pixels of keys and values [N, H, W, C], head by head:
+/// y = softmax(q·kᵀ / √D) · v. Where there are masks [N, H, W, Q], a query sees only pixels where its mask is not
+/// negative, or all where none is so (Cheng et al. 2022, eq. 2: sigmoid(mask) < 0.5 hides a pixel).
+struct QueryAttention {
+    static constexpr std::string_view kName = "QueryAttention";
+    enum Input { kQueries, kKeys, kValues, kMask, kInputs };  // mask optional
+    int heads = 8;
+    bool operator==(QueryAttention const&) const = default;
+};
+
+/// [N, H, W, Q]: the product of each pixel's features [N, H, W, C] with each query [N, 1, Q, C].
+struct QueryMasks {
+    static constexpr std::string_view kName = "QueryMasks";
+    enum Input { kFeatures, kQueries, kInputs };
+    bool operator==(QueryMasks const&) const = default;
+};
+
 using Op =
-    std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, Add, Activate, PixelShuffle, ResizeNearest, ReflectPad, Crop>;
+    std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, Add, Activate, PixelShuffle, ResizeNearest, ReflectPad, Crop,
+                 Resize, SinePosition, AddPosition, Tokens, DeformableAttention, QueryAttention, QueryMasks>;
 
 [[nodiscard]] inline std::string_view name_of(Op const& op) {
     return std::visit([](auto const& o) { return o.kName; }, op);
