@@ -33,6 +33,7 @@ public:
 
     Program make() {
         find_lifetimes();
+        keep_what_never_varies();
         for (std::size_t n = 0; n < graph_.nodes.size(); ++n) choose_kernel(n);
         place();
         return std::move(program_);
@@ -94,6 +95,30 @@ private:
         for (ValueId const output : graph_.outputs) life(output).last = end;
     }
 
+    /// What depends on the sizes and weights alone (position embeddings, learned queries) is computed once. What
+    /// other nodes read of it keeps its memory for good, since runs are repeated.
+    void keep_what_never_varies() {
+        auto const end = static_cast<int>(graph_.nodes.size());
+        std::vector<bool> varies(graph_.values.size(), false);
+        auto const is_varying = [&](ValueId id) { return id != kNone && varies[static_cast<std::size_t>(id)]; };
+        for (ValueId const input : graph_.inputs) varies[static_cast<std::size_t>(input)] = true;
+        for (Node const& node : graph_.nodes) {
+            bool const once = std::ranges::none_of(node.inputs, is_varying);
+            once_.push_back(once);
+            if (once) continue;
+            for (ValueId const output : node.outputs) varies[static_cast<std::size_t>(output)] = true;
+        }
+        auto const keep = [&](ValueId id) {
+            if (id == kNone || is_varying(id) || graph_.is_constant(id)) return;
+            life(id).first = 0;
+            life(id).last = end;
+        };
+        for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+            if (!once_[n]) std::ranges::for_each(graph_.nodes[n].inputs, keep);
+        }
+        std::ranges::for_each(graph_.outputs, keep);
+    }
+
     void choose_kernel(std::size_t n) {
         Node const& node = graph_.nodes[n];
         Problem problem;
@@ -104,6 +129,7 @@ private:
         for (ValueId const id : node.outputs) problem.outputs.push_back(shape(id));
         Step step;
         step.node = &node;
+        step.once = once_[n];
         step.selection = backend_.select(node.op, problem, threads_);
         if (step.selection.launch == nullptr) {
             std::vector<std::string> reasons;
@@ -151,6 +177,7 @@ private:
         for (Node const& node : graph_.nodes) {
             for (ValueId const output : node.outputs) {
                 auto& block = blocks[life(life(output).memory).block];
+                block.first = std::min(block.first, life(output).first);
                 block.last = std::max(block.last, life(output).last);
             }
         }
@@ -196,6 +223,7 @@ private:
     Backend const& backend_;
     int threads_;
     std::vector<Life> lives_;
+    std::vector<bool> once_;  ///< per node
     Program program_;
 };
 

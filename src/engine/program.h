@@ -22,6 +22,7 @@ struct Step {
     std::vector<Operand> inputs;
     std::vector<Operand> outputs;
     std::size_t workspace_offset = 0;
+    bool once = false;  ///< reads no picture: runs when a session binds the program, and its results stay
     double flops = 0, bytes = 0;
 };
 

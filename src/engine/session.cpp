@@ -63,11 +63,11 @@ void Session::State::bind() {
     Graph const& graph = engine.data().graph;
     double all = 0;
     double done = 0;
-    for (Step const& step : program->steps) all += expected_cost(step);
+    for (Step const& step : program->steps) all += step.once ? 0 : expected_cost(step);
     steps.clear();
     steps.reserve(program->steps.size());
     for (Step const& step : program->steps) {
-        done += expected_cost(step);
+        done += step.once ? 0 : expected_cost(step);
         auto& bound = steps.emplace_back(BoundStep{&step.node->op, step.selection.launch, {}, {}, {}, {}, done / all});
         for (Operand const& input : step.inputs) bound.inputs.push_back(resolve(input));
         for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
@@ -76,6 +76,9 @@ void Session::State::bind() {
             bound.packed.push_back(packed_weights.get(*graph.value(weight).constant, packing));
         }
         bound.launch = {bound.inputs, bound.outputs, bound.packed, arena.data() + step.workspace_offset, &threads};
+        if (!step.once) continue;
+        bound.function(*bound.op, bound.launch);
+        steps.pop_back();
     }
 }
 
@@ -119,6 +122,7 @@ std::vector<OpProfile> Session::profile(int runs) {
     using Clock = std::chrono::steady_clock;
     std::vector<OpProfile> profiles;
     for (Step const& step : state_->program->steps) {
+        if (step.once) continue;
         profiles.push_back({std::string(name_of(step.node->op)), step.node->provenance,
                             std::string(step.selection.kernel), 0, step.flops, step.bytes});
     }
