@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -27,6 +28,18 @@ enum class Task {
     segment,   ///< a picture into labelled regions
 };
 
+/// What segmenting needs to know about a network beside its graph. The defaults are Mask2Former's.
+struct SegmentationInfo {
+    std::vector<std::string> class_names;  ///< by class index, without "nothing"; empty where no file names them
+    std::array<float, 3> pixel_mean = {123.675F, 116.28F, 103.53F};  ///< of R, G, B in 0…255
+    std::array<float, 3> pixel_std = {58.395F, 57.12F, 57.375F};
+    /// How Hugging Face's image processor resizes: the shorter side to this, the longer at most to that, or, where
+    /// height is not 0, to a fixed size.
+    int short_edge = 800, long_edge = 1333;
+    int height = 0, width = 0;
+    bool operator==(SegmentationInfo const&) const = default;
+};
+
 /// What a weights file holds, as data.
 struct ModelInfo {
     std::string family;  ///< "SwinIR"
@@ -39,6 +52,7 @@ struct ModelInfo {
     double value_range = 1.0;  ///< pixel values the raw network takes and gives: 0 … value_range
     int tile_multiple = 1;     ///< tiles whose sides are multiples of it waste no padding
     int receptive_radius = 0;  ///< pixels of context beyond which a tile's centre hardly depends; tile overlap default
+    SegmentationInfo segmentation = {};  ///< of networks that segment
     std::int64_t parameters = 0;
     std::string format;  ///< "torch zip", "torch legacy", "safetensors", "vitrum engine"
     std::vector<Hyperparameter> hyperparameters;

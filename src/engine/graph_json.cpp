@@ -117,6 +117,32 @@ Task task_from_json(Json const& json) {
     return static_cast<Task>(found - kTaskNames.begin());
 }
 
+Json to_json(SegmentationInfo const& info) {
+    return {{"class_names", info.class_names},
+            {"pixel_mean", info.pixel_mean},
+            {"pixel_std", info.pixel_std},
+            {"short_edge", info.short_edge},
+            {"long_edge", info.long_edge},
+            {"height", info.height},
+            {"width", info.width}};
+}
+
+SegmentationInfo segmentation_from_json(Json const& json) {
+    SegmentationInfo info{.class_names = json.at("class_names"),
+                          .pixel_mean = json.at("pixel_mean"),
+                          .pixel_std = json.at("pixel_std"),
+                          .short_edge = json.at("short_edge"),
+                          .long_edge = json.at("long_edge"),
+                          .height = json.at("height"),
+                          .width = json.at("width")};
+    auto const is_side = [](int side, int least) { return side >= least && side <= 1 << 20; };
+    if (!is_side(info.short_edge, 1) || !is_side(info.long_edge, 1) || !is_side(info.height, 0) ||
+        !is_side(info.width, 0) || !std::ranges::all_of(info.pixel_std, [](float value) { return value > 0; })) {
+        fail("the model's description holds a number out of range");
+    }
+    return info;
+}
+
 }  // namespace
 
 Json to_json(ModelInfo const& info) {
@@ -134,6 +160,7 @@ Json to_json(ModelInfo const& info) {
             {"value_range", info.value_range},
             {"tile_multiple", info.tile_multiple},
             {"receptive_radius", info.receptive_radius},
+            {"segmentation", to_json(info.segmentation)},
             {"parameters", info.parameters},
             {"hyperparameters", hyperparameters},
             {"notes", info.notes}};
@@ -150,6 +177,7 @@ ModelInfo model_info_from_json(Json const& json) {
                    .value_range = json.at("value_range"),
                    .tile_multiple = json.at("tile_multiple"),
                    .receptive_radius = json.at("receptive_radius"),
+                   .segmentation = segmentation_from_json(json.at("segmentation")),
                    .parameters = json.at("parameters"),
                    .format = "vitrum engine",
                    .hyperparameters = {},

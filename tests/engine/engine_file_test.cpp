@@ -52,6 +52,13 @@ TEST_F(EngineFileTest, GivesBackTheGraphItWasGiven) {
     }
 }
 
+TEST_F(EngineFileTest, KeepsWhatSegmentingNeeds) {
+    ModelInfo info = small_info();
+    info.segmentation = {{"cat", "dog"}, {1, 2, 3}, {4, 5, 6}, 512, 2048, 384, 640};
+    write_engine_file(path_, info, small_graph());
+    EXPECT_EQ(read_engine_file(path_).info.segmentation, info.segmentation);
+}
+
 TEST_F(EngineFileTest, IsRecognisedByContent) {
     EXPECT_TRUE(is_engine_file(path_));
     rewrite("PK\x03\x04 something else");
