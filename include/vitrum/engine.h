@@ -52,6 +52,14 @@ struct OpProfile {
 /// (Error, nothing written).
 using Progress = std::function<bool(double fraction)>;
 
+/// What one operator of a run gave. Valid during the call only.
+struct LayerValue {
+    std::string op;
+    std::string provenance;
+    std::vector<std::int64_t> shape;  ///< [N, H, W, C] of its first output
+    std::span<float const> values;    ///< packed
+};
+
 class Session;
 
 /// A network made ready for one device: the optimised graph with canonical weights, and packed weights as
@@ -65,6 +73,9 @@ public:
     /// Takes either: a `.vitrum` engine file, or anything that Model::load reads.
     static Engine open(std::filesystem::path const& path, CompileOptions const& options = {},
                        Overrides const& overrides = {});
+
+    /// The same network for another device; weights are shared.
+    [[nodiscard]] Engine on_device(Device device) const;
 
     /// Writes an engine file: whole or not at all.
     void save(std::filesystem::path const& path) const;
@@ -112,6 +123,9 @@ public:
 
     /// Runs the network on its inputs. Allocates nothing, takes no lock. Progress is told after each operator.
     void run(Progress const& progress = nullptr);
+
+    /// Runs once and shows what each operator gave.
+    void run_layers(std::function<void(LayerValue const&)> const& look);
 
     /// Runs `runs` times and tells the time of each operator.
     [[nodiscard]] std::vector<OpProfile> profile(int runs);

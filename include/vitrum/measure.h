@@ -32,6 +32,19 @@ struct GoldenReport {
 [[nodiscard]] VITRUM_API GoldenReport verify_golden(Session& session, std::filesystem::path const& file,
                                                     double tolerance = 0);
 
+struct AgainstReport {
+    std::vector<TensorComparison> outputs;
+    std::vector<TensorComparison> layers;  ///< one per operator in the order of the graph, where asked for
+    double tolerance = 0;
+    bool passed = false;
+};
+
+/// Runs the same network on the reference backend, whose scalar kernels define every operator, and compares the
+/// outputs for noise of these sizes, and every operator's output on the way where `layers` is set: the first line
+/// with a large error is where the two part. The reference is slow: small sizes. tolerance 0: 1e-4.
+[[nodiscard]] VITRUM_API AgainstReport verify_against_reference(Session& session, Sizes const& sizes, bool layers,
+                                                                double tolerance = 0);
+
 /// Infinity where two pictures are the same. Of grey pictures all three are measured on the grey values.
 struct PictureQuality {
     double psnr_y_db = 0;  ///< luma (BT.601, float, unrounded); `scale` pixels cut off at every edge

@@ -17,9 +17,10 @@ namespace {
 
 struct VerifyOptions {
     ModelOptions model;
-    std::string golden, images, reference, tile = "auto", memory;
+    std::string golden, images, reference, against, tile = "auto", memory;
+    std::string size = "64x64";
     double tolerance = 0;
-    bool json = false;
+    bool layers = false, json = false;
 };
 
 /// JSON has no infinity: the PSNR of equal pictures becomes null.
@@ -27,10 +28,10 @@ Json number(double value) {
     return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
-Json golden_json(GoldenReport const& report) {
-    Json outputs = Json::array();
-    for (TensorComparison const& c : report.outputs) {
-        outputs.push_back(
+Json comparisons_json(std::vector<TensorComparison> const& comparisons) {
+    Json json = Json::array();
+    for (TensorComparison const& c : comparisons) {
+        json.push_back(
             {{"name", c.name},
              {"count", c.count},
              {"non_finite", c.non_finite},
@@ -39,27 +40,55 @@ Json golden_json(GoldenReport const& report) {
              {"normalised", number(c.normalised)},
              {"psnr_db", number(c.psnr_db)}});
     }
-    return {{"passed", report.passed}, {"tolerance", report.tolerance}, {"outputs", outputs}};
+    return json;
 }
 
-void print_golden(GoldenReport const& report) {
-    Table table({"output", "values", "NaN/Inf", "abs mean", "abs median", "abs max", "rel mean", "rel median",
-                 "rel max", "PSNR dB", "normalised"});
-    for (TensorComparison const& c : report.outputs) {
+void print_comparisons(std::string const& what, std::vector<TensorComparison> const& comparisons) {
+    Table table({what, "values", "NaN/Inf", "abs mean", "abs median", "abs max", "rel mean", "rel median", "rel max",
+                 "PSNR dB", "normalised"});
+    for (TensorComparison const& c : comparisons) {
         auto const small = [](double value) { return fmt::format("{:.2e}", value); };
         table.add({c.name, std::to_string(c.count), std::to_string(c.non_finite), small(c.absolute_mean),
                    small(c.absolute_median), small(c.absolute_max), small(c.relative_mean), small(c.relative_median),
                    small(c.relative_max), fmt::format("{:.1f}", c.psnr_db), small(c.normalised)});
     }
-    fmt::print("{}\n{}: the normalised error, max|y − ŷ| / std(y), must not exceed {:.1e}\n", table.str(),
-               report.passed ? "passed" : "FAILED", report.tolerance);
+    fmt::print("{}\n", table.str());
+}
+
+int concluded(bool passed, double tolerance, bool json) {
+    if (!json) {
+        fmt::print("{}: the normalised error, max|y − ŷ| / std(y), must not exceed {:.1e}\n",
+                   passed ? "passed" : "FAILED", tolerance);
+    }
+    return passed ? 0 : static_cast<int>(ErrorKind::accuracy);
 }
 
 int verify_against_golden(VerifyOptions const& options, Session& session) {
     GoldenReport const report = verify_golden(session, options.golden, options.tolerance);
-    if (options.json) print_json(golden_json(report));
-    else print_golden(report);
-    return report.passed ? 0 : static_cast<int>(ErrorKind::accuracy);
+    if (options.json) {
+        print_json({{"passed", report.passed},
+                    {"tolerance", report.tolerance},
+                    {"outputs", comparisons_json(report.outputs)}});
+    } else {
+        print_comparisons("output", report.outputs);
+    }
+    return concluded(report.passed, report.tolerance, options.json);
+}
+
+int verify_against(VerifyOptions const& options, Session& session) {
+    PictureSize const size = parse_size("--size", options.size);
+    AgainstReport const report =
+        verify_against_reference(session, {1, size.height, size.width}, options.layers, options.tolerance);
+    if (options.json) {
+        print_json({{"passed", report.passed},
+                    {"tolerance", report.tolerance},
+                    {"outputs", comparisons_json(report.outputs)},
+                    {"layers", comparisons_json(report.layers)}});
+    } else {
+        if (options.layers) print_comparisons("operator", report.layers);
+        print_comparisons("output", report.outputs);
+    }
+    return concluded(report.passed, report.tolerance, options.json);
 }
 
 Json quality_json(PictureQuality const& quality) {
@@ -111,11 +140,14 @@ int verify_against_pictures(VerifyOptions const& options, Session& session) {
 }
 
 int verify(VerifyOptions const& options) {
-    bool const golden = !options.golden.empty();
-    if (golden == !options.images.empty() || options.images.empty() != options.reference.empty()) {
-        throw Error("give either --golden FILE, or --images FOLDER with --reference FOLDER", ErrorKind::usage);
+    bool const golden = !options.golden.empty(), against = !options.against.empty();
+    if (golden + against + !options.images.empty() != 1 || options.images.empty() != options.reference.empty()) {
+        throw Error("give one of --golden FILE, --against reference, or --images FOLDER with --reference FOLDER",
+                    ErrorKind::usage);
     }
+    if (options.layers && !against) throw Error("--layers goes with --against reference", ErrorKind::usage);
     Session session(open_engine(options.model));
+    if (against) return verify_against(options, session);
     return golden ? verify_against_golden(options, session) : verify_against_pictures(options, session);
 }
 
@@ -134,6 +166,12 @@ Command add_verify(CLI::App& root) {
     app->add_option("--images", options->images, "a folder of degraded pictures")->type_name("FOLDER");
     app->add_option("--reference", options->reference, "their originals, paired by name: babyx4.png with baby.png")
         ->type_name("FOLDER");
+    app->add_option("--against", options->against,
+                    "reference: the same network on scalar kernels with float64 sums, for noise as input")
+        ->type_name("DEVICE")
+        ->check(CLI::IsMember({"reference"}));
+    app->add_option("--size", options->size, "of that input")->type_name("HxW")->capture_default_str();
+    app->add_flag("--layers", options->layers, "compare the output of every operator too");
     app->add_option("-t,--tile", options->tile, "as for `vitrum run`")->type_name("N")->capture_default_str();
     app->add_option("--memory", options->memory, "as for `vitrum run`")->type_name("SIZE");
     app->add_flag("--json", options->json, "print JSON");
@@ -142,6 +180,7 @@ Command add_verify(CLI::App& root) {
         "Exit code 3: the tolerance is exceeded, or an output is NaN or infinite.\n"
         "Pictures: RGB rounded to 8 bits, Y of BT.601 unrounded, a border of `scale` pixels cut off.\n"
         "Examples:\n  vitrum verify model.pth --golden io.safetensors\n"
+        "  vitrum verify model.pth --against reference --layers\n"
         "  vitrum verify model.pth --images Set5/LR_x4 --reference Set5/HR");
     return {app, [options] { return verify(*options); }};
 }

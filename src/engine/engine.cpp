@@ -76,6 +76,12 @@ Engine Engine::open(std::filesystem::path const& path, CompileOptions const& opt
     return load(path, options);
 }
 
+Engine Engine::on_device(Device device) const {
+    CompileOptions options = data_->options;
+    options.device = device;
+    return Engine(std::make_shared<Data>(data_->info, data_->graph, options));
+}
+
 void Engine::save(std::filesystem::path const& path) const {
     write_engine_file(path, data_->info, data_->graph);
 }

@@ -117,6 +117,22 @@ void Session::run(Progress const& progress) {
     }
 }
 
+void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
+    VITRUM_ASSERT(state_->program != nullptr);
+    std::vector<float> packed;
+    for (std::size_t i = 0; i < state_->steps.size(); ++i) {
+        BoundStep const& bound = state_->steps[i];
+        bound.function(*bound.op, bound.launch);
+        TensorView const& view = bound.outputs.front();
+        packed.resize(static_cast<std::size_t>(view.shape.count()));
+        copy_to_f32({view.data, view.dtype, view.shape, view.strides}, packed.data());
+        look({std::string(name_of(*bound.op)),
+              state_->program->steps[i].node->provenance,
+              {view.shape.begin(), view.shape.end()},
+              packed});
+    }
+}
+
 std::vector<OpProfile> Session::profile(int runs) {
     VITRUM_ASSERT(state_->program != nullptr && runs > 0);
     using Clock = std::chrono::steady_clock;

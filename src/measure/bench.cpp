@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <random>
 
 #include "base/check.h"
+#include "noise.h"
 #include "vitrum/measure.h"
 
 namespace vitrum {
@@ -14,15 +14,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-void fill_with_noise(Session& session, Sizes const& sizes) {
-    std::minstd_rand random(1);
-    double const range = session.engine().info().value_range;
-    float const step = static_cast<float>(range / static_cast<double>(std::minstd_rand::max()));
-    for (std::size_t i = 0; i < session.engine().inputs(sizes).size(); ++i) {
-        for (float& value : session.input(i)) value = static_cast<float>(random()) * step;
-    }
 }
 
 double timed_run(Session& session) {

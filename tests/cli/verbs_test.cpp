@@ -110,6 +110,19 @@ TEST_F(Verbs, VerifyImagesComparesPairs) {
     EXPECT_NE(odd.err.find("odd.png"), std::string::npos) << odd.err;
 }
 
+TEST_F(Verbs, VerifyAgainstTheReferenceShowsEveryOperator) {
+    json const report =
+        parsed(vitrum({"verify", model_, "--against", "reference", "--layers", "--size", "10x13", "--json"}));
+    EXPECT_EQ(report["passed"], true);
+    EXPECT_LT(report["outputs"][0]["normalised"], 2e-5);
+    EXPECT_GT(report["layers"].size(), 5U);
+    EXPECT_EQ(vitrum({"verify", model_, "--against", "reference", "--size", "8", "--tolerance", "1e-12"}).exit_code, 3);
+    CommandResult const text = vitrum({"verify", model_, "--against", "reference", "--layers", "--size", "8"});
+    EXPECT_NE(text.out.find("WindowAttention layers.0.residual_group.blocks.0.attn"), std::string::npos) << text.out;
+    EXPECT_EQ(vitrum({"verify", model_, "--against", "tensorrt"}).exit_code, 2);
+    EXPECT_EQ(vitrum({"verify", model_, "--golden", "x", "--layers"}).exit_code, 2);
+}
+
 TEST_F(Verbs, VerifyNeedsOneKindOfTruth) {
     EXPECT_EQ(vitrum({"verify", model_}).exit_code, 2);
     EXPECT_EQ(vitrum({"verify", model_, "--images", folder_.string()}).exit_code, 2);
