@@ -16,6 +16,7 @@ struct RestoreOptions {
     /// most of what the machine (or the process's cgroup) has free.
     std::uint64_t memory_bytes = 0;
     Progress progress = nullptr;
+    bool approximate = false;  ///< tiles also where the network mixes the whole picture, so that they change the result
 };
 
 struct RestoreReport {
@@ -29,8 +30,8 @@ struct RestoreReport {
 /// Super-resolution, denoising, JPEG artefact removal: a picture in, the restored picture out, at its own
 /// sample type, with its alpha (enlarged by bicubic interpolation), colour profile and metadata.
 /// A grey model on a colour picture restores each channel; a colour model on a grey picture gives grey.
-/// Throws Error: out_of_memory where even the smallest tile does not fit; accuracy where the network gave
-/// NaN or Inf.
+/// Throws Error: usage for tiles that would change the result; out_of_memory where even the smallest tile does
+/// not fit; accuracy where the network gave NaN or Inf.
 [[nodiscard]] VITRUM_API RestoreReport restore(Session& session, Image const& picture,
                                                RestoreOptions const& options = {});
 

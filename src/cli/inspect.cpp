@@ -32,6 +32,7 @@ Json info_json(ModelInfo const& info) {
             {"value_range", info.value_range},
             {"tile_multiple", info.tile_multiple},
             {"receptive_radius", info.receptive_radius},
+            {"mixes_whole_picture", info.mixes_whole_picture},
             {"parameters", info.parameters},
             {"format", info.format},
             {"hyperparameters", hyperparameters},
@@ -66,7 +67,9 @@ void print_info(ModelInfo const& info) {
         {"channels", fmt::format("{} → {}, values 0 … {:g}", info.in_channels, info.out_channels, info.value_range)});
     facts.add({"parameters", fmt::format("{:.3f} million", static_cast<double>(info.parameters) / 1e6)});
     facts.add({"file", info.format});
-    facts.add({"tiles", fmt::format("sides a multiple of {}, overlap {}", info.tile_multiple, info.receptive_radius)});
+    facts.add({"tiles", info.mixes_whole_picture ? "none: it looks at the whole picture at once"
+                                                 : fmt::format("sides a multiple of {}, overlap {}", info.tile_multiple,
+                                                               info.receptive_radius)});
     fmt::print("{}\n", facts.str(2));
     if (!info.hyperparameters.empty()) {
         Table table({"hyper-parameter", "value", "known from"});

@@ -53,6 +53,8 @@ void add_size_options(CLI::App& app, RunOptions& options) {
     app.add_option("--memory", options.memory,
                    "what the process may use at most, such as 4G; default: most of what is free")
         ->type_name("SIZE");
+    app.add_flag("--approximate", options.approximate,
+                 "allow tiles for a network that looks at the whole picture at once: the result changes");
 }
 
 void add_restore_options(CLI::App& app, RunOptions& options) {
@@ -127,6 +129,7 @@ SizeOptions size_options(RunOptions const& options) {
     SizeOptions size;
     size.tile = parse_tile("--tile", options.tile);
     size.overlap = options.pad >= 0 ? 2 * options.pad : options.overlap;
+    size.approximate = options.approximate;
     if (!options.memory.empty()) size.memory_bytes = parse_bytes("--memory", options.memory);
     return size;
 }

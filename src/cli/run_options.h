@@ -22,6 +22,7 @@ struct RunOptions {
     std::string tile = "auto", memory;
     int overlap = -1, pad = -1, scale = 0;
     SaveOptions save;
+    bool approximate = false;
     bool recursive = false, skip_existing = false, strip_metadata = false, json = false, quiet = false;
 };
 
@@ -46,6 +47,7 @@ void refuse_options_of_other_tasks(CLI::App const& app, ModelInfo const& info);
 struct SizeOptions {
     int tile = -1, overlap = -1;
     std::uint64_t memory_bytes = 0;
+    bool approximate = false;
 };
 [[nodiscard]] SizeOptions size_options(RunOptions const& options);
 

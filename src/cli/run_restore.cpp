@@ -17,7 +17,10 @@ class RestoreTask final : public BatchTask {
 public:
     RestoreTask(RunOptions const& options, Engine const& engine) : options_(options), session_(engine) {
         SizeOptions const size = size_options(options);
-        restore_ = {.tile = size.tile, .tile_overlap = size.overlap, .memory_bytes = size.memory_bytes};
+        restore_ = {.tile = size.tile,
+                    .tile_overlap = size.overlap,
+                    .memory_bytes = size.memory_bytes,
+                    .approximate = size.approximate};
     }
 
     [[nodiscard]] std::string done_word() const override { return "restored"; }

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "image/convert.h"
-
 namespace vitrum {
 namespace {
 
@@ -18,23 +16,23 @@ std::size_t strip_floats(TilePlan const& plan, int scale, std::int64_t channels)
     return static_cast<std::size_t>(plan.y.tile * scale * (plan.x.overlap / 2) * scale * channels);
 }
 
-std::size_t carried_floats(TilePlan const& plan, std::int64_t width, int scale, std::int64_t channels) {
+std::size_t carried_floats(TilePlan const& plan, BlendedSize const& size, int scale) {
     if (plan.y.count() == 1) return 0;
-    return static_cast<std::size_t>(plan.y.overlap / 2 * scale * width * scale * channels);
+    return static_cast<std::size_t>(plan.y.overlap / 2 * scale * size.width * size.channels);
 }
 
 }  // namespace
 
-SeamBlender::SeamBlender(TilePlan const& plan, int scale, float gain, Image& picture)
-    : plan_(plan), scale_(scale), gain_(gain), picture_(picture), channels_(picture.channels()) {
+SeamBlender::SeamBlender(TilePlan const& plan, int scale, float gain, BlendedSize const& size, RowSink sink)
+    : plan_(plan), scale_(scale), gain_(gain), size_(size), sink_(std::move(sink)), channels_(size.channels) {
     row_.resize(static_cast<std::size_t>(plan.x.tile * scale * channels_));
     left_.resize(strip_floats(plan, scale, channels_));
-    above_.resize(carried_floats(plan, picture.width() / scale, scale, channels_));
+    above_.resize(carried_floats(plan, size, scale));
 }
 
-std::size_t SeamBlender::bytes(TilePlan const& plan, std::int64_t width, int scale, int channels) {
-    return (strip_floats(plan, scale, channels) + carried_floats(plan, width, scale, channels) +
-            static_cast<std::size_t>(plan.x.tile * scale * channels)) *
+std::size_t SeamBlender::bytes(TilePlan const& plan, BlendedSize const& size, int scale) {
+    return (strip_floats(plan, scale, size.channels) + carried_floats(plan, size, scale) +
+            static_cast<std::size_t>(plan.x.tile * scale * size.channels)) *
            sizeof(float);
 }
 
@@ -54,20 +52,20 @@ SeamBlender::Extent SeamBlender::extent(AxisTiles const& axis, std::int64_t i, s
 }
 
 std::int64_t SeamBlender::add(std::int64_t iy, std::int64_t ix, float const* tile) {
-    Extent const y = extent(plan_.y, iy, picture_.height()), x = extent(plan_.x, ix, picture_.width());
-    std::int64_t const tile_row = plan_.x.tile * scale_ * channels_, picture_row = picture_.width() * channels_;
+    Extent const y = extent(plan_.y, iy, size_.height), x = extent(plan_.x, ix, size_.width);
+    std::int64_t const tile_row = plan_.x.tile * scale_ * channels_, result_row = size_.width * channels_;
     std::int64_t const columns = (x.end - x.begin) * channels_;
     std::int64_t non_finite = 0;
     for (std::int64_t row = y.begin; row < y.end + y.kept; ++row) {
         blend_row_with_left(x, tile + (row - y.origin) * tile_row, row - y.origin);
         if (row < y.begin + y.fade) {
-            float const* const above = above_.data() + (row - y.begin) * picture_row + x.begin * channels_;
+            float const* const above = above_.data() + (row - y.begin) * result_row + x.begin * channels_;
             fade(above, row_.data(), columns, fade_in(row - y.begin, y.fade));
         }
         if (row < y.end) {
-            non_finite += emit(x, row);
+            non_finite += sink_(x.begin, row, x.end - x.begin, row_.data());
         } else {
-            std::copy_n(row_.data(), columns, above_.data() + (row - y.end) * picture_row + x.begin * channels_);
+            std::copy_n(row_.data(), columns, above_.data() + (row - y.end) * result_row + x.begin * channels_);
         }
     }
     return non_finite;
@@ -85,10 +83,6 @@ void SeamBlender::blend_row_with_left(Extent const& x, float const* row, std::in
     }
     float const* const right = row + (x.end - x.origin) * channels_;
     for (std::int64_t i = 0; i < x.kept * channels_; ++i) left[i] = right[i] * gain_;
-}
-
-std::int64_t SeamBlender::emit(Extent const& x, std::int64_t y) {
-    return colour_from_float(row_.data(), channels_, {x.begin, y, x.end - x.begin, 1}, picture_);
 }
 
 }  // namespace vitrum

@@ -51,6 +51,7 @@ Engine make_engine(ConvNetwork const& network) {
     info.value_range = network.value_range;
     info.tile_multiple = 8;
     info.receptive_radius = 8;
+    info.mixes_whole_picture = network.mixes_whole_picture;
     CompileOptions const options{.device = Device::reference, .threads = 1, .isa = {}};
     return Engine(std::make_shared<Engine::Data>(info, std::move(graph), options));
 }

@@ -11,7 +11,8 @@ struct ConvNetwork {
     int channels = 3;
     int scale = 1;
     double value_range = 1;
-    float centre = 1, around = 0;  ///< weight of the pixel itself, and of each of its eight neighbours
+    float centre = 1, around = 0;      ///< weight of the pixel itself, and of each of its eight neighbours
+    bool mixes_whole_picture = false;  ///< what it says of itself
 };
 
 [[nodiscard]] Engine make_engine(ConvNetwork const& network);

@@ -178,6 +178,15 @@ TEST(Restore, SenselessRequestsAreUsageErrors) {
     EXPECT_EQ(kind_of_failure(spectral, picture), ErrorKind::usage);
 }
 
+TEST(Restore, TilesThatWouldChangeTheResultAreRefusedUnlessAllowed) {
+    Session session(make_engine({.mixes_whole_picture = true}));
+    Image const picture = noise(200, 100, 3, SampleType::u8);
+    EXPECT_EQ(kind_of_failure(session, picture, {.tile = 64}), ErrorKind::usage);
+    EXPECT_EQ(restore(session, picture, {.tile = 256}).tiles, 1);  // no tile is needed
+    EXPECT_EQ(restore(session, picture, {.tile = 64, .approximate = true}).tiles, 8);
+    EXPECT_EQ(kind_of_failure(session, picture, {.memory_bytes = 1}), ErrorKind::out_of_memory);
+}
+
 TEST(Restore, SinglePixelsAndLinesWork) {
     Session session(make_engine({.scale = 2}));
     for (auto const& [width, height] : {std::pair(1, 1), std::pair(1, 300), std::pair(300, 1), std::pair(3, 2)}) {

@@ -6,13 +6,25 @@
 #include <limits>
 #include <vector>
 
+#include "image/convert.h"
+
 namespace vitrum {
 namespace {
+
+BlendedSize size_of(Image const& image) {
+    return {image.height(), image.width(), image.channels()};
+}
+
+RowSink sink_of(Image& image) {
+    return [&image](std::int64_t x, std::int64_t y, std::int64_t count, float const* pixels) {
+        return colour_from_float(pixels, image.channels(), {x, y, count, 1}, image);
+    };
+}
 
 /// Tiles of `value(tile row, tile column, y, x)` at output pixel (y, x) put together.
 template <class Value>
 Image blend(TilePlan const& plan, int scale, Image image, Value const& value) {
-    SeamBlender blender(plan, scale, 1.0F, image);
+    SeamBlender blender(plan, scale, 1.0F, size_of(image), sink_of(image));
     std::int64_t const height = plan.y.tile * scale, width = plan.x.tile * scale;
     std::vector<float> tile(static_cast<std::size_t>(height * width));
     for (std::int64_t iy = 0; iy < plan.y.count(); ++iy) {
@@ -64,7 +76,7 @@ TEST(SeamBlender, ValuesThatAreNoNumbersAreCounted) {
     std::vector<float> tile(16 * 16, 0.5F);
     tile[3] = std::numeric_limits<float>::quiet_NaN();
     tile[40] = std::numeric_limits<float>::infinity();
-    EXPECT_EQ(SeamBlender(plan, 1, 1.0F, image).add(0, 0, tile.data()), 2);
+    EXPECT_EQ(SeamBlender(plan, 1, 1.0F, size_of(image), sink_of(image)).add(0, 0, tile.data()), 2);
 }
 
 }  // namespace

@@ -3,27 +3,37 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "tasks/tiling.h"
-#include "vitrum/image.h"
 
 namespace vitrum {
 
-/// Puts restored tiles together into a picture, row by row of tiles and from left to right, each pixel
-/// written once and finished. Only the seams wait as floats: a strip of the tile to the left and some rows
-/// of the tiles above, so that a picture of any size costs no float copy of it.
+/// What the tiles become together.
+struct BlendedSize {
+    std::int64_t height = 0, width = 0;  ///< output pixels
+    int channels = 0;
+};
+
+/// Takes `count` finished pixels of row y from column x on, packed, and returns how many values among them were
+/// NaN or infinite.
+using RowSink = std::function<std::int64_t(std::int64_t x, std::int64_t y, std::int64_t count, float const* pixels)>;
+
+/// Puts tiles together, row by row of tiles and from left to right, each pixel handed out once and finished.
+/// Only the seams wait: a strip of the tile to the left and some rows of the tiles above, so that a result of
+/// any size costs no second copy of it.
 class SeamBlender {
 public:
-    /// `gain` brings the network's values to 0 … 1.
-    SeamBlender(TilePlan const& plan, int scale, float gain, Image& picture);
+    /// `gain` is what every value is multiplied with.
+    SeamBlender(TilePlan const& plan, int scale, float gain, BlendedSize const& size, RowSink sink);
 
-    /// The restored tile in row iy and column ix: [tile height · scale, tile width · scale, picture channels],
-    /// packed. Returns how many values were NaN or infinite.
+    /// The tile in row iy and column ix: [tile height · scale, tile width · scale, channels], packed. Returns how
+    /// many values were NaN or infinite.
     [[nodiscard]] std::int64_t add(std::int64_t iy, std::int64_t ix, float const* tile);
 
     /// Bytes that a blender for this plan holds.
-    [[nodiscard]] static std::size_t bytes(TilePlan const& plan, std::int64_t width, int scale, int channels);
+    [[nodiscard]] static std::size_t bytes(TilePlan const& plan, BlendedSize const& size, int scale);
 
 private:
     /// What a tile contributes along one axis, in output pixels: it emits [begin, end); of that it shares
@@ -34,16 +44,16 @@ private:
     [[nodiscard]] Extent extent(AxisTiles const& axis, std::int64_t i, std::int64_t length) const;
 
     void blend_row_with_left(Extent const& x, float const* row, std::int64_t y_in_tile);
-    [[nodiscard]] std::int64_t emit(Extent const& x, std::int64_t y);
 
     TilePlan plan_;
     int scale_;
     float gain_;
-    Image& picture_;
+    BlendedSize size_;
+    RowSink sink_;
     std::int64_t channels_;
     std::vector<float> row_;    ///< the row under work, [begin, end) of the tile
     std::vector<float> left_;   ///< the right seam of the tile to the left, a row per row of the tile
-    std::vector<float> above_;  ///< the bottom seam of the row of tiles above, whole rows of the picture
+    std::vector<float> above_;  ///< the bottom seam of the row of tiles above, whole rows of the result
 };
 
 }  // namespace vitrum

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tasks/network_tile.h"
+#include "tasks/restore_tile.h"
 
 #include <algorithm>
 
@@ -7,17 +7,7 @@
 #include "image/convert.h"
 
 namespace vitrum {
-namespace {
-
-/// The pixel that stands for pixel i of an axis: itself, or its mirror image at the last one (not repeated).
-std::int64_t mirrored(std::int64_t i, std::int64_t length) {
-    if (i >= length) i = 2 * (length - 1) - i;
-    return std::clamp<std::int64_t>(i, 0, length - 1);
-}
-
-}  // namespace
-
-NetworkTile::NetworkTile(Session& session, Image const& picture)
+RestoreTile::RestoreTile(Session& session, Image const& picture)
     : session_(session),
       picture_(picture),
       network_channels_(session.engine().info().in_channels),
@@ -29,13 +19,13 @@ NetworkTile::NetworkTile(Session& session, Image const& picture)
     }
 }
 
-std::size_t NetworkTile::bytes(std::int64_t height, std::int64_t width) const {
+std::size_t RestoreTile::bytes(std::int64_t height, std::int64_t width) const {
     if (network_channels_ == picture_.channels()) return 0;
     std::int64_t const scale = session_.engine().info().scale;
     return static_cast<std::size_t>(height * scale * width * scale * picture_.channels()) * sizeof(float);
 }
 
-void NetworkTile::prepare(std::int64_t height, std::int64_t width) {
+void RestoreTile::prepare(std::int64_t height, std::int64_t width) {
     height_ = height;
     width_ = width;
     session_.prepare({1, height, width});
@@ -43,7 +33,7 @@ void NetworkTile::prepare(std::int64_t height, std::int64_t width) {
     rgb_row_.resize(static_cast<std::size_t>(width * 3));
 }
 
-std::span<float const> NetworkTile::run(std::int64_t y, std::int64_t x, Progress const& progress) {
+std::span<float const> RestoreTile::run(std::int64_t y, std::int64_t x, Progress const& progress) {
     bool const channel_by_channel = network_channels_ == 1 && picture_.channels() == 3;
     int const runs = channel_by_channel ? 3 : 1;
     for (int channel = 0; channel < runs; ++channel) {
@@ -57,7 +47,7 @@ std::span<float const> NetworkTile::run(std::int64_t y, std::int64_t x, Progress
     return result_;
 }
 
-void NetworkTile::fill_input(std::int64_t y, std::int64_t x, int channel) {
+void RestoreTile::fill_input(std::int64_t y, std::int64_t x, int channel) {
     std::span<float> const input = session_.input();
     std::int64_t const row_floats = width_ * network_channels_;
     for (std::int64_t row = 0; row < height_; ++row) {
@@ -68,7 +58,7 @@ void NetworkTile::fill_input(std::int64_t y, std::int64_t x, int channel) {
     }
 }
 
-void NetworkTile::fill_row(std::int64_t y, std::int64_t x, int channel, float* to) {
+void RestoreTile::fill_row(std::int64_t y, std::int64_t x, int channel, float* to) {
     bool const one_of_three = network_channels_ == 1 && picture_.channels() == 3;
     int const channels = one_of_three ? 3 : network_channels_;
     float* const row = one_of_three ? rgb_row_.data() : to;
@@ -82,11 +72,11 @@ void NetworkTile::fill_row(std::int64_t y, std::int64_t x, int channel, float* t
     for (std::int64_t column = 0; column < width_; ++column) to[column] = row[column * 3 + channel];
 }
 
-void NetworkTile::keep_channel(std::span<float const> output, int channel) {
+void RestoreTile::keep_channel(std::span<float const> output, int channel) {
     for (std::size_t i = 0; i < output.size(); ++i) result_[i * 3 + static_cast<std::size_t>(channel)] = output[i];
 }
 
-void NetworkTile::keep_luma(std::span<float const> output) {
+void RestoreTile::keep_luma(std::span<float const> output) {
     for (std::size_t i = 0; i < result_.size(); ++i) {
         result_[i] = 0.299F * output[i * 3] + 0.587F * output[i * 3 + 1] + 0.114F * output[i * 3 + 2];
     }

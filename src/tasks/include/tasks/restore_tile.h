@@ -6,27 +6,22 @@
 #include <span>
 #include <vector>
 
-#include "vitrum/engine.h"
+#include "tasks/tile_network.h"
 #include "vitrum/image.h"
 
 namespace vitrum {
 
 /// Runs a network on parts of a picture, whatever the two make of colour: a grey network restores red, green
 /// and blue one after the other; of a grey picture's result from a colour network the luma is taken.
-class NetworkTile {
+class RestoreTile final : public TileNetwork {
 public:
     /// Throws Error (usage) for a network that does not turn grey or RGB into the same.
-    NetworkTile(Session& session, Image const& picture);
+    RestoreTile(Session& session, Image const& picture);
 
-    void prepare(std::int64_t height, std::int64_t width);
-
-    /// Restores the prepared height and width from (y, x) on. What lies beyond the picture is mirrored.
-    /// The result is [height · scale, width · scale, picture channels] in the network's range, valid until
-    /// the next call. Progress is of this tile.
-    [[nodiscard]] std::span<float const> run(std::int64_t y, std::int64_t x, Progress const& progress = nullptr);
-
-    /// Bytes beside the session's that tiles of this size take.
-    [[nodiscard]] std::size_t bytes(std::int64_t height, std::int64_t width) const;
+    void prepare(std::int64_t height, std::int64_t width) override;
+    /// Values in the network's range, as many channels as the picture has.
+    [[nodiscard]] std::span<float const> run(std::int64_t y, std::int64_t x, Progress const& progress) override;
+    [[nodiscard]] std::size_t bytes(std::int64_t height, std::int64_t width) const override;
 
 private:
     void fill_input(std::int64_t y, std::int64_t x, int channel);
