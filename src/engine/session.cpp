@@ -11,8 +11,9 @@
 namespace vitrum {
 namespace {
 
-/// A step with every address filled in.
+/// A step of the program with every address filled in.
 struct BoundStep {
+    Step const* step;
     Op const* op;
     void (*function)(Op const&, Launch const&);
     std::vector<TensorView> inputs;
@@ -68,7 +69,8 @@ void Session::State::bind() {
     steps.reserve(program->steps.size());
     for (Step const& step : program->steps) {
         done += step.once ? 0 : expected_cost(step);
-        auto& bound = steps.emplace_back(BoundStep{&step.node->op, step.selection.launch, {}, {}, {}, {}, done / all});
+        auto& bound =
+            steps.emplace_back(BoundStep{&step, &step.node->op, step.selection.launch, {}, {}, {}, {}, done / all});
         for (Operand const& input : step.inputs) bound.inputs.push_back(resolve(input));
         for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
         for (Packing const& packing : step.selection.packings) {
@@ -120,14 +122,13 @@ void Session::run(Progress const& progress) {
 void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
     VITRUM_ASSERT(state_->program != nullptr);
     std::vector<float> packed;
-    for (std::size_t i = 0; i < state_->steps.size(); ++i) {
-        BoundStep const& bound = state_->steps[i];
+    for (BoundStep const& bound : state_->steps) {
         bound.function(*bound.op, bound.launch);
         TensorView const& view = bound.outputs.front();
         packed.resize(static_cast<std::size_t>(view.shape.count()));
         copy_to_f32({view.data, view.dtype, view.shape, view.strides}, packed.data());
         look({std::string(name_of(*bound.op)),
-              state_->program->steps[i].node->provenance,
+              bound.step->node->provenance,
               {view.shape.begin(), view.shape.end()},
               packed});
     }
@@ -137,8 +138,8 @@ std::vector<OpProfile> Session::profile(int runs) {
     VITRUM_ASSERT(state_->program != nullptr && runs > 0);
     using Clock = std::chrono::steady_clock;
     std::vector<OpProfile> profiles;
-    for (Step const& step : state_->program->steps) {
-        if (step.once) continue;
+    for (BoundStep const& bound : state_->steps) {
+        Step const& step = *bound.step;
         profiles.push_back({std::string(name_of(step.node->op)), step.node->provenance,
                             std::string(step.selection.kernel), 0, step.flops, step.bytes});
     }

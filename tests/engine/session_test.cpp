@@ -97,6 +97,7 @@ TEST(Session, ComputesOnceWhatReadsNoPicture) {
         session.run();
         EXPECT_TRUE(std::ranges::equal(first, session.output())) << "a run overwrote it";
         for (OpProfile const& op : session.profile(1)) EXPECT_NE(op.op, "SinePosition");
+        session.run_layers([](LayerValue const& layer) { EXPECT_NE(layer.op, "SinePosition"); });
         EXPECT_NE(run_at(session, {2, 7, 9}), first);
         EXPECT_EQ(run_at(session, {2, 9, 7}), first) << "another size left something behind";
     }
