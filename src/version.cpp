@@ -3,6 +3,8 @@
 
 namespace vitrum {
 
-std::string_view version() { return VITRUM_VERSION; }
+std::string_view version() {
+    return VITRUM_VERSION;
+}
 
 }  // namespace vitrum

@@ -52,7 +52,7 @@ struct ModelInfo {
     double value_range = 1.0;  ///< pixel values the raw network takes and gives: 0 … value_range
     int tile_multiple = 1;     ///< tiles whose sides are multiples of it waste no padding
     int receptive_radius = 0;  ///< pixels of context beyond which a tile's centre hardly depends; tile overlap default
-    bool mixes_whole_picture = false;  ///< an output pixel depends on every input pixel: tiles change the result
+    bool mixes_whole_picture = false;    ///< an output pixel depends on every input pixel: tiles change the result
     SegmentationInfo segmentation = {};  ///< of networks that segment
     std::int64_t parameters = 0;
     std::string format;  ///< "torch zip", "torch legacy", "safetensors", "vitrum engine"

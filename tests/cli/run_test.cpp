@@ -94,7 +94,8 @@ TEST_F(RunVerb, ComparesWithBicubicSideBySide) {
         EXPECT_TRUE(std::equal(right, right + 48 * 3, result.row<std::uint8_t>(y)));
     }
     picture("b.png");
-    EXPECT_EQ(vitrum({"run", model_, at("a.png"), at("b.png"), "-o", at("out"), "--compare", at("both.png")}).exit_code, 2);
+    EXPECT_EQ(vitrum({"run", model_, at("a.png"), at("b.png"), "-o", at("out"), "--compare", at("both.png")}).exit_code,
+              2);
     EXPECT_EQ(vitrum({"run", model_, at("a.png"), "--compare", at("both.xyz")}).exit_code, 2);
 }
 
