@@ -7,4 +7,5 @@
 #include "vitrum/measure.h"
 #include "vitrum/model.h"
 #include "vitrum/restore.h"
+#include "vitrum/segment.h"
 #include "vitrum/version.h"
