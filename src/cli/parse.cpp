@@ -67,6 +67,20 @@ int parse_tile(std::string_view option, std::string const& text) {
     return static_cast<int>(*side);
 }
 
+Resize parse_resize(std::string_view option, std::string const& text) {
+    constexpr std::string_view kExpected = "the shorter side and the longest, such as 800,1333, or none";
+    constexpr std::int64_t kMost = 1 << 20;
+    if (text == "none") return {};
+    std::size_t const comma = text.find(',');
+    auto const short_edge = whole_number(std::string_view(text).substr(0, comma));
+    bool const has_long = comma != std::string::npos;
+    auto const long_edge = has_long ? whole_number(std::string_view(text).substr(comma + 1)) : kMost;
+    if (!short_edge || !long_edge || *short_edge < 1 || *long_edge < *short_edge || *long_edge > kMost) {
+        refuse(option, text, kExpected);
+    }
+    return {static_cast<int>(*short_edge), has_long ? static_cast<int>(*long_edge) : 0};
+}
+
 std::pair<std::string, std::string> parse_override(std::string const& text) {
     std::size_t const equals = text.find('=');
     if (equals == std::string::npos || equals == 0) refuse("--set", text, "name=value, such as img_range=255");

@@ -24,6 +24,13 @@ struct PictureSize {
 /// "auto" (−1), "none" or "0" (0), or a number of pixels.
 [[nodiscard]] int parse_tile(std::string_view option, std::string const& text);
 
+struct Resize {
+    int short_edge = 0;  ///< 0: not at all
+    int long_edge = 0;   ///< 0: not said
+};
+/// "800,1333", "800" or "none"
+[[nodiscard]] Resize parse_resize(std::string_view option, std::string const& text);
+
 /// "name=value"
 [[nodiscard]] std::pair<std::string, std::string> parse_override(std::string const& text);
 

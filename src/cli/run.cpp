@@ -4,6 +4,7 @@
 #include "command.h"
 #include "run_options.h"
 #include "run_restore.h"
+#include "run_segment.h"
 #include "vitrum/error.h"
 
 namespace vitrum::cli {
@@ -15,8 +16,8 @@ int run_task(CLI::App const& app, RunOptions& options) {
     refuse_options_of_other_tasks(app, engine.info());
     switch (engine.info().kind) {
         case Task::restore: return run_restore(options, engine);
-        case Task::spectral:
-        case Task::segment: break;
+        case Task::segment: return run_segment(options, engine);
+        case Task::spectral: break;
     }
     throw Error(engine.info().variant +
                     ": `vitrum run` has no pipeline for this task yet; `vitrum verify` runs it on "

@@ -17,6 +17,7 @@ constexpr auto kExamples = R"(Examples:
   vitrum run model.pth photo.jpg -o big.png
   vitrum run model.pth album/ -o big/ --recursive --skip-existing
   vitrum run model.pth 'scans/*.tif' -o out/ --memory 4G
+  vitrum run mask2former.pkl street.jpg --classes coco --overlay street_seen.jpg
 A large picture is worked on in overlapping tiles where memory asks for it; --tile and --tile-overlap set
 them by hand. Depth (8 and 16 bits, float), alpha, grey, colour profile and metadata are kept.)";
 
@@ -90,6 +91,7 @@ void add_run_options(CLI::App& app, RunOptions& options) {
     app.add_flag("--quiet", options.quiet, "no progress and no line per picture");
     app.add_flag("--json", options.json, "a JSON object per picture on stdout");
     add_restore_options(app, options);
+    add_segment_options(app, options.segment);
 }
 
 void settle_run_options(RunOptions& options) {
@@ -135,7 +137,7 @@ SizeOptions size_options(RunOptions const& options) {
 }
 
 void refuse_options_of_other_tasks(CLI::App const& app, ModelInfo const& info) {
-    constexpr std::array kGroups = {std::pair(kRestoreGroup, Task::restore)};
+    constexpr std::array kGroups = {std::pair(kRestoreGroup, Task::restore), std::pair(kSegmentGroup, Task::segment)};
     for (CLI::Option const* const option : app.get_options()) {
         for (auto const& [group, task] : kGroups) {
             if (option->count() == 0 || option->get_group() != group || task == info.kind) continue;

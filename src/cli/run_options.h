@@ -8,6 +8,7 @@
 
 #include "jobs.h"
 #include "model_options.h"
+#include "segment_options.h"
 #include "vitrum/image.h"
 
 namespace vitrum::cli {
@@ -22,6 +23,7 @@ struct RunOptions {
     std::string tile = "auto", memory;
     int overlap = -1, pad = -1, scale = 0;
     SaveOptions save;
+    SegmentArguments segment;
     bool approximate = false;
     bool recursive = false, skip_existing = false, strip_metadata = false, json = false, quiet = false;
 };
