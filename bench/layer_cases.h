@@ -4,6 +4,7 @@
 #include <array>
 
 #include "conv2d_cases.h"
+#include "elan_cases.h"
 #include "elementwise_cases.h"
 #include "layer_norm_cases.h"
 #include "mlp_cases.h"
@@ -11,7 +12,7 @@
 #include "window_attention_cases.h"
 
 // Whole layers at the sizes that users run, too slow for a test against the reference: SwinIR lightweight (S: 60
-// channels) and classical (M: 180) on tiles of 64 × 64 and 128 × 128.
+// channels) and classical (M: 180) on tiles of 64 × 64 and 128 × 128; ELAN light (60) and full (180).
 
 namespace vitrum::bench {
 
@@ -49,6 +50,18 @@ inline constexpr auto kMlpLayers = std::to_array<test::MlpCase>({
     {.name = "layer_s_128", .h = 128, .w = 128, .c = 60, .hidden = 120},
     {.name = "layer_m_64", .h = 64, .w = 64, .c = 180, .hidden = 360},
     {.name = "layer_m_128", .h = 128, .w = 128, .c = 180, .hidden = 360},
+});
+
+inline constexpr auto kShiftMlpLayers = std::to_array<test::ShiftMlpCase>({
+    {.name = "layer_light_96", .h = 96, .w = 96},
+    {.name = "layer_full_96", .h = 96, .w = 96, .c = 180, .hidden = 360},
+});
+
+inline constexpr auto kGroupWindowAttentionLayers = std::to_array<test::GroupWindowAttentionCase>({
+    {.name = "layer_light_96", .h = 96, .w = 96, .query = true},
+    {.name = "layer_light_96_shifted", .h = 96, .w = 96, .shifted = true, .query = true},
+    {.name = "layer_full_96", .h = 96, .w = 96, .c = 180},
+    {.name = "layer_full_96_shifted", .h = 96, .w = 96, .c = 180, .shifted = true},
 });
 
 inline constexpr auto kLayerNormLayers = std::to_array<test::LayerNormCase>({

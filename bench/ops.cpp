@@ -23,6 +23,8 @@ std::vector<OpCase> cases_and_layers() {
     append(all, kConv2dLayers);
     append(all, kWindowAttentionLayers);
     append(all, kMlpLayers);
+    append(all, kShiftMlpLayers);
+    append(all, kGroupWindowAttentionLayers);
     append(all, kLayerNormLayers);
     append(all, kAddLayers);
     append(all, kActivateLayers);

@@ -60,6 +60,13 @@ Json field_to_json(int value) {
 Json field_to_json(float value) {
     return value;
 }
+Json field_to_json(bool value) {
+    return value;
+}
+template <std::size_t kCount>
+Json field_to_json(std::array<int, kCount> const& values) {
+    return values;
+}
 
 void field_from_json(Json const& json, Activation& value) {
     auto const found = std::ranges::find(kActivationNames, json.get<std::string>());
@@ -75,6 +82,14 @@ void field_from_json(Json const& json, int& value) {
 }
 void field_from_json(Json const& json, float& value) {
     value = json.get<float>();
+}
+void field_from_json(Json const& json, bool& value) {
+    value = json.get<bool>();
+}
+template <std::size_t kCount>
+void field_from_json(Json const& json, std::array<int, kCount>& values) {
+    if (json.size() != kCount) fail("{} numbers where an operator has {}", json.size(), kCount);
+    for (std::size_t i = 0; i < kCount; ++i) field_from_json(json.at(i), values[i]);
 }
 
 Json op_to_json(Op const& op) {

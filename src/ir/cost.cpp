@@ -46,6 +46,18 @@ double multiply_adds(Mlp const&, Context const& c) {
     return c.pixels() * (c.weights(Mlp::kFc1Weight) + c.weights(Mlp::kFc2Weight));
 }
 template <>
+double multiply_adds(ShiftMlp const&, Context const& c) {
+    return c.pixels() * (c.weights(ShiftMlp::kFc1Weight) + c.weights(ShiftMlp::kFc2Weight));
+}
+template <>
+double multiply_adds(GroupWindowAttention const& op, Context const& c) {
+    using G = GroupWindowAttention;
+    double keys = 0;  // over the groups, each of a third of the channels
+    for (double const window : op.windows) keys += window * window;
+    return c.pixels() *
+           (c.weights(G::kInWeight) + c.weights(G::kOutWeight) + 2 * keys * c.extent(G::kX, 3) / G::kGroups);
+}
+template <>
 double multiply_adds(DeformableAttention const& op, Context const& c) {
     using Op = DeformableAttention;
     double const corners = 4.0 * Op::kLevels * op.points;  // of the samples behind one channel

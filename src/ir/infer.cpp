@@ -32,6 +32,12 @@ Dims rule(WindowAttention const&, Inputs in) {
 Dims rule(Mlp const&, Inputs in) {
     return in[Mlp::kX];
 }
+Dims rule(ShiftMlp const&, Inputs in) {
+    return in[ShiftMlp::kX];
+}
+Dims rule(GroupWindowAttention const&, Inputs in) {
+    return in[GroupWindowAttention::kX];
+}
 Dims rule(Add const&, Inputs in) {
     return in[Add::kA];
 }

@@ -130,6 +130,43 @@ std::string rule(Mlp const& op, Inputs in) {
         .text();
 }
 
+std::string rule(ShiftMlp const&, Inputs in) {
+    using S = ShiftMlp;
+    Demands d(in);
+    if (d.activation(S::kX).broken()) return d.text();
+    auto const c = d.channels();
+    auto const hidden = d.extent(S::kFc1Weight, 0);
+    return d.that(hidden > 0, "no hidden channels")
+        .weight(S::kFc1Weight, {hidden, c})
+        .weight(S::kFc1Bias, {hidden})
+        .weight(S::kFc2Weight, {c, hidden})
+        .weight(S::kFc2Bias, {c})
+        .same_extents(S::kResidual, in[S::kX])
+        .text();
+}
+
+std::string rule(GroupWindowAttention const& op, Inputs in) {
+    using G = GroupWindowAttention;
+    Demands d(in);
+    if (d.activation(G::kX).broken()) return d.text();
+    auto const c = d.channels();
+    d.that(c % G::kGroups == 0, "three groups do not divide the channels");
+    for (int const window : op.windows) {
+        d.that(window >= 1 && window <= 32, "window outside 1 … 32")
+            .that(!op.shifted || window % 2 == 0, "half of an odd window is no shift")
+            .that(is_multiple_of(in[G::kX][1], window) && is_multiple_of(in[G::kX][2], window),
+                  "height or width is no multiple of the window");
+    }
+    auto const rows = in[G::kQuery].empty() ? 2 * c : c;
+    return d.weight(G::kInWeight, {rows, c})
+        .weight(G::kInBias, {rows})
+        .weight(G::kOutWeight, {c, c})
+        .weight(G::kOutBias, {c})
+        .same_extents(G::kQuery, in[G::kX])
+        .same_extents(G::kResidual, in[G::kX])
+        .text();
+}
+
 std::string rule(Add const&, Inputs in) {
     return Demands(in).activation(Add::kA).same_extents(Add::kB, in[Add::kA]).text();
 }
@@ -269,6 +306,12 @@ bool is_optional(WindowAttention const&, int input) {
 bool is_optional(Mlp const&, int input) {
     return input >= Mlp::kNormWeight;
 }
+bool is_optional(ShiftMlp const&, int input) {
+    return input == ShiftMlp::kResidual;
+}
+bool is_optional(GroupWindowAttention const&, int input) {
+    return input >= GroupWindowAttention::kQuery;
+}
 bool is_optional(Resize const&, int input) {
     return input == Resize::kAdd;
 }
@@ -289,6 +332,12 @@ bool flows(WindowAttention const&, int input) {
 }
 bool flows(Mlp const&, int input) {
     return input == Mlp::kX || input == Mlp::kResidual;
+}
+bool flows(ShiftMlp const&, int input) {
+    return input == ShiftMlp::kX || input == ShiftMlp::kResidual;
+}
+bool flows(GroupWindowAttention const&, int input) {
+    return input == GroupWindowAttention::kX || input >= GroupWindowAttention::kQuery;
 }
 bool flows(DeformableAttention const&, int input) {
     return input < DeformableAttention::kOffsetWeight;

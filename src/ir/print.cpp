@@ -13,6 +13,10 @@ std::string text_of(Activation value) {
 std::string text_of(Dim const& value) {
     return value.str();
 }
+template <std::size_t kCount>
+std::string text_of(std::array<int, kCount> const& values) {
+    return fmt::format("{}", fmt::join(values, ","));
+}
 template <class T>
 std::string text_of(T value) {
     return fmt::format("{}", value);

@@ -25,6 +25,8 @@ Graph fuse_residual(Graph graph) {
                 return absorb<Conv2d>(producer, other);
             }
             if (auto fused = absorb<WindowAttention>(producer, other)) return fused;
+            if (auto fused = absorb<GroupWindowAttention>(producer, other)) return fused;
+            if (auto fused = absorb<ShiftMlp>(producer, other)) return fused;
             return absorb<Mlp>(producer, other);
         });
 }

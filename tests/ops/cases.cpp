@@ -5,6 +5,7 @@
 
 #include "case_inputs.h"
 #include "conv2d_cases.h"
+#include "elan_cases.h"
 #include "elementwise_cases.h"
 #include "layer_norm_cases.h"
 #include "mlp_cases.h"
@@ -143,6 +144,8 @@ std::vector<OpCase> all_cases() {
     append(all, kConv2dCases);
     append(all, kWindowAttentionCases);
     append(all, kMlpCases);
+    append(all, kShiftMlpCases);
+    append(all, kGroupWindowAttentionCases);
     append(all, kLayerNormCases);
     append(all, kAddCases);
     append(all, kActivateCases);

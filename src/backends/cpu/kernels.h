@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "group_windows.h"
 #include "pack.h"
 #include "scratch.h"
 #include "simd/isa.h"
@@ -58,6 +59,33 @@ struct MlpKernel : SimdKernel<Mlp, kMlp, isa> {
                 pack_linear(Op::kFc2Weight, problem.inputs[Op::kFc2Weight])};
     }
     static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
+};
+
+template <Isa isa>
+struct ShiftMlpKernel : SimdKernel<ShiftMlp, kShiftMlp, isa> {
+    using Op = ShiftMlp;
+    static constexpr std::string_view kName = "moves_as_addresses";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_shifted_linear(Op::kFc1Weight, problem.inputs[Op::kFc1Weight]),
+                pack_linear(Op::kFc2Weight, problem.inputs[Op::kFc2Weight])};
+    }
+    /// The residual is read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+};
+
+template <Isa isa>
+struct GroupAttentionKernel : SimdKernel<GroupWindowAttention, kGroupAttention, isa> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = "tokens_in_lanes";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_grouped_linear(Op::kInWeight, problem.inputs[Op::kInWeight], Op::kGroups),
+                pack_linear(Op::kOutWeight, problem.inputs[Op::kOutWeight])};
+    }
+    /// Nested windows are read whole before they are written; straddling ones are not.
+    static std::vector<int> reusable_inputs(Op const& op, Problem const&) {
+        if (!are_nested(op, lanes_of(isa))) return {};
+        return {Op::kX, Op::kResidual};
+    }
 };
 
 template <Isa isa>
@@ -168,6 +196,8 @@ template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelLi
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, LayerNorm> { using list = KernelList<LayerNorm, cpu::LayerNormKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, WindowAttention> { using list = KernelList<WindowAttention, cpu::AttentionKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Mlp> { using list = KernelList<Mlp, cpu::MlpKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, ShiftMlp> { using list = KernelList<ShiftMlp, cpu::ShiftMlpKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, GroupWindowAttention> { using list = KernelList<GroupWindowAttention, cpu::GroupAttentionKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Add> { using list = KernelList<Add, cpu::AddKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Activate> { using list = KernelList<Activate, cpu::ActivateKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, PixelShuffle> { using list = KernelList<PixelShuffle, cpu::CopyKernel<PixelShuffle>>; };

@@ -8,7 +8,16 @@
 namespace vitrum::cpu {
 namespace {
 
-enum Kind : std::uint8_t { linear_panels, qkv_panels, qkv_bias, conv_panels, conv_taps, bias_planes };
+enum Kind : std::uint8_t {
+    linear_panels,
+    grouped_panels,
+    shifted_panels,
+    qkv_panels,
+    qkv_bias,
+    conv_panels,
+    conv_taps,
+    bias_planes
+};
 
 std::size_t float_bytes(std::int64_t count) {
     return static_cast<std::size_t>(count) * sizeof(float);
@@ -26,6 +35,24 @@ void fill_linear(float const* from, Shape const& shape, PackingKey const&, std::
     for (std::int64_t m = 0; m < shape[0]; ++m) {
         put_row(
             m, k, [&](std::int64_t i) { return from[m * k + i]; }, reinterpret_cast<float*>(to));
+    }
+}
+
+void fill_grouped(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    std::int64_t const rows = shape[0] / key.param;
+    std::int64_t const group_floats = round_up(rows, kPanelRows) * shape[1];
+    for (std::int64_t g = 0; g < key.param; ++g) {
+        fill_linear(from + g * rows * shape[1], {rows, shape[1]}, {}, to + float_bytes(g * group_floats));
+    }
+}
+
+void fill_shifted(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    std::int64_t const group = shape[0] / kShiftGroups;
+    for (std::int64_t g = 0; g < kShiftGroups; ++g) {
+        std::int64_t const rows = g + 1 < kShiftGroups ? group : shape[0] - g * group;
+        fill_linear(from, {rows, shape[1]}, {}, to);
+        from += rows * shape[1];
+        to += float_bytes(round_up(rows, kPanelRows) * shape[1]);
     }
 }
 
@@ -94,6 +121,18 @@ void fill_bias(float const* from, Shape const& shape, PackingKey const& key, std
 
 Packing pack_linear(int input, Shape const& weight) {
     return {input, {linear_panels, 0, 0}, float_bytes(round_up(weight[0], kPanelRows) * weight[1]), fill_linear};
+}
+
+Packing pack_grouped_linear(int input, Shape const& weight, int groups) {
+    std::int64_t const rows = groups * round_up(weight[0] / groups, kPanelRows);
+    return {input, {grouped_panels, 0, groups}, float_bytes(rows * weight[1]), fill_grouped};
+}
+
+Packing pack_shifted_linear(int input, Shape const& weight) {
+    std::int64_t const group = weight[0] / kShiftGroups;
+    std::int64_t const last = weight[0] - (kShiftGroups - 1) * group;
+    std::int64_t const rows = (kShiftGroups - 1) * round_up(group, kPanelRows) + round_up(last, kPanelRows);
+    return {input, {shifted_panels, 0, 0}, float_bytes(rows * weight[1]), fill_shifted};
 }
 
 Packing pack_qkv(int input, Shape const& weight, int heads) {

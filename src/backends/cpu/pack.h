@@ -15,6 +15,14 @@ inline constexpr float kLog2E = 1.44269504F;
 /// [M, K] in panels: [⌈M/6⌉][K][6], rows beyond M zero.
 [[nodiscard]] Packing pack_linear(int input, Shape const& weight);
 
+/// [M, K] as `groups` matrices of equally many rows, one after the other, each in panels of its own.
+[[nodiscard]] Packing pack_grouped_linear(int input, Shape const& weight, int groups);
+
+/// ShiftMlp moves five groups of channels: four of ⌊M/5⌋ and the rest.
+inline constexpr std::int64_t kShiftGroups = 5;
+/// [M, K] by these groups of rows, each in panels of its own.
+[[nodiscard]] Packing pack_shifted_linear(int input, Shape const& weight);
+
 /// qkv's [3C, C] by head, so that a head's q, k and v rows are one run of panels: [heads][⌈3D/6⌉][C][6].
 [[nodiscard]] Packing pack_qkv(int input, Shape const& weight, int heads);
 [[nodiscard]] constexpr std::int64_t qkv_head_floats(std::int64_t channels, std::int64_t heads) {

@@ -37,6 +37,18 @@ struct MlpKernel : Kernel<Mlp> {
     static void launch(Mlp const& op, Launch const& launch);
 };
 
+struct ShiftMlpKernel : Kernel<ShiftMlp> {
+    static std::vector<Packing> packings(ShiftMlp const& op, Problem const& problem);
+    static std::size_t workspace_bytes(ShiftMlp const& op, Problem const& problem, int threads);
+    static void launch(ShiftMlp const& op, Launch const& launch);
+};
+
+struct GroupWindowAttentionKernel : Kernel<GroupWindowAttention> {
+    static std::vector<Packing> packings(GroupWindowAttention const& op, Problem const& problem);
+    static std::size_t workspace_bytes(GroupWindowAttention const& op, Problem const& problem, int threads);
+    static void launch(GroupWindowAttention const& op, Launch const& launch);
+};
+
 struct AddKernel : Kernel<Add> {
     static void launch(Add const& op, Launch const& launch);
 };
@@ -100,6 +112,9 @@ template <> struct Kernels<Reference, LayerNorm> { using list = KernelList<Layer
 template <> struct Kernels<Reference, WindowAttention>
 { using list = KernelList<WindowAttention, reference::WindowAttentionKernel>; };
 template <> struct Kernels<Reference, Mlp> { using list = KernelList<Mlp, reference::MlpKernel>; };
+template <> struct Kernels<Reference, ShiftMlp> { using list = KernelList<ShiftMlp, reference::ShiftMlpKernel>; };
+template <> struct Kernels<Reference, GroupWindowAttention>
+{ using list = KernelList<GroupWindowAttention, reference::GroupWindowAttentionKernel>; };
 template <> struct Kernels<Reference, Add> { using list = KernelList<Add, reference::AddKernel>; };
 template <> struct Kernels<Reference, Activate> { using list = KernelList<Activate, reference::ActivateKernel>; };
 template <> struct Kernels<Reference, PixelShuffle>

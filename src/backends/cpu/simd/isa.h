@@ -29,6 +29,8 @@ using EntryTable = std::array<Entry<O>, kIsas>;
 
 extern EntryTable<WindowAttention> const kAttention;
 extern EntryTable<Mlp> const kMlp;
+extern EntryTable<ShiftMlp> const kShiftMlp;
+extern EntryTable<GroupWindowAttention> const kGroupAttention;
 extern EntryTable<Conv2d> const kConv;
 extern EntryTable<LayerNorm> const kLayerNorm;
 extern EntryTable<Add> const kAdd;

@@ -53,18 +53,30 @@ struct Columns {
     std::int64_t stride;
     std::int64_t rows;
     [[nodiscard]] HWY_INLINE Columns at(std::int64_t t) const { return {p + t, stride, rows}; }
+    [[nodiscard]] HWY_INLINE float const* row() const { return p; }
+    HWY_INLINE void next() { p += stride; }
+};
+
+/// The right operand with rows anywhere: each `offset` floats after its pointer.
+struct ScatteredColumns {
+    float const* const* p;
+    std::int64_t offset;
+    std::int64_t rows;
+    [[nodiscard]] HWY_INLINE ScatteredColumns at(std::int64_t t) const { return {p, offset + t, rows}; }
+    [[nodiscard]] HWY_INLINE float const* row() const { return *p + offset; }
+    HWY_INLINE void next() { ++p; }
 };
 
 /// One register block; store(m, v, sum) takes each accumulator.
-template <int kRows, int kWidth, int kTaps, class A, class Store>
-HWY_INLINE void multiply_block(A a, Columns const b, Store const& store) {
+template <int kRows, int kWidth, int kTaps, class A, class B, class Store>
+HWY_INLINE void multiply_block(A a, B b, Store const& store) {
     F32 const d;
     Vf sum[kRows][kWidth];
     VITRUM_UNROLL for (int m = 0; m < kRows; ++m) {
         VITRUM_UNROLL for (int v = 0; v < kWidth; ++v) sum[m][v] = hn::Zero(d);
     }
-    float const* HWY_RESTRICT from = b.p;
     for (std::int64_t k = 0; k < b.rows; ++k) {
+        float const* HWY_RESTRICT const from = b.row();
         VITRUM_UNROLL for (int tap = 0; tap < kTaps; ++tap) {
             Vf x[kWidth];
             VITRUM_UNROLL for (int v = 0; v < kWidth; ++v) x[v] = hn::LoadU(d, from + tap + v * kLanes);
@@ -74,15 +86,15 @@ HWY_INLINE void multiply_block(A a, Columns const b, Store const& store) {
             }
             a.next();
         }
-        from += b.stride;
+        b.next();
     }
     VITRUM_UNROLL for (int m = 0; m < kRows; ++m) {
         VITRUM_UNROLL for (int v = 0; v < kWidth; ++v) store(m, v, sum[m][v]);
     }
 }
 
-template <int kWidth, int kTaps, class A, class Store>
-HWY_NOINLINE void multiply_rows(int rows, A a, Columns b, Store store) {
+template <int kWidth, int kTaps, class A, class B, class Store>
+HWY_NOINLINE void multiply_rows(int rows, A a, B b, Store store) {
     static_assert(kPanelRows == 6);
     switch (rows) {
         case 1: return multiply_block<1, kWidth, kTaps>(a, b, store);
@@ -95,8 +107,8 @@ HWY_NOINLINE void multiply_rows(int rows, A a, Columns b, Store store) {
 }
 
 /// At most kPanelRows rows of the product over `tokens` columns, a multiple of kLanes.
-template <int kTaps = 1, class A, class Store>
-HWY_INLINE void multiply(int rows, A a, Columns b, std::int64_t tokens, Store const& store) {
+template <int kTaps = 1, class A, class Store, class B = Columns>
+HWY_INLINE void multiply(int rows, A a, B b, std::int64_t tokens, Store const& store) {
     std::int64_t t = 0;
     for (; t + kVectors * kLanes <= tokens; t += kVectors * kLanes) {
         multiply_rows<kVectors, kTaps>(rows, a, b.at(t), store.at(t));

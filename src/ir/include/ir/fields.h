@@ -46,7 +46,14 @@ void for_each_field(O& op, F&& f) {
 }
 
 template <class O, class F>
-requires std::is_same_v<std::remove_const_t<O>, Add>
+requires std::is_same_v<std::remove_const_t<O>, GroupWindowAttention>
+void for_each_field(O& op, F&& f) {
+    f("windows", op.windows);
+    f("shifted", op.shifted);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, Add> || std::is_same_v<std::remove_const_t<O>, ShiftMlp>
 void for_each_field(O&, F&&) {}
 
 template <class O, class F>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <variant>
@@ -77,6 +78,34 @@ struct Mlp {
     Activation activation = Activation::gelu;  ///< leaky_relu stands for ReLU, its slope 0
     float norm_epsilon = 1e-5F;
     bool operator==(Mlp const&) const = default;
+};
+
+/// ELAN's local feature extraction (Zhang et al. 2022, section 3.2) as one operator:
+/// y = residual + fc2(shift(relu(fc1(shift(x))))). shift moves four fifths of the channels by a pixel; of C channels
+/// with g = ⌊C / 5⌋, [0, g) take the value to their right, [g, 2g) to their left, [2g, 3g) below, [3g, 4g) above, the
+/// others their own; outside the picture is zero, for the hidden layer too. Residual is optional.
+struct ShiftMlp {
+    static constexpr std::string_view kName = "ShiftMlp";
+    enum Input { kX, kFc1Weight, kFc1Bias, kFc2Weight, kFc2Bias, kResidual, kInputs };
+    // fc1_weight [hidden, C], fc2_weight [C, hidden]
+    bool operator==(ShiftMlp const&) const = default;
+};
+
+/// ELAN's group-wise multi-scale self-attention (Zhang et al. 2022, section 3.3) as one operator:
+/// y = residual + out(concat_g(softmax(q_g·q_gᵀ) · v_g)) for three groups g of C/3 channels, group g inside windows of
+/// windows[g] × windows[g] pixels; keys are the queries, and there is no scale. Where `shifted`, group g sees the
+/// picture rolled by (−windows[g]/2, −windows[g]/2) and is written back in place; pixels that the roll brought together
+/// attend to each other. Without `query`, in(x) [N, H, W, 2C] is q_0, v_0, q_1, v_1, q_2, v_2; with it, query [N, H, W,
+/// C] is q_0, q_1, q_2 and in(x) [N, H, W, C] the values: layers that share their maps share q, which is C floats per
+/// pixel where the maps are Σ windows[g]². H and W are multiples of each window. Query and residual are optional.
+struct GroupWindowAttention {
+    static constexpr std::string_view kName = "GroupWindowAttention";
+    enum Input { kX, kInWeight, kInBias, kOutWeight, kOutBias, kQuery, kResidual, kInputs };
+    static constexpr int kGroups = 3;
+    // in_weight [2C, C] or [C, C], out_weight [C, C]
+    std::array<int, kGroups> windows = {4, 8, 16};
+    bool shifted = false;
+    bool operator==(GroupWindowAttention const&) const = default;
 };
 
 /// y = a + b
@@ -212,9 +241,9 @@ struct QueryMasks {
     bool operator==(QueryMasks const&) const = default;
 };
 
-using Op =
-    std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, Add, Activate, PixelShuffle, ResizeNearest, ReflectPad, Crop,
-                 Resize, SinePosition, AddPosition, Tokens, DeformableAttention, QueryAttention, QueryMasks>;
+using Op = std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, ShiftMlp, GroupWindowAttention, Add, Activate,
+                        PixelShuffle, ResizeNearest, ReflectPad, Crop, Resize, SinePosition, AddPosition, Tokens,
+                        DeformableAttention, QueryAttention, QueryMasks>;
 
 [[nodiscard]] inline std::string_view name_of(Op const& op) {
     return std::visit([](auto const& o) { return o.kName; }, op);
