@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SwinIR on the CPU: PyTorch, ONNX Runtime, OpenVINO and vitrum, interleaved.
+"""Networks on the CPU: PyTorch, ONNX Runtime, OpenVINO and vitrum, interleaved.
 
     pip install torch numpy safetensors onnx onnxruntime openvino
     python bench/cpu.py --vitrum build/src/cli/vitrum --threads 2
@@ -26,14 +26,19 @@ import torch
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "zoo"))
+import elan  # noqa: E402
 import swinir  # noqa: E402
 
+# The network, its configuration, height and width, and its values' range.
 CASES = {
     "SwinIR-S x2 128x128": (
-        dict(swinir.LIGHTWEIGHT, upscale=2), (128, 128)),
+        swinir.SwinIR, dict(swinir.LIGHTWEIGHT, upscale=2), (128, 128), 1),
     "SwinIR-M x4 64x64": (
+        swinir.SwinIR,
         dict(upscale=4, upsampler="pixelshuffle", embed_dim=180, img_size=64,
-             depths=(6,) * 6, num_heads=(6,) * 6), (64, 64)),
+             depths=(6,) * 6, num_heads=(6,) * 6), (64, 64), 1),
+    "ELAN-light x4 96x96": (
+        elan.Elan, dict(elan.LIGHT, scale=4), (96, 96), 255),
 }
 
 
@@ -103,13 +108,13 @@ class Case:
     """A network on disk in every form that an engine asks for."""
 
     def __init__(self, name, folder):
-        config, self.size = CASES[name]
+        network, config, self.size, values = CASES[name]
         torch.manual_seed(1)
-        self.model = swinir.SwinIR(**config).eval()
+        self.model = network(**config).eval()
         for p in self.model.parameters():
             if p.dim() == 1:
                 p.data += 0.05 * torch.randn_like(p)
-        self.x = torch.rand(1, 3, *self.size)
+        self.x = values * torch.rand(1, 3, *self.size)
         with torch.inference_mode():
             self.y = self.model(self.x)
         stem = folder / name.replace(" ", "_")
@@ -117,7 +122,7 @@ class Case:
         torch.save({"params": self.model.state_dict()}, self.checkpoint)
         self.golden = stem.with_suffix(".io.safetensors")
         save_file({"input": self.x, "output": self.y.contiguous()},
-                  self.golden, metadata={"family": "swinir"})
+                  self.golden)
         self.onnx = stem.with_suffix(".onnx")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes are meant to be constants

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the SwinIR cases of tests/data: tiny networks and what they answer.
+"""Make the cases of tests/data: tiny networks and what they answer.
 
     python make_test_cases.py ../tests/data
 
@@ -18,9 +18,10 @@ from collections import OrderedDict
 import torch
 from safetensors.torch import save_file
 
+import elan
 import swinir
 
-# The network, the input N x H x W, the file's suffix, what it is wrapped in,
+# SwinIR: the network, the input N x H x W, the file's suffix, what it is wrapped in,
 # and which of the buffers that can be computed it holds.
 CASES = {
     "swinir_classical_x2": (
@@ -75,6 +76,28 @@ CASES = {
         (1, 13, 9), ".legacy.pth", "params", "all"),
 }
 
+# ELAN: the network, the input, suffix, wrapping, and how its modules are named.
+ELAN_CASES = {
+    "elan_light_x2": (
+        dict(scale=2, c_elan=12, m_elan=4, n_share=1),
+        (2, 13, 9), ".pt", "model_state_dict", "keys"),
+    "elan_light_x3": (
+        dict(scale=3, c_elan=24, m_elan=4, n_share=1),
+        (1, 33, 18), ".pt", "model_state_dict module.", "lists"),
+    "elan_light_x4": (
+        dict(scale=4, c_elan=18, m_elan=4, n_share=1),
+        (1, 17, 26), ".pth", "params", "lists"),
+    "elan_x2": (
+        dict(scale=2, c_elan=15, m_elan=3, n_share=0),
+        (1, 1, 1), ".legacy.pt", "model_state_dict module.", "keys"),
+    "elan_x3": (
+        dict(scale=3, c_elan=9, m_elan=2, n_share=0, r_expand=1),
+        (3, 5, 3), ".safetensors", "", "lists"),
+    "elan_x4": (
+        dict(scale=4, c_elan=12, m_elan=6, n_share=2, r_expand=3),
+        (1, 16, 32), ".safetensors", "module.", "keys"),
+}
+
 
 def randomise(model, generator):
     """Weights at which no layer's part in the output is negligible."""
@@ -91,6 +114,37 @@ def randomise(model, generator):
                 p.copy_(noise(p, 0.2))
             else:
                 p.copy_(noise(p, 1.5 * p[0].numel() ** -0.5))
+
+
+def randomise_elan(model, generator):
+    """As above; a norm here is one over batches, with statistics to fill."""
+    def noise(t, std):
+        return torch.randn(t.shape, generator=generator) * std
+
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if not p.requires_grad:
+                continue
+            if ".project_inp.1." in name:
+                p.copy_(noise(p, 0.2) + (1.0 if name.endswith("weight") else 0))
+            elif name.endswith("bias"):
+                p.copy_(noise(p, 0.2))
+            else:
+                p.copy_(noise(p, 0.7 * p[0].numel() ** -0.5))
+        # Pixels deviate by 70 from their mean, the stream should by about 1.
+        model.head[0].weight *= 1 / 64
+        model.tail[0].weight *= 32
+        for name, b in model.named_buffers():
+            if name.endswith("running_mean"):
+                b.copy_(noise(b, 0.2))
+            elif name.endswith("running_var"):
+                b.copy_(noise(b, 0.2).exp())
+
+
+def elan_state(model, naming):
+    name_of = elan.list_names if naming == "lists" else str
+    return OrderedDict((name_of(k), v.contiguous())
+                       for k, v in model.state_dict().items())
 
 
 def state_of(model, buffers):
@@ -114,19 +168,35 @@ def save(state, path, suffix, wrapping):
         state = {container: state}
     elif container == "state_dict":
         state = {"epoch": 3, "state_dict": state}
+    elif container == "model_state_dict":
+        state = {"epoch": 3, "model_state_dict": state,
+                 "optimizer_state_dict": {"step": torch.tensor(7.0)}}
     torch.save(state, path,
                _use_new_zipfile_serialization=not suffix.startswith(".legacy"))
 
 
-def make(name, folder):
+def swinir_case(name, generator):
     config, (n, h, w), suffix, wrapping, buffers = CASES[name]
     config = dict(dict(img_size=16), **config)
-    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     model = swinir.SwinIR(**config).eval()
     randomise(model, generator)
     x = torch.rand(n, config.get("in_chans", 3), h, w, generator=generator)
+    return model, config, x, state_of(model, buffers), suffix, wrapping
+
+
+def elan_case(name, generator):
+    config, (n, h, w), suffix, wrapping, naming = ELAN_CASES[name]
+    model = elan.Elan(**config).eval()
+    randomise_elan(model, generator)
+    x = 255 * torch.rand(n, 3, h, w, generator=generator)
+    return model, config, x, elan_state(model, naming), suffix, wrapping
+
+
+def make(name, case, folder):
+    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+    model, config, x, state, suffix, wrapping = case(name, generator)
     path = folder / (name + "." + suffix.split(".")[-1])
-    save(state_of(model, buffers), path, suffix, wrapping)
+    save(state, path, suffix, wrapping)
     with torch.inference_mode():
         single = model(x).double()
         exact = model.double()(x.double())
@@ -134,7 +204,8 @@ def make(name, folder):
                   / (exact.std() if exact.numel() > 1 else 1))
     io = folder / f"{name}.io.safetensors"
     save_file({"input": x, "output": exact.float().contiguous()}, io,
-              metadata={"family": "swinir", "config": json.dumps(config),
+              metadata={"family": name.split("_")[0],
+                        "config": json.dumps(config),
                         "float32_noise": f"{noise:.1e}"})
     io.chmod(0o644)
     size = path.stat().st_size + io.stat().st_size
@@ -147,7 +218,9 @@ def main():
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for name in CASES:
-        make(name, folder)
+        make(name, swinir_case, folder)
+    for name in ELAN_CASES:
+        make(name, elan_case, folder)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ namespace vitrum {
 std::span<Family const> families() {
     static constexpr std::array kFamilies = {
         Family{"SwinIR", detect_swinir},
+        Family{"ELAN", detect_elan},
     };
     return kFamilies;
 }

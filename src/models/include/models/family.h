@@ -41,5 +41,6 @@ struct Family {
 [[nodiscard]] std::span<Family const> families();
 
 DetectResult detect_swinir(StateDict const& dict, Overrides const& overrides);
+DetectResult detect_elan(StateDict const& dict, Overrides const& overrides);
 
 }  // namespace vitrum
