@@ -13,9 +13,13 @@ struct Attempt {
     Family family;
     std::string prefix;
     Mismatch mismatch;
+    bool configured = false;  ///< the configuration could be read: only single keys are unmet
 
-    /// Fewer unmet keys is nearer.
-    [[nodiscard]] std::size_t distance() const { return mismatch.missing.size() + mismatch.unexpected.size(); }
+    /// A family whose configuration could be read is nearer than all others, whose mismatch names only the first keys
+    /// that they look for; then fewer unmet keys is nearer.
+    [[nodiscard]] std::pair<bool, std::size_t> distance() const {
+        return {!configured, mismatch.missing.size() + mismatch.unexpected.size()};
+    }
 };
 
 std::string some_of(std::vector<std::string> const& names) {
@@ -74,7 +78,7 @@ Model Model::load(std::filesystem::path const& path, Overrides const& overrides)
         for (Family const& family : families()) {
             auto result = family.detect(dict, overrides);
             if (auto* const mismatch = std::get_if<Mismatch>(&result)) {
-                attempts.push_back({family, dict.prefix(), std::move(*mismatch)});
+                attempts.push_back({family, dict.prefix(), std::move(*mismatch), false});
                 continue;
             }
             auto& detection = std::get<Detection>(result);
@@ -82,7 +86,7 @@ Model Model::load(std::filesystem::path const& path, Overrides const& overrides)
             Graph graph = detection.build(shapes);
             Mismatch mismatch{shapes.missing(), shapes.unexpected(detection.ignorable)};
             if (!mismatch.missing.empty() || !mismatch.unexpected.empty()) {
-                attempts.push_back({family, dict.prefix(), std::move(mismatch)});
+                attempts.push_back({family, dict.prefix(), std::move(mismatch), true});
                 continue;
             }
             check_overrides(*checkpoint, detection, overrides);

@@ -160,12 +160,14 @@ TEST(DetectElan, LetsConventionsBeSet) {
 }
 
 TEST(DetectElan, RefusesConventionsThatMakeNoSense) {
-    for (std::pair<std::string, std::string> const& set :
-         {std::pair("window_sizes", "4,8"), std::pair("window_sizes", "4,8,15"), std::pair("window_sizes", "4,8,64"),
-          std::pair("window_sizes", "4,8,2.5"), std::pair("window_sizes", "0,8,16"),
-          std::pair("shifted_blocks", "some"), std::pair("rgb_range", "-1")}) {
+    std::vector<Overrides> const settings = {
+        {{"window_sizes", "4,8"}},     {{"window_sizes", "4,8,15"}}, {{"window_sizes", "4,8,64"}},
+        {{"window_sizes", "4,8,2.5"}}, {{"window_sizes", "0,8,16"}}, {{"shifted_blocks", "some"}},
+        {{"rgb_range", "-1"}},
+    };
+    for (Overrides const& set : settings) {
         ElanFile file;
-        EXPECT_NE(refusal(file, {{set.first, set.second}}), "accepted") << set.first << " " << set.second;
+        EXPECT_NE(refusal(file, set), "accepted") << set.begin()->first << " " << set.begin()->second;
     }
 }
 

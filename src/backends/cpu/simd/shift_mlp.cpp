@@ -51,8 +51,9 @@ struct StripScratch {
     float* zeros;         ///< [C] the pixels around the picture
     float const** moved;  ///< [C] rows of the patch behind one group of the hidden layer
     float const** from;   ///< [rows + 4][width] pixels of x
-    float const** add;    ///< [width] pixels of the residual
-    float** to;           ///< [width] pixels of the output
+    float const** next;   ///< [rows][width] pixels of x that this worker will probably read next
+    float const** add;    ///< [rows][width] pixels of the residual
+    float** to;           ///< [rows][width] pixels of the output
 
     StripScratch(ScratchCarver& carver, StripShape const& s) {
         std::int64_t const channels = round_up(s.channels, 4);
@@ -64,8 +65,9 @@ struct StripScratch {
         carver.take(zeros, channels);
         carver.take(moved, s.channels);
         carver.take(from, (s.rows + 2 * kReach) * kColumns);
-        carver.take(add, kColumns);
-        carver.take(to, kColumns);
+        carver.take(next, s.rows * kColumns);
+        carver.take(add, s.rows * kColumns);
+        carver.take(to, s.rows * kColumns);
     }
 };
 
@@ -94,19 +96,31 @@ public:
         : in_(launch.inputs),
           x_(nhwc(in_[Op::kX])),
           y_(nhwc(launch.outputs[0])),
+          has_residual_(in_[Op::kResidual].data != nullptr),
+          residual_(has_residual_ ? nhwc(in_[Op::kResidual]) : y_),
           fc1_(floats(launch.packed[0])),
           fc2_(floats(launch.packed[1])),
           shape_(shape),
           s_(scratch) {}
 
-    void run(Strip const& strip) const {
+    /// `next` is the strip that this worker will probably run after this one.
+    void run(Strip const& strip, Strip const& next) const {
         std::fill_n(s_.zeros, round_up(shape_.channels, 4), 0.0F);
         fill_patch(strip);
+        find_outputs(strip);
+        find_pixels(next, next.row, strip.rows, strip.width(), s_.next);
+        Prefetcher prefetcher(strip.rows * strip.width(),
+                              strip.rows * ((shape_.hidden + shape_.channels) / kPanelRows + 1));
+        prefetcher.add(s_.next, shape_.channels);
+        prefetcher.add(s_.to, shape_.channels);
+        if (has_residual_ && residual_.data != x_.data) prefetcher.add(s_.add, shape_.channels);
         for (std::int64_t row = 0; row < strip.rows; ++row) {
-            compute_hidden(strip, row);
+            compute_hidden(strip, row, prefetcher);
             linear(fc2_, shape_.channels, floats(in_[Op::kFc2Bias]), Columns{s_.hidden, kColumns, shape_.hidden},
-                   strip.width(), s_.result, kColumns, NoFinish());
-            store(strip, row);
+                   strip.width(), s_.result, kColumns, [&](float*, int) HWY_ATTR { prefetcher.step(); });
+            std::int64_t const first = row * strip.width();
+            store_tile(s_.result, kColumns, strip.width(), 0, shape_.channels, y_.stride, s_.to + first,
+                       has_residual_ ? s_.add + first : nullptr);
         }
     }
 
@@ -116,12 +130,30 @@ private:
         return inside ? x_.pixel(n, row, column) : s_.zeros;
     }
 
+    /// Pixels of a strip's columns from a row on.
+    void find_pixels(Strip const& strip, std::int64_t first_row, std::int64_t rows, std::int64_t width,
+                     float const** to) const {
+        for (std::int64_t row = first_row; row < first_row + rows; ++row) {
+            for (std::int64_t t = 0; t < width; ++t) *to++ = pixel_or_zeros(strip.n, row, strip.column + t);
+        }
+    }
+
+    void find_outputs(Strip const& strip) const {
+        std::int64_t const width = strip.width();
+        for (std::int64_t row = 0; row < strip.rows; ++row) {
+            for (std::int64_t t = 0; t < width; ++t) {
+                bool const real = t < strip.columns;
+                std::int64_t const column = strip.column + (real ? t : 0);
+                s_.add[row * width + t] = residual_.pixel(strip.n, strip.row + row, column);
+                s_.to[row * width + t] = real ? y_.pixel(strip.n, strip.row + row, column) : s_.trash;
+            }
+        }
+    }
+
     void fill_patch(Strip const& strip) const {
         std::int64_t const width = strip.width();
         std::int64_t const rows = strip.rows + 2 * kReach;
-        for (std::int64_t p = 0; p < rows * width; ++p) {
-            s_.from[p] = pixel_or_zeros(strip.n, strip.row - kReach + p / width, strip.column + p % width);
-        }
+        find_pixels(strip, strip.row - kReach, rows, width, s_.from);
         // From the first row to the last: a row's right border lies in the margin of the next.
         for (std::int64_t r = 0; r < rows; ++r) {
             float* const to = s_.patch + r * shape_.channels * kPatchStride + kMargin;
@@ -139,7 +171,7 @@ private:
     }
 
     /// The hidden layer where one output row reads it.
-    void compute_hidden(Strip const& strip, std::int64_t row) const {
+    void compute_hidden(Strip const& strip, std::int64_t row, Prefetcher& prefetcher) const {
         float const* panels = fc1_;
         std::int64_t const group = shape_.hidden / kShiftGroups;
         for (std::int64_t g = 0; g < kShiftGroups; ++g) {
@@ -151,7 +183,7 @@ private:
                 std::fill_n(to, count * kColumns, 0.0F);
             } else {
                 find_moved_rows(row, kMoves[g]);
-                multiply_group(panels, first, count, strip.width());
+                multiply_group(panels, first, count, strip.width(), prefetcher);
                 clear_outside(strip, kMoves[g], to, count);
             }
             panels += round_up(count, kPanelRows) * shape_.channels;
@@ -169,13 +201,15 @@ private:
         }
     }
 
-    void multiply_group(float const* panels, std::int64_t first, std::int64_t count, std::int64_t width) const {
+    void multiply_group(float const* panels, std::int64_t first, std::int64_t count, std::int64_t width,
+                        Prefetcher& prefetcher) const {
         float const* const bias = floats(in_[Op::kFc1Bias]);
         for (std::int64_t m = first; m < first + count; m += kPanelRows) {
             int const rows = static_cast<int>(std::min(first + count - m, kPanelRows));
             multiply(rows, PanelRows{panels}, ScatteredColumns{s_.moved, 0, shape_.channels}, width,
                      StoreRelu{s_.hidden + m * kColumns, kColumns, bias + m});
             panels += shape_.channels * kPanelRows;
+            prefetcher.step();
         }
     }
 
@@ -188,21 +222,10 @@ private:
         }
     }
 
-    void store(Strip const& strip, std::int64_t row) const {
-        bool const has_residual = in_[Op::kResidual].data != nullptr;
-        Nhwc<float> const residual = has_residual ? nhwc(in_[Op::kResidual]) : y_;
-        for (std::int64_t t = 0; t < strip.width(); ++t) {
-            bool const real = t < strip.columns;
-            std::int64_t const column = strip.column + (real ? t : 0);
-            s_.add[t] = residual.pixel(strip.n, strip.row + row, column);
-            s_.to[t] = real ? y_.pixel(strip.n, strip.row + row, column) : s_.trash;
-        }
-        store_tile(s_.result, kColumns, strip.width(), strip.width(), shape_.channels, y_.stride, s_.to,
-                   has_residual ? s_.add : nullptr);
-    }
-
     std::span<TensorView const> in_;
     Nhwc<float> x_, y_;
+    bool has_residual_;
+    Nhwc<float> residual_;  ///< y where there is none
     float const* fc1_;
     float const* fc2_;
     StripShape const& shape_;
@@ -219,12 +242,17 @@ void launch_shift_mlp(Op const&, Launch const& launch) {
     StripShape const shape(launch.inputs[Op::kX].shape, launch.inputs[Op::kFc1Weight].shape[0], launch.threads->size());
     std::int64_t const strips = (x.h + shape.rows - 1) / shape.rows;
     std::int64_t const blocks = (x.w + kColumns - 1) / kColumns;
-    launch.threads->parallel_for(x.n * strips * blocks, [&](std::int64_t item, int worker) {
+    std::int64_t const items = x.n * strips * blocks;
+    auto const strip_of = [&](std::int64_t item) -> Strip {
         std::int64_t const row = item / blocks % strips * shape.rows;
         std::int64_t const column = item % blocks * kColumns;
-        Strip const strip{item / (blocks * strips), row, column, std::min(shape.rows, x.h - row),
-                          std::min(kColumns, x.w - column)};
-        StripKernel(launch, shape, scratch_of<StripScratch>(launch, worker, shape)).run(strip);
+        return {item / (blocks * strips), row, column, std::min(shape.rows, x.h - row),
+                std::min(kColumns, x.w - column)};
+    };
+    launch.threads->parallel_for(items, [&](std::int64_t item, int worker) {
+        auto const scratch = scratch_of<StripScratch>(launch, worker, shape);
+        std::int64_t const next = std::min(item + launch.threads->size(), items - 1);
+        StripKernel(launch, shape, scratch).run(strip_of(item), strip_of(next));
     });
 }
 
