@@ -40,10 +40,6 @@ void check_model_path(fs::path const& path) {
     std::error_code error;
     fs::file_status const status = fs::status(path, error);
     if (!fs::exists(status)) throw Error(fmt::format("no such model: {}", path.string()));
-    if (fs::is_directory(status)) {
-        refuse(
-            fmt::format("{} is a folder; the model is one file (.pth, .pt, .safetensors or .vitrum)", path.string()));
-    }
     if (looks_like_picture(path)) {
         refuse(fmt::format("{} is a picture where a model is expected", path.string()));
     }

@@ -22,7 +22,8 @@ A large picture is worked on in overlapping tiles where memory asks for it; --ti
 them by hand. Depth (8 and 16 bits, float), alpha, grey, colour profile and metadata are kept.)";
 
 void add_path_options(CLI::App& app, RunOptions& options) {
-    app.add_option("MODEL", options.model.model, "a checkpoint (.pth, .pt, .safetensors) or an engine file (.vitrum)");
+    app.add_option("MODEL", options.model.model,
+                   "a checkpoint (.pth, .pt, .pkl, .safetensors), a Hugging Face folder or an engine file (.vitrum)");
     app.add_option("INPUT", options.inputs, "pictures, folders, or quoted patterns such as 'scans/*.png'");
     app.add_option("-m,--model", options.model_flag, "the model, instead of MODEL")->type_name("FILE");
     app.add_option("-i,--input", options.input_flags, "an input, instead of INPUT; may be repeated")

@@ -5,7 +5,6 @@
 #include <unordered_set>
 
 #include "base/check.h"
-#include "base/mapped_file.h"
 #include "formats/file_kind.h"
 #include "plain_pickle.h"
 #include "safetensors.h"
@@ -50,12 +49,6 @@ Checkpoint read_checkpoint(std::span<std::byte const> bytes, std::filesystem::pa
     Checkpoint checkpoint = read_by_kind({name.string(), bytes, std::move(owner)});
     refuse_repeated_names(checkpoint);
     return checkpoint;
-}
-
-Checkpoint open_checkpoint(std::filesystem::path const& path) {
-    auto file = std::make_shared<MappedFile>(path);
-    auto const bytes = file->bytes();
-    return read_checkpoint(bytes, path, std::move(file));
 }
 
 }  // namespace vitrum

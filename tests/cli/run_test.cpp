@@ -190,7 +190,8 @@ TEST_F(RunVerb, TellsWhatWasMixedUp) {
     expect_one_line(vitrum({"run"}), 2, "no model");
     expect_one_line(vitrum({"run", model_}), 2, "no pictures");
     expect_one_line(vitrum({"run", at("photo.png"), model_}), 2, "is a picture");
-    expect_one_line(vitrum({"run", folder_.string(), at("photo.png")}), 2, "is a folder");
+    picture("photos/photo.png");
+    expect_one_line(vitrum({"run", at("photos"), at("photo.png")}), 1, "a folder without model.safetensors");
     expect_one_line(vitrum({"run", at("none.pth"), at("photo.png")}), 1, "no such model");
     expect_one_line(vitrum({"run", model_, at("none.png")}), 1, "no such file");
     expect_one_line(vitrum({"run", model_, model_}), 1, "looks like a model");

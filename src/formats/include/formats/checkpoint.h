@@ -37,9 +37,10 @@ struct Checkpoint {
     [[nodiscard]] CheckpointTensor const* find(std::string_view name) const;
 };
 
-/// Opens a weights file of any supported format, told apart by its first bytes, never by its name.
+/// Opens a weights file of any supported format, told apart by its first bytes, never by its name; or a Hugging Face
+/// model folder, by its own path or that of its config.json, index or weights.
 /// Throws Error naming file, byte offset and reason for everything else: damaged files, tensors whose
-/// extents leave the file, pickles that name anything but tensors and plain containers.
+/// extents leave the file, pickles that name anything but tensors and plain containers, a missing shard.
 [[nodiscard]] Checkpoint open_checkpoint(std::filesystem::path const& path);
 
 /// The same for bytes in memory. `name` is what errors call them; `owner` keeps them alive.
