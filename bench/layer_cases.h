@@ -6,8 +6,10 @@
 #include "conv2d_cases.h"
 #include "elan_cases.h"
 #include "elementwise_cases.h"
+#include "group_norm_cases.h"
 #include "layer_norm_cases.h"
 #include "mlp_cases.h"
+#include "patch_merging_cases.h"
 #include "spatial_cases.h"
 #include "window_attention_cases.h"
 
@@ -33,6 +35,15 @@ inline constexpr auto kConv2dLayers = std::to_array<test::Conv2dCase>({
     {.name = "layer_m_shuffle2_128", .h = 128, .w = 128, .c_in = 64, .c_out = 256, .pixel_shuffle = 2},
     {.name = "layer_tail_256", .h = 256, .w = 256, .c_in = 64, .c_out = 3},
     {.name = "layer_k1_128", .h = 128, .w = 128, .c_in = 60, .c_out = 60, .kernel = 1},
+    // ResNet-50 and Swin on pictures of 512 × 512.
+    {.name = "layer_resnet_stem_512", .h = 512, .w = 512, .c_in = 3, .c_out = 64, .kernel = 7, .stride = 2},
+    {.name = "layer_resnet_res2_128", .h = 128, .w = 128, .c_in = 64, .c_out = 64},
+    {.name = "layer_resnet_res3_128", .h = 128, .w = 128, .c_in = 128, .c_out = 128, .stride = 2},
+    {.name = "layer_resnet_res4_32", .h = 32, .w = 32, .c_in = 256, .c_out = 256},
+    {.name = "layer_resnet_res5_16", .h = 16, .w = 16, .c_in = 512, .c_out = 512},
+    {.name = "layer_resnet_k1_32", .h = 32, .w = 32, .c_in = 256, .c_out = 1024, .kernel = 1},
+    {.name = "layer_resnet_k1_16", .h = 16, .w = 16, .c_in = 2048, .c_out = 512, .kernel = 1},
+    {.name = "layer_patch_embedding_512", .h = 512, .w = 512, .c_in = 3, .c_out = 96, .kernel = 4, .stride = 4},
 });
 
 inline constexpr auto kWindowAttentionLayers = std::to_array<test::WindowAttentionCase>({
@@ -43,6 +54,11 @@ inline constexpr auto kWindowAttentionLayers = std::to_array<test::WindowAttenti
     {.name = "layer_m_128", .h = 128, .w = 128, .c = 180},
     {.name = "layer_m_128_shifted", .h = 128, .w = 128, .c = 180, .shift = 4},
     {.name = "layer_jpeg_126", .h = 126, .w = 126, .c = 180, .window = 7},
+    // The stages of Swin-T on pictures of 512 × 512.
+    {.name = "layer_swin_t0", .h = 128, .w = 128, .c = 96, .heads = 3, .window = 7, .shift = 3},
+    {.name = "layer_swin_t1", .h = 64, .w = 64, .c = 192, .heads = 6, .window = 7, .shift = 3},
+    {.name = "layer_swin_t2", .h = 32, .w = 32, .c = 384, .heads = 12, .window = 7, .shift = 3},
+    {.name = "layer_swin_t3", .h = 16, .w = 16, .c = 768, .heads = 24, .window = 7, .shift = 3},
 });
 
 inline constexpr auto kMlpLayers = std::to_array<test::MlpCase>({
@@ -50,6 +66,19 @@ inline constexpr auto kMlpLayers = std::to_array<test::MlpCase>({
     {.name = "layer_s_128", .h = 128, .w = 128, .c = 60, .hidden = 120},
     {.name = "layer_m_64", .h = 64, .w = 64, .c = 180, .hidden = 360},
     {.name = "layer_m_128", .h = 128, .w = 128, .c = 180, .hidden = 360},
+    {.name = "layer_swin_t0", .h = 128, .w = 128, .c = 96, .hidden = 384},
+    {.name = "layer_swin_t1", .h = 64, .w = 64, .c = 192, .hidden = 768},
+    {.name = "layer_swin_t2", .h = 32, .w = 32, .c = 384, .hidden = 1536},
+    {.name = "layer_swin_t3", .h = 16, .w = 16, .c = 768, .hidden = 3072},
+});
+
+inline constexpr auto kPatchMergingLayers = std::to_array<test::PatchMergingCase>({
+    {.name = "layer_swin_t0", .h = 128, .w = 128, .c = 96, .out = 192},
+    {.name = "layer_swin_t2", .h = 32, .w = 32, .c = 384, .out = 768},
+});
+
+inline constexpr auto kGroupNormLayers = std::to_array<test::GroupNormCase>({
+    {.name = "layer_128", .h = 128, .w = 128, .c = 256},
 });
 
 inline constexpr auto kShiftMlpLayers = std::to_array<test::ShiftMlpCase>({

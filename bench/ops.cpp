@@ -25,6 +25,8 @@ std::vector<OpCase> cases_and_layers() {
     append(all, kMlpLayers);
     append(all, kShiftMlpLayers);
     append(all, kGroupWindowAttentionLayers);
+    append(all, kPatchMergingLayers);
+    append(all, kGroupNormLayers);
     append(all, kLayerNormLayers);
     append(all, kAddLayers);
     append(all, kActivateLayers);

@@ -51,6 +51,9 @@ Dim dim_from_json(Json const& json) {
 Json field_to_json(Activation value) {
     return std::string(name_of(value));
 }
+Json field_to_json(ResidualPlace value) {
+    return std::string(name_of(value));
+}
 Json field_to_json(Dim const& value) {
     return to_json(value);
 }
@@ -72,6 +75,11 @@ void field_from_json(Json const& json, Activation& value) {
     auto const found = std::ranges::find(kActivationNames, json.get<std::string>());
     if (found == kActivationNames.end()) fail("unknown activation \"{}\"", json.get<std::string>());
     value = static_cast<Activation>(found - kActivationNames.begin());
+}
+void field_from_json(Json const& json, ResidualPlace& value) {
+    auto const found = std::ranges::find(kResidualPlaceNames, json.get<std::string>());
+    if (found == kResidualPlaceNames.end()) fail("unknown residual place \"{}\"", json.get<std::string>());
+    value = static_cast<ResidualPlace>(found - kResidualPlaceNames.begin());
 }
 void field_from_json(Json const& json, Dim& value) {
     value = dim_from_json(json);

@@ -73,6 +73,10 @@ template <>
 double multiply_adds(QueryMasks const&, Context const& c) {
     return c.pixels() * c.extent(QueryMasks::kFeatures, 3) * c.extent(QueryMasks::kQueries, 2);
 }
+template <>
+double multiply_adds(PatchMerging const&, Context const& c) {
+    return c.strided_pixels(2) * c.weights(PatchMerging::kWeight);
+}
 
 }  // namespace
 

@@ -83,6 +83,18 @@ Dims rule(QueryMasks const&, Inputs in) {
     return {features[0], features[1], features[2], in[QueryMasks::kQueries][2]};
 }
 
+Dims rule(PatchMerging const&, Inputs in) {
+    Dims const& x = in[PatchMerging::kX];
+    return {x[0], x[1].ceil_div(2), x[2].ceil_div(2), in[PatchMerging::kWeight][0]};
+}
+Dims rule(GroupNorm const&, Inputs in) {
+    return in[GroupNorm::kX];
+}
+Dims rule(MaxPool2d const& op, Inputs in) {
+    Dims const& x = in[MaxPool2d::kX];
+    return {x[0], x[1].ceil_div(op.stride), x[2].ceil_div(op.stride), x[3]};
+}
+
 }  // namespace
 
 std::vector<std::vector<Dim>> infer_outputs(Op const& op, std::span<std::vector<Dim> const> inputs) {

@@ -1,59 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each operator demands of its inputs' extents.
-#include <fmt/format.h>
-
-#include "ir/graph.h"
+#include "op_demands.h"
 
 namespace vitrum {
 namespace {
-
-using Dims = std::vector<Dim>;
-using Inputs = std::span<Dims const>;
-
-/// Collects the first broken demand.
-class Demands {
-public:
-    explicit Demands(Inputs inputs) : in_(inputs) {}
-
-    Demands& that(bool holds, std::string_view what) {
-        if (!holds && text_.empty()) text_ = what;
-        return *this;
-    }
-    /// Input i is an activation [N, H, W, C] with known channels.
-    Demands& activation(int i) {
-        auto const& dims = in_[static_cast<std::size_t>(i)];
-        return that(dims.size() == 4 && dims[3].is_constant() && dims[3].at({}) > 0,
-                    "an activation is not [N, H, W, C]");
-    }
-    /// Input i is a constant of that shape, or absent where that is allowed.
-    Demands& weight(int i, std::initializer_list<std::int64_t> shape) {
-        auto const& dims = in_[static_cast<std::size_t>(i)];
-        return that(dims == Dims(shape.begin(), shape.end()), fmt::format("weight input {} has the wrong shape", i));
-    }
-    Demands& optional_weight(int i, std::initializer_list<std::int64_t> shape) {
-        return in_[static_cast<std::size_t>(i)].empty() ? *this : weight(i, shape);
-    }
-    /// Input i, where present, has the extents of the operator's result before any shuffle.
-    Demands& same_extents(int i, Dims const& extents) {
-        auto const& dims = in_[static_cast<std::size_t>(i)];
-        return that(dims.empty() || dims == extents, "a summand has other extents");
-    }
-    Demands& both_or_none(int a, int b) {
-        return that(in_[static_cast<std::size_t>(a)].empty() == in_[static_cast<std::size_t>(b)].empty(),
-                    "norm weight without norm bias");
-    }
-    [[nodiscard]] bool broken() const { return !text_.empty(); }
-    [[nodiscard]] std::string text() const { return text_; }
-    [[nodiscard]] std::int64_t channels() const { return in_[0][3].at({}); }
-    [[nodiscard]] std::int64_t extent(int i, std::size_t d) const {
-        auto const& dims = in_[static_cast<std::size_t>(i)];
-        return d < dims.size() && dims[d].is_constant() ? dims[d].at({}) : -1;
-    }
-
-private:
-    Inputs in_;
-    std::string text_;
-};
 
 constexpr int kMaxFactor = 16;
 constexpr int kMaxKernel = 16;
@@ -82,10 +32,6 @@ std::string rule(LayerNorm const&, Inputs in) {
     return d.weight(LayerNorm::kWeight, {d.channels()}).weight(LayerNorm::kBias, {d.channels()}).text();
 }
 
-bool is_multiple_of(Dim const& extent, int window) {
-    return window > 0 && extent.ceil_div(window).times(window) == extent;
-}
-
 std::string rule(WindowAttention const& op, Inputs in) {
     using W = WindowAttention;
     Demands d(in);
@@ -94,8 +40,6 @@ std::string rule(WindowAttention const& op, Inputs in) {
     if (d.that(op.heads > 0 && c % op.heads == 0, "heads do not divide the channels")
             .that(op.window >= 1 && op.window <= 32, "window outside 1 … 32")
             .that(op.shift >= 0 && op.shift < op.window, "shift outside the window")
-            .that(is_multiple_of(in[W::kX][1], op.window) && is_multiple_of(in[W::kX][2], op.window),
-                  "height or width is no multiple of the window")
             .broken()) {
         return d.text();
     }
@@ -143,6 +87,10 @@ std::string rule(ShiftMlp const&, Inputs in) {
         .weight(S::kFc2Bias, {c})
         .same_extents(S::kResidual, in[S::kX])
         .text();
+}
+
+bool is_multiple_of(Dim const& extent, int window) {
+    return window > 0 && extent.ceil_div(window).times(window) == extent;
 }
 
 std::string rule(GroupWindowAttention const& op, Inputs in) {
@@ -293,6 +241,33 @@ std::string rule(QueryMasks const&, Inputs in) {
     auto const& queries = in[M::kQueries];
     return d.that(are_queries(queries), "queries are not [N, 1, Q, C]")
         .that(queries[0] == features[0] && queries[3] == features[3], "queries of other pictures")
+        .text();
+}
+
+std::string rule(PatchMerging const&, Inputs in) {
+    using P = PatchMerging;
+    Demands d(in);
+    if (d.activation(P::kX).broken()) return d.text();
+    auto const c = d.channels();
+    auto const out = d.extent(P::kWeight, 0);
+    return d.that(out > 0, "no output channels")
+        .weight(P::kNormWeight, {4 * c})
+        .weight(P::kNormBias, {4 * c})
+        .weight(P::kWeight, {out, 4 * c})
+        .text();
+}
+
+std::string rule(GroupNorm const& op, Inputs in) {
+    if (auto text = rule(LayerNorm{}, in); !text.empty()) return text;  // its inputs are the same
+    bool const divides = op.groups > 0 && in[GroupNorm::kX][3].at({}) % op.groups == 0;
+    return divides ? "" : "groups do not divide the channels";
+}
+
+std::string rule(MaxPool2d const& op, Inputs in) {
+    return Demands(in)
+        .activation(MaxPool2d::kX)
+        .that(op.kernel >= 1 && op.kernel <= kMaxKernel, "kernel is not 1 to 16")
+        .that(op.stride >= 1 && op.stride <= op.kernel, "stride is not 1 to the kernel's size")
         .text();
 }
 

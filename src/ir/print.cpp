@@ -10,6 +10,9 @@ namespace {
 std::string text_of(Activation value) {
     return std::string(name_of(value));
 }
+std::string text_of(ResidualPlace value) {
+    return std::string(name_of(value));
+}
 std::string text_of(Dim const& value) {
     return value.str();
 }

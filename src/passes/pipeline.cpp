@@ -6,10 +6,10 @@ namespace vitrum {
 Graph optimise(Graph graph) {
     verify(graph);
     graph = fuse_norm(std::move(graph));
-    // Before the residual: an epilogue applies its activation first, so a convolution that already took its
-    // residual could no longer take the activation that stood before it.
+    // On both sides of the residual: an activation stands before the sum (SwinIR) or behind it (ResNet).
     graph = fuse_activation(std::move(graph));
     graph = fuse_residual(std::move(graph));
+    graph = fuse_activation(std::move(graph));
     // Last: the shuffle is the store, and nothing can follow it inside the operator.
     graph = fuse_pixel_shuffle(std::move(graph));
     verify(graph);

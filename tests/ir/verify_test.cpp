@@ -63,7 +63,6 @@ TEST(OpViolation, WindowAttention) {
     EXPECT_TRUE(says(violation(Op{.heads = 2, .window = 0}, attention_inputs()), "window"));
     EXPECT_TRUE(says(violation(Op{.heads = 2, .shift = 8}, attention_inputs()), "shift"));
     EXPECT_TRUE(says(violation(Op{.heads = 2, .shift = -1}, attention_inputs()), "shift"));
-    EXPECT_TRUE(says(violation(op, with(Op::kX, picture(12))), "multiple of the window"));
     EXPECT_TRUE(says(violation(op, with(Op::kQkvWeight, {12, 36})), "wrong shape"));
     EXPECT_TRUE(says(violation(op, with(Op::kBiasTable, {64, 2})), "wrong shape"));
     EXPECT_TRUE(says(violation(op, with(Op::kProjBias, {})), "absent"));

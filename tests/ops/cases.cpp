@@ -7,8 +7,10 @@
 #include "conv2d_cases.h"
 #include "elan_cases.h"
 #include "elementwise_cases.h"
+#include "group_norm_cases.h"
 #include "layer_norm_cases.h"
 #include "mlp_cases.h"
+#include "patch_merging_cases.h"
 #include "position_cases.h"
 #include "query_cases.h"
 #include "spatial_cases.h"
@@ -39,6 +41,7 @@ OpCase to_case(Conv2dCase const& c) {
                          .stride = c.stride,
                          .activation = c.activation,
                          .negative_slope = c.negative_slope,
+                         .residual_place = c.residual_place,
                          .pixel_shuffle = c.pixel_shuffle},
             .inputs = std::move(inputs),
             .reduction = terms};
@@ -139,6 +142,30 @@ OpCase to_case(CropCase const& c) {
             .inputs = {activation({c.n, c.h, c.w, c.c}), vector(c.c, 2, 0.5), vector(c.c, 0, 0.5)}};
 }
 
+OpCase to_case(MaxPool2dCase const& c) {
+    return {.name = full_name<MaxPool2d>(c.name),
+            .op = MaxPool2d{.kernel = c.kernel, .stride = c.stride},
+            .inputs = {activation({c.n, c.h, c.w, c.c})}};
+}
+
+OpCase to_case(PatchMergingCase const& c) {
+    return {.name = full_name<PatchMerging>(c.name),
+            .op = PatchMerging{},
+            .inputs = {activation({c.n, c.h, c.w, c.c}, c.stream), vector(4 * c.c, 1, 0.3), vector(4 * c.c, 0, 0.3),
+                       matrix({c.out, 4 * c.c}, 4 * c.c)},
+            .reduction = 4.0 * c.c};
+}
+
+OpCase to_case(GroupNormCase const& c) {
+    return {.name = full_name<GroupNorm>(c.name),
+            .op = GroupNorm{.groups = c.groups, .epsilon = c.epsilon},
+            .inputs = {{.shape = {c.n, c.h, c.w, c.c}, .mean = c.mean, .deviation = c.deviation},
+                       vector(c.c, 1, 0.3),
+                       vector(c.c, 0, 0.3)},
+            .reduction = static_cast<double>(c.c) / c.groups,
+            .amplification = std::max(1.0, c.mean / c.deviation)};
+}
+
 std::vector<OpCase> all_cases() {
     std::vector<OpCase> all;
     append(all, kConv2dCases);
@@ -160,6 +187,9 @@ std::vector<OpCase> all_cases() {
     append(all, kQueryAttentionCases);
     append(all, kQueryMasksCases);
     append(all, kDeformableAttentionCases);
+    append(all, kMaxPool2dCases);
+    append(all, kPatchMergingCases);
+    append(all, kGroupNormCases);
     return all;
 }
 

@@ -35,6 +35,19 @@ Tensor roll(Tensor const& x, int by) {
     return y;
 }
 
+/// The top left h × w pixels, zeros where x has none.
+Tensor resized(Tensor const& x, int h, int w) {
+    Tensor y{x.a, h, w, x.d};
+    for (int n = 0; n < x.a; ++n) {
+        for (int i = 0; i < std::min(x.b, h); ++i) {
+            for (int j = 0; j < std::min(x.c, w); ++j) {
+                for (int k = 0; k < x.d; ++k) y.at(n, i, j, k) = x.at(n, i, j, k);
+            }
+        }
+    }
+    return y;
+}
+
 /// [N, H, W, C] → [N · windows, 1, T, C], or back into `picture`.
 template <class Move>
 void for_each_window_pixel(Tensor const& picture, int window, Move const& move) {
@@ -150,8 +163,10 @@ std::vector<double> naive_window_attention(WindowAttentionCase const& c, Values 
     Tensor x{c.n, c.h, c.w, c.c};
     std::ranges::copy(values[Op::kX], x.values.begin());
     if (c.norm) normalise(x, values[Op::kNormWeight], values[Op::kNormBias], op.norm_epsilon);
-    Tensor const windows = partition(roll(x, -c.shift), c.window);
-    Tensor const regions = partition(numbered_regions(c.h, c.w, c.window, c.shift), c.window);
+    Tensor const extended =
+        resized(x, (c.h + c.window - 1) / c.window * c.window, (c.w + c.window - 1) / c.window * c.window);
+    Tensor const windows = partition(roll(extended, -c.shift), c.window);
+    Tensor const regions = partition(numbered_regions(extended.b, extended.c, c.window, c.shift), c.window);
     Tensor const qkv = linear(windows, values[Op::kQkvWeight], values[Op::kQkvBias], 3 * c.c);
     Tensor attended{windows.a, 1, windows.c, c.c};
     for (int window = 0; window < windows.a; ++window) {
@@ -159,11 +174,11 @@ std::vector<double> naive_window_attention(WindowAttentionCase const& c, Values 
             attend(c, op.scale, qkv, values[Op::kBiasTable], regions, window, head, attended);
     }
     Tensor const projected = linear(attended, values[Op::kProjWeight], values[Op::kProjBias], c.c);
-    Tensor rolled{c.n, c.h, c.w, c.c};
+    Tensor rolled{c.n, extended.b, extended.c, c.c};
     for_each_window_pixel(rolled, c.window, [&](int index, int t, int n, int i, int j, int k) {
         rolled.at(n, i, j, k) = projected.at(index, 0, t, k);
     });
-    Tensor y = roll(rolled, c.shift);
+    Tensor y = resized(roll(rolled, c.shift), c.h, c.w);
     auto const& residual = values[Op::kResidual];
     for (std::size_t i = 0; i < residual.size(); ++i) y.values[i] += residual[i];
     return y.values;

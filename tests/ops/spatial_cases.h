@@ -36,6 +36,20 @@ inline constexpr auto kResizeNearestCases = std::to_array<ResizeNearestCase>({
     {.name = "x1", .h = 4, .w = 3, .c = 30, .factor = 1},
 });
 
+struct MaxPool2dCase {
+    std::string_view name;
+    int n = 1, h = 1, w = 1, c = 3, kernel = 3, stride = 2;
+};
+
+inline constexpr auto kMaxPool2dCases = std::to_array<MaxPool2dCase>({
+    {.name = "one_pixel"},
+    {.name = "even", .h = 8, .w = 6, .c = 64},
+    {.name = "odd", .n = 2, .h = 7, .w = 9, .c = 17},
+    {.name = "one_row", .h = 1, .w = 8, .c = 12},
+    {.name = "k2", .h = 6, .w = 7, .c = 12, .kernel = 2},
+    {.name = "stride1", .h = 5, .w = 6, .c = 12, .stride = 1},
+});
+
 struct ReflectPadCase {
     std::string_view name;
     int n = 1, h = 1, w = 1, c = 3, multiple = 8;
@@ -71,6 +85,7 @@ inline constexpr auto kCropCases = std::to_array<CropCase>({
 
 [[nodiscard]] OpCase to_case(PixelShuffleCase const& c);
 [[nodiscard]] OpCase to_case(ResizeNearestCase const& c);
+[[nodiscard]] OpCase to_case(MaxPool2dCase const& c);
 [[nodiscard]] OpCase to_case(ReflectPadCase const& c);
 [[nodiscard]] OpCase to_case(CropCase const& c);
 

@@ -81,7 +81,9 @@ void GeneralConvKernel::launch(Conv2d const& op, Launch const& launch) {
             for (std::int64_t o = 0; o < weight[0]; ++o) {
                 float const added = residual.data == nullptr ? 0.0F : nhwc(residual).pixel(n, row, column)[o];
                 std::int64_t const offset = o % (r * r);
-                y.pixel(n, row * r + offset / r, column * r + offset % r)[o / (r * r)] = activated(op, sums[o]) + added;
+                bool const late = op.residual_place == ResidualPlace::before_activation;
+                float const value = late ? activated(op, sums[o] + added) : activated(op, sums[o]) + added;
+                y.pixel(n, row * r + offset / r, column * r + offset % r)[o / (r * r)] = value;
             }
         }
     });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that move pixels: the value at an output pixel comes from one input pixel.
+#include <limits>
+
 #include "kernels.h"
 
 namespace vitrum::cpu {
@@ -61,6 +63,26 @@ void CopyKernel<ReflectPad>::launch(ReflectPad const&, Launch const& launch) {
         for (std::int64_t column = 0; column < y.w; ++column) {
             float const* const from = x.pixel(n, reflected(row, x.h), reflected(column, x.w));
             scale_shift(from, scale, shift, y.c, y.pixel(n, row, column));
+        }
+    });
+}
+
+template <>
+void CopyKernel<MaxPool2d>::launch(MaxPool2d const& op, Launch const& launch) {
+    Nhwc<float> const x = nhwc(launch.inputs[MaxPool2d::kX]);
+    Nhwc<float> const y = nhwc(launch.outputs[0]);
+    for_each_row(launch, y, [&](std::int64_t n, std::int64_t row) {
+        std::int64_t const top = row * op.stride - op.padding();
+        for (std::int64_t column = 0; column < y.w; ++column) {
+            std::int64_t const left = column * op.stride - op.padding();
+            float* const to = y.pixel(n, row, column);
+            std::fill_n(to, y.c, -std::numeric_limits<float>::infinity());
+            for (std::int64_t i = std::max<std::int64_t>(0, top); i < std::min(x.h, top + op.kernel); ++i) {
+                for (std::int64_t j = std::max<std::int64_t>(0, left); j < std::min(x.w, left + op.kernel); ++j) {
+                    float const* const from = x.pixel(n, i, j);
+                    for (std::int64_t c = 0; c < y.c; ++c) to[c] = std::max(to[c], from[c]);
+                }
+            }
         }
     });
 }

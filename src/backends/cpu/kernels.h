@@ -32,11 +32,6 @@ template <Isa isa>
 struct AttentionKernel : SimdKernel<WindowAttention, kAttention, isa> {
     using Op = WindowAttention;
     static constexpr std::string_view kName = "tokens_in_lanes";
-    static Support supports(Op const& op, Problem const& problem) {
-        Shape const& x = problem.inputs[Op::kX];
-        if (x[3] % op.heads == 0 && x[1] % op.window == 0 && x[2] % op.window == 0) return {};
-        return {false, fmt::format("{} does not divide into {} heads and windows of {}", x.str(), op.heads, op.window)};
-    }
     static std::vector<Packing> packings(Op const& op, Problem const& problem) {
         std::int64_t const tokens = round_up(std::int64_t{op.window} * op.window, lanes_of(isa));
         std::vector<Packing> all{pack_qkv(Op::kQkvWeight, problem.inputs[Op::kQkvWeight], op.heads),
@@ -60,6 +55,15 @@ struct MlpKernel : SimdKernel<Mlp, kMlp, isa> {
     }
     static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
 };
+
+/// The sum with the residual happens while pixels are stored, where only simple activations can follow.
+[[nodiscard]] inline Support epilogue_support(Conv2d const& op, Problem const& problem) {
+    bool const late = op.residual_place == ResidualPlace::before_activation && problem.present[Conv2d::kResidual];
+    if (!late || op.activation == Activation::none) return {};
+    if (op.activation != Activation::leaky_relu) return {false, "an activation after the residual other than ReLU"};
+    if (op.pixel_shuffle != 1) return {false, "an activation after the residual and before a shuffle"};
+    return {};
+}
 
 template <Isa isa>
 struct ShiftMlpKernel : SimdKernel<ShiftMlp, kShiftMlp, isa> {
@@ -92,9 +96,11 @@ template <Isa isa>
 struct ConvKernel : SimdKernel<Conv2d, kConv, isa> {
     using Op = Conv2d;
     static constexpr std::string_view kName = "pixels_in_lanes";
-    static Support supports(Op const& op, Problem const&) {
-        if (op.stride == 1 && (op.kernel == 1 || op.kernel == 3)) return {};
-        return {false, fmt::format("{0} × {0} with stride {1}, not 1 × 1 or 3 × 3 with 1", op.kernel, op.stride)};
+    static Support supports(Op const& op, Problem const& problem) {
+        if (op.stride != 1 || (op.kernel != 1 && op.kernel != 3)) {
+            return {false, fmt::format("{0} × {0} with stride {1}, not 1 × 1 or 3 × 3 with 1", op.kernel, op.stride)};
+        }
+        return epilogue_support(op, problem);
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem) {
         return {pack_conv(Op::kWeight, problem.inputs[Op::kWeight], op.pixel_shuffle)};
@@ -106,7 +112,22 @@ struct ConvKernel : SimdKernel<Conv2d, kConv, isa> {
     }
 };
 
-/// Any kernel and stride, for the few convolutions that the one above refuses: output channels in the compiler's
+/// Any kernel and stride: the pixels under the kernel are gathered into columns of a matrix.
+template <Isa isa>
+struct GatheredConvKernel : SimdKernel<Conv2d, kGatheredConv, isa> {
+    using Op = Conv2d;
+    static constexpr std::string_view kName = "gathered_pixels_in_lanes";
+    static Support supports(Op const& op, Problem const& problem) {
+        if (op.pixel_shuffle != 1) return {false, "a shuffle"};
+        return epilogue_support(op, problem);
+    }
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_gathered_conv(Op::kWeight, problem.inputs[Op::kWeight])};
+    }
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+};
+
+/// Any kernel and stride, for the few convolutions that those above refuse: output channels in the compiler's
 /// vectors.
 struct GeneralConvKernel : KernelDefaults<Conv2d> {
     static constexpr std::string_view kName = "general";
@@ -153,8 +174,23 @@ struct QueryAttentionKernel : SimdKernel<QueryAttention, kQueryAttention, isa> {
 };
 
 template <Isa isa>
+struct PatchMergingKernel : SimdKernel<PatchMerging, kPatchMerging, isa> {
+    using Op = PatchMerging;
+    static constexpr std::string_view kName = "tokens_in_lanes";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_linear(Op::kWeight, problem.inputs[Op::kWeight])};
+    }
+};
+
+template <Isa isa>
 struct QueryMasksKernel : SimdKernel<QueryMasks, kQueryMasks, isa> {
     static constexpr std::string_view kName = "queries_in_lanes";
+};
+
+template <Isa isa>
+struct GroupNormKernel : SimdKernel<GroupNorm, kGroupNorm, isa> {
+    /// The statistics are complete before the first pixel is written.
+    static std::vector<int> reusable_inputs(GroupNorm const&, Problem const&) { return {GroupNorm::kX}; }
 };
 
 /// Copies of pixels, which memory bounds: the compiler's own code for every instruction set.
@@ -192,7 +228,7 @@ struct ResizeKernel : KernelDefaults<Resize> {
 }  // namespace cpu
 
 // clang-format off
-template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::ConvKernel<isa>, cpu::GeneralConvKernel>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::ConvKernel<isa>, cpu::GatheredConvKernel<isa>, cpu::GeneralConvKernel>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, LayerNorm> { using list = KernelList<LayerNorm, cpu::LayerNormKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, WindowAttention> { using list = KernelList<WindowAttention, cpu::AttentionKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Mlp> { using list = KernelList<Mlp, cpu::MlpKernel<isa>>; };
@@ -211,6 +247,9 @@ template <cpu::Isa isa> struct Kernels<Cpu<isa>, Tokens> { using list = KernelLi
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, DeformableAttention> { using list = KernelList<DeformableAttention, cpu::DeformableAttentionKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, QueryAttention> { using list = KernelList<QueryAttention, cpu::QueryAttentionKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, QueryMasks> { using list = KernelList<QueryMasks, cpu::QueryMasksKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, PatchMerging> { using list = KernelList<PatchMerging, cpu::PatchMergingKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, GroupNorm> { using list = KernelList<GroupNorm, cpu::GroupNormKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, MaxPool2d> { using list = KernelList<MaxPool2d, cpu::CopyKernel<MaxPool2d>>; };
 // clang-format on
 
 }  // namespace vitrum

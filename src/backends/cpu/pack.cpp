@@ -16,7 +16,8 @@ enum Kind : std::uint8_t {
     qkv_bias,
     conv_panels,
     conv_taps,
-    bias_planes
+    bias_planes,
+    gathered_conv_panels
 };
 
 std::size_t float_bytes(std::int64_t count) {
@@ -101,6 +102,17 @@ void fill_conv_taps(float const* from, Shape const& shape, PackingKey const&, st
     }
 }
 
+void fill_gathered_conv(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    std::int64_t const inputs = shape[1];
+    std::int64_t const taps = shape[2] * shape[3];
+    for (std::int64_t m = 0; m < shape[0]; ++m) {
+        float const* const filter = from + m * inputs * taps;
+        put_row(
+            m, taps * inputs, [&](std::int64_t i) { return filter[i % inputs * taps + i / inputs]; },
+            reinterpret_cast<float*>(to));
+    }
+}
+
 void fill_bias(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     std::int64_t const heads = shape[1];
     std::int64_t const side = std::lround(std::sqrt(static_cast<double>(shape[0])));
@@ -150,6 +162,14 @@ Packing pack_conv(int input, Shape const& weight, int pixel_shuffle) {
 
 Packing pack_conv_taps(int input, Shape const& weight) {
     return {input, {conv_taps, 0, 0}, float_bytes(weight.count()), fill_conv_taps};
+}
+
+Packing pack_gathered_conv(int input, Shape const& weight) {
+    std::int64_t const columns = weight[1] * weight[2] * weight[3];
+    return {input,
+            {gathered_conv_panels, 0, 0},
+            float_bytes(round_up(weight[0], kPanelRows) * columns),
+            fill_gathered_conv};
 }
 
 Packing pack_bias_table(int input, Shape const& table, int window, std::int64_t tokens) {

@@ -38,6 +38,8 @@ inline constexpr std::int64_t kShiftGroups = 5;
 [[nodiscard]] Packing pack_conv(int input, Shape const& weight, int pixel_shuffle);
 /// [O, I, k, k] as [ky][kx][I][O].
 [[nodiscard]] Packing pack_conv_taps(int input, Shape const& weight);
+/// [O, I, k, k] in panels [⌈O/6⌉][ky][kx][I][6].
+[[nodiscard]] Packing pack_gathered_conv(int input, Shape const& weight);
 /// The channel of the convolution that row m of pack_conv's order computes.
 [[nodiscard]] constexpr std::int64_t conv_channel(std::int64_t row, std::int64_t outputs, std::int64_t r) {
     std::int64_t const channels = outputs / (r * r);

@@ -60,9 +60,11 @@ void Conv2dKernel::launch(Conv2d const& op, Launch const& launch) {
             for (std::int64_t column = 0; column < columns; ++column) {
                 Sums const sums = convolution.at(n, row, column, first);
                 for (std::int64_t o = first; o < std::min(first + kPanel, out); ++o) {
-                    double value =
-                        activate(op.activation, op.negative_slope, sums[static_cast<std::size_t>(o - first)]);
-                    if (residual.data != nullptr) value += nhwc(residual).pixel(n, row, column)[o];
+                    double const added = residual.data == nullptr ? 0 : nhwc(residual).pixel(n, row, column)[o];
+                    double value = sums[static_cast<std::size_t>(o - first)];
+                    if (op.residual_place == ResidualPlace::before_activation) value += added;
+                    value = activate(op.activation, op.negative_slope, value);
+                    if (op.residual_place == ResidualPlace::after_activation) value += added;
                     shuffled(y, op.pixel_shuffle, n, row, column, o) = static_cast<float>(value);
                 }
             }

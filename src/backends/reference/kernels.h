@@ -25,7 +25,6 @@ struct LayerNormKernel : Kernel<LayerNorm> {
 };
 
 struct WindowAttentionKernel : Kernel<WindowAttention> {
-    static Support supports(WindowAttention const& op, Problem const& problem);
     static std::vector<Packing> packings(WindowAttention const& op, Problem const& problem);
     static std::size_t workspace_bytes(WindowAttention const& op, Problem const& problem, int threads);
     static void launch(WindowAttention const& op, Launch const& launch);
@@ -104,6 +103,20 @@ struct QueryMasksKernel : Kernel<QueryMasks> {
     static void launch(QueryMasks const& op, Launch const& launch);
 };
 
+struct PatchMergingKernel : Kernel<PatchMerging> {
+    static std::vector<Packing> packings(PatchMerging const& op, Problem const& problem);
+    static std::size_t workspace_bytes(PatchMerging const& op, Problem const& problem, int threads);
+    static void launch(PatchMerging const& op, Launch const& launch);
+};
+
+struct GroupNormKernel : Kernel<GroupNorm> {
+    static void launch(GroupNorm const& op, Launch const& launch);
+};
+
+struct MaxPool2dKernel : Kernel<MaxPool2d> {
+    static void launch(MaxPool2d const& op, Launch const& launch);
+};
+
 }  // namespace reference
 
 // clang-format off
@@ -134,6 +147,10 @@ template <> struct Kernels<Reference, DeformableAttention>
 template <> struct Kernels<Reference, QueryAttention>
 { using list = KernelList<QueryAttention, reference::QueryAttentionKernel>; };
 template <> struct Kernels<Reference, QueryMasks> { using list = KernelList<QueryMasks, reference::QueryMasksKernel>; };
+template <> struct Kernels<Reference, PatchMerging>
+{ using list = KernelList<PatchMerging, reference::PatchMergingKernel>; };
+template <> struct Kernels<Reference, GroupNorm> { using list = KernelList<GroupNorm, reference::GroupNormKernel>; };
+template <> struct Kernels<Reference, MaxPool2d> { using list = KernelList<MaxPool2d, reference::MaxPool2dKernel>; };
 // clang-format on
 
 }  // namespace vitrum

@@ -27,6 +27,11 @@ struct Position {
     std::int64_t row, column;
 };
 
+/// A side extended to whole windows.
+std::int64_t padded(std::int64_t size, Op const& op) {
+    return (size + op.window - 1) / op.window * op.window;
+}
+
 /// 0, 1 or 2: the slices [0, size − window), [size − window, size − shift), [size − shift, size) of a rolled axis.
 /// Only the last window spans more than one of them (Liu et al. 2021, figure 4).
 int slice_of(std::int64_t rolled, std::int64_t size, Op const& op) {
@@ -43,9 +48,11 @@ public:
           y_(nhwc(launch.outputs[0])),
           packed_(launch.packed),
           tokens_(op.window * op.window),
-          s_(scratch, tokens_, x_.c) {
-        std::int64_t const columns = x_.w / op.window;
-        std::int64_t const rows = x_.h / op.window;
+          s_(scratch, tokens_, x_.c),
+          padded_h_(padded(x_.h, op)),
+          padded_w_(padded(x_.w, op)) {
+        std::int64_t const columns = padded_w_ / op.window;
+        std::int64_t const rows = padded_h_ / op.window;
         n_ = index / (rows * columns);
         row_ = index / columns % rows * op.window;
         column_ = index % columns * op.window;
@@ -61,17 +68,22 @@ public:
 
 private:
     [[nodiscard]] Position position(std::int64_t t) const {
-        return {(row_ + t / op_.window + op_.shift) % x_.h, (column_ + t % op_.window + op_.shift) % x_.w};
+        return {(row_ + t / op_.window + op_.shift) % padded_h_, (column_ + t % op_.window + op_.shift) % padded_w_};
     }
+    [[nodiscard]] bool is_inside(Position const& at) const { return at.row < x_.h && at.column < x_.w; }
 
     /// Which of the nine regions of the rolled picture a token is in.
     [[nodiscard]] int region(std::int64_t t) const {
-        return 3 * slice_of(row_ + t / op_.window, x_.h, op_) + slice_of(column_ + t % op_.window, x_.w, op_);
+        return 3 * slice_of(row_ + t / op_.window, padded_h_, op_) + slice_of(column_ + t % op_.window, padded_w_, op_);
     }
 
     void read() const {
         for (std::int64_t t = 0; t < tokens_; ++t) {
             Position const at = position(t);
+            if (!is_inside(at)) {
+                std::fill_n(s_.tokens + t * x_.c, x_.c, 0.0);
+                continue;
+            }
             layer_norm(x_.pixel(n_, at.row, at.column), floats(in_[Op::kNormWeight]), floats(in_[Op::kNormBias]), x_.c,
                        op_.norm_epsilon, s_.tokens + t * x_.c);
         }
@@ -121,6 +133,7 @@ private:
         TensorView const& residual = in_[Op::kResidual];
         for (std::int64_t t = 0; t < tokens_; ++t) {
             Position const at = position(t);
+            if (!is_inside(at)) continue;
             for (std::int64_t c = 0; c < x_.c; ++c) {
                 double value = s_.projected[t * x_.c + c];
                 if (residual.data != nullptr) value += nhwc(residual).pixel(n_, at.row, at.column)[c];
@@ -135,6 +148,7 @@ private:
     std::span<std::byte const* const> packed_;
     std::int64_t tokens_;
     Scratch s_;
+    std::int64_t padded_h_, padded_w_;
     std::int64_t n_ = 0, row_ = 0, column_ = 0;  ///< the window's picture and its corner in the rolled picture
 };
 
@@ -143,15 +157,6 @@ std::int64_t doubles_per_worker(Op const& op, std::int64_t channels) {
 }
 
 }  // namespace
-
-Support WindowAttentionKernel::supports(Op const& op, Problem const& problem) {
-    Shape const& x = problem.inputs[Op::kX];
-    if (x[3] % op.heads != 0) return {false, fmt::format("{} channels do not divide into {} heads", x[3], op.heads)};
-    if (x[1] % op.window != 0 || x[2] % op.window != 0) {
-        return {false, fmt::format("{} x {} is not a multiple of the window {}", x[1], x[2], op.window)};
-    }
-    return {};
-}
 
 std::vector<Packing> WindowAttentionKernel::packings(Op const&, Problem const& problem) {
     return {panel_packing(Op::kQkvWeight, problem.inputs[Op::kQkvWeight]),
@@ -165,7 +170,7 @@ std::size_t WindowAttentionKernel::workspace_bytes(Op const& op, Problem const& 
 
 void WindowAttentionKernel::launch(Op const& op, Launch const& launch) {
     Nhwc<float> const x = nhwc(launch.inputs[Op::kX]);
-    std::int64_t const windows = x.n * (x.h / op.window) * (x.w / op.window);
+    std::int64_t const windows = x.n * (padded(x.h, op) / op.window) * (padded(x.w, op) / op.window);
     launch.threads->parallel_for(windows, [&](std::int64_t index, int worker) {
         Window(op, launch, index, scratch_of(launch, worker, doubles_per_worker(op, x.c))).run();
     });

@@ -151,7 +151,7 @@ private:
                 multiply<kTaps>(count, PanelRows{panel}, {from, kPatchStride, terms}, strip.width(),
                                 StoreRows{to, kColumns, s_.bias + m});
                 prefetcher.step();
-                if (op_.activation != Activation::none) {
+                if (op_.activation != Activation::none && !activates_late()) {
                     activate(op_.activation, op_.negative_slope, to, count * kColumns, to);
                 }
             }
@@ -172,13 +172,26 @@ private:
         }
     }
 
+    [[nodiscard]] bool activates_late() const {
+        return op_.residual_place == ResidualPlace::before_activation && in_[Op::kResidual].data != nullptr;
+    }
+
     void store_rows(Strip const& strip) const {
+        if (activates_late() && op_.activation == Activation::leaky_relu) {
+            store_rows(strip, LeakyReluValue{op_.negative_slope});
+        } else {
+            store_rows(strip, KeepValue());
+        }
+    }
+
+    template <class F>
+    void store_rows(Strip const& strip, F const& last) const {
         std::int64_t const width = strip.width();
         std::int64_t const pixels = strip.rows * width;
         bool const has_residual = in_[Op::kResidual].data != nullptr;
         for (std::int64_t p = 0; p < pixels; p += width) {
             store_tile(s_.result + p / width * shape_.outputs * kColumns, kColumns, width, pixels - p, shape_.outputs,
-                       y_.stride, s_.to + p, has_residual ? s_.add + p : nullptr);
+                       y_.stride, s_.to + p, has_residual ? s_.add + p : nullptr, last);
         }
     }
 

@@ -32,12 +32,15 @@ extern EntryTable<Mlp> const kMlp;
 extern EntryTable<ShiftMlp> const kShiftMlp;
 extern EntryTable<GroupWindowAttention> const kGroupAttention;
 extern EntryTable<Conv2d> const kConv;
+extern EntryTable<Conv2d> const kGatheredConv;
 extern EntryTable<LayerNorm> const kLayerNorm;
 extern EntryTable<Add> const kAdd;
 extern EntryTable<Activate> const kActivate;
 extern EntryTable<DeformableAttention> const kDeformableAttention;
 extern EntryTable<QueryAttention> const kQueryAttention;
 extern EntryTable<QueryMasks> const kQueryMasks;
+extern EntryTable<PatchMerging> const kPatchMerging;
+extern EntryTable<GroupNorm> const kGroupNorm;
 
 /// Whether this build holds the instruction set and this machine runs it.
 [[nodiscard]] bool is_usable(Isa isa);

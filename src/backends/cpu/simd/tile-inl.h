@@ -45,6 +45,23 @@ private:
     List lists_[3] = {};
 };
 
+/// What happens to a value on its way out of a tile, after the residual: nothing, or a (leaky) ReLU.
+struct KeepValue {
+    template <class D>
+    HWY_INLINE hn::Vec<D> operator()(D, hn::Vec<D> v) const {
+        return v;
+    }
+    HWY_INLINE float operator()(float v) const { return v; }
+};
+struct LeakyReluValue {
+    float slope;
+    template <class D>
+    HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<D> v) const {
+        return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Mul(v, hn::Set(d, slope)), v);
+    }
+    HWY_INLINE float operator()(float v) const { return v < 0 ? v * slope : v; }
+};
+
 /// Channels that move four at a time: all where a pixel's padding covers the last four; none without vectors.
 HWY_INLINE std::int64_t channels_by_four(std::int64_t channels, std::int64_t stride) {
     if (kLanes < 4) return 0;
@@ -54,7 +71,8 @@ HWY_INLINE std::int64_t channels_by_four(std::int64_t channels, std::int64_t str
 #if HWY_TARGET == HWY_SCALAR
 
 HWY_INLINE void load_four(float const* const*, std::int64_t, float*, std::int64_t) {}
-HWY_INLINE void store_four(float const*, std::int64_t, float* const*, float const* const*, std::int64_t) {}
+template <class F>
+HWY_INLINE void store_four(float const*, std::int64_t, float* const*, float const* const*, std::int64_t, F const&) {}
 
 #else
 
@@ -70,17 +88,18 @@ HWY_INLINE hn::Vec<D> gather_blocks(D d, float const* const* p, std::int64_t off
     }
 }
 
-/// The reverse; with add[] what lies there is added first (it may be the same memory).
-template <class D>
-HWY_INLINE void scatter_blocks(D d, hn::Vec<D> v, float* const* p, float const* const* add, std::int64_t offset) {
+/// The reverse; with add[] what lies there is added first (it may be the same memory); then comes `last`.
+template <class D, class F>
+HWY_INLINE void scatter_blocks(D d, hn::Vec<D> v, float* const* p, float const* const* add, std::int64_t offset,
+                               F const& last) {
     if constexpr (hn::MaxLanes(D()) == 4) {
         if (add != nullptr) v = hn::Add(v, hn::LoadU(d, add[0] + offset));
-        hn::StoreU(v, d, p[0] + offset);
+        hn::StoreU(last(d, v), d, p[0] + offset);
     } else {
         hn::Half<D> const half;
         constexpr std::size_t kSkip = hn::MaxLanes(D()) / 2;
-        scatter_blocks(half, hn::LowerHalf(half, v), p, add, offset);
-        scatter_blocks(half, hn::UpperHalf(half, v), p + kSkip, add == nullptr ? nullptr : add + kSkip, offset);
+        scatter_blocks(half, hn::LowerHalf(half, v), p, add, offset, last);
+        scatter_blocks(half, hn::UpperHalf(half, v), p + kSkip, add == nullptr ? nullptr : add + kSkip, offset, last);
     }
 }
 
@@ -107,14 +126,15 @@ HWY_INLINE void load_four(float const* const* pixels, std::int64_t c, float* row
     VITRUM_UNROLL for (int q = 0; q < 4; ++q) hn::StoreU(r[q], d, rows + q * stride);
 }
 
+template <class F>
 HWY_INLINE void store_four(float const* rows, std::int64_t stride, float* const* pixels, float const* const* add,
-                           std::int64_t c) {
+                           std::int64_t c, F const& last) {
     F32 const d;
     Vf r[4];
     VITRUM_UNROLL for (int q = 0; q < 4; ++q) r[q] = hn::LoadU(d, rows + q * stride);
     transpose_blocks(r);
     VITRUM_UNROLL for (int q = 0; q < 4; ++q) {
-        scatter_blocks(d, r[q], pixels + q, add == nullptr ? nullptr : add + q, c);
+        scatter_blocks(d, r[q], pixels + q, add == nullptr ? nullptr : add + q, c, last);
     }
 }
 
@@ -145,22 +165,25 @@ static HWY_NOINLINE HWY_MAYBE_UNUSED void load_tile(float const* const* pixels, 
     }
 }
 
-/// pixels[t][c] = tile[c][t] (+ add[t][c]). Tokens that have no pixel point at `channels` floats to be thrown away.
+/// pixels[t][c] = last(tile[c][t] (+ add[t][c])). Tokens that have no pixel point at `channels` floats to be thrown
+/// away.
+template <class F = KeepValue>
 static HWY_NOINLINE HWY_MAYBE_UNUSED void store_tile(float const* tile, std::int64_t tile_stride, std::int64_t tokens,
                                                      std::int64_t listed, std::int64_t channels,
                                                      std::int64_t pixel_stride, float* const* pixels,
-                                                     float const* const* add) {
+                                                     float const* const* add, F const& last = {}) {
     std::int64_t const by_four = channels_by_four(channels, pixel_stride);
     for (std::int64_t t = 0; t < tokens; t += kLanes) {
         bool const ahead = t + 2 * kLanes <= listed;
         for (std::int64_t c = 0; c < by_four; c += 4) {
             if (ahead) prefetch_lines(pixels + t + kLanes, c);
             if (ahead && add != nullptr) prefetch_lines(add + t + kLanes, c);
-            store_four(tile + c * tile_stride + t, tile_stride, pixels + t, add == nullptr ? nullptr : add + t, c);
+            store_four(tile + c * tile_stride + t, tile_stride, pixels + t, add == nullptr ? nullptr : add + t, c,
+                       last);
         }
         for (std::int64_t c = by_four; c < channels; ++c) {
             for (std::int64_t q = t; q < t + kLanes; ++q) {
-                pixels[q][c] = tile[c * tile_stride + q] + (add == nullptr ? 0.0F : add[q][c]);
+                pixels[q][c] = last(tile[c * tile_stride + q] + (add == nullptr ? 0.0F : add[q][c]));
             }
         }
     }
@@ -172,6 +195,25 @@ struct Norm {
     float epsilon;
 };
 
+/// total[v] += Σ_c term(v, x[c]) over rows of a tile. Partial sums of 32 rows keep small terms that all round the same
+/// way, such as those of equal channels, from vanishing in a large sum.
+template <int kCount, class Term>
+HWY_INLINE void sum_columns(float const* from, std::int64_t stride, std::int64_t channels, Vf (&total)[kCount],
+                            Term const& term) {
+    F32 const d;
+    constexpr std::int64_t kRows = 32;
+    for (std::int64_t first = 0; first < channels; first += kRows) {
+        Vf sum[kCount];
+        VITRUM_UNROLL for (int v = 0; v < kCount; ++v) sum[v] = hn::Zero(d);
+        for (std::int64_t c = first; c < HWY_MIN(first + kRows, channels); ++c) {
+            VITRUM_UNROLL for (int v = 0; v < kCount; ++v) {
+                sum[v] = term(v, hn::LoadU(d, from + c * stride + v * kLanes), sum[v]);
+            }
+        }
+        VITRUM_UNROLL for (int v = 0; v < kCount; ++v) total[v] = hn::Add(total[v], sum[v]);
+    }
+}
+
 /// LayerNorm of kCount vectors of tokens at once: their sums are independent chains. The variance is summed from
 /// differences to the mean, since streams of 1e5 leave no digits in a sum of squares.
 template <int kCount>
@@ -182,18 +224,12 @@ HWY_INLINE void normalise_columns(float const* from, float* to, std::int64_t str
     Vf mean[kCount];
     Vf scale[kCount];
     VITRUM_UNROLL for (int v = 0; v < kCount; ++v) mean[v] = scale[v] = hn::Zero(d);
-    for (std::int64_t c = 0; c < channels; ++c) {
-        VITRUM_UNROLL for (int v = 0; v < kCount; ++v) {
-            mean[v] = hn::Add(mean[v], hn::LoadU(d, from + c * stride + v * kLanes));
-        }
-    }
+    sum_columns(from, stride, channels, mean, [](int, Vf x, Vf sum) HWY_ATTR { return hn::Add(sum, x); });
     VITRUM_UNROLL for (int v = 0; v < kCount; ++v) mean[v] = hn::Mul(mean[v], share);
-    for (std::int64_t c = 0; c < channels; ++c) {
-        VITRUM_UNROLL for (int v = 0; v < kCount; ++v) {
-            Vf const off = hn::Sub(hn::LoadU(d, from + c * stride + v * kLanes), mean[v]);
-            scale[v] = hn::MulAdd(off, off, scale[v]);
-        }
-    }
+    sum_columns(from, stride, channels, scale, [&mean](int v, Vf x, Vf sum) HWY_ATTR {
+        Vf const off = hn::Sub(x, mean[v]);
+        return hn::MulAdd(off, off, sum);
+    });
     VITRUM_UNROLL for (int v = 0; v < kCount; ++v) {
         Vf const variance = hn::MulAdd(scale[v], share, hn::Set(d, norm.epsilon));
         scale[v] = hn::Div(hn::Set(d, 1.0F), hn::Sqrt(variance));

@@ -19,6 +19,7 @@ void for_each_field(O& op, F&& f) {
     f("stride", op.stride);
     f("activation", op.activation);
     f("negative_slope", op.negative_slope);
+    f("residual_place", op.residual_place);
     f("pixel_shuffle", op.pixel_shuffle);
 }
 
@@ -102,15 +103,41 @@ void for_each_field(O& op, F&& f) {
 }
 
 template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, PatchMerging>
+void for_each_field(O& op, F&& f) {
+    f("norm_epsilon", op.norm_epsilon);
+}
+
+template <class O, class F>
 requires std::is_same_v<std::remove_const_t<O>, QueryAttention>
 void for_each_field(O& op, F&& f) {
     f("heads", op.heads);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, GroupNorm>
+void for_each_field(O& op, F&& f) {
+    f("groups", op.groups);
+    f("epsilon", op.epsilon);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, MaxPool2d>
+void for_each_field(O& op, F&& f) {
+    f("kernel", op.kernel);
+    f("stride", op.stride);
 }
 
 inline constexpr std::array<std::string_view, 3> kActivationNames = {"none", "leaky_relu", "gelu"};
 
 [[nodiscard]] inline std::string_view name_of(Activation activation) {
     return kActivationNames[static_cast<std::size_t>(activation)];
+}
+
+inline constexpr std::array<std::string_view, 2> kResidualPlaceNames = {"after_activation", "before_activation"};
+
+[[nodiscard]] inline std::string_view name_of(ResidualPlace place) {
+    return kResidualPlaceNames[static_cast<std::size_t>(place)];
 }
 
 }  // namespace vitrum

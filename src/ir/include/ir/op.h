@@ -16,10 +16,14 @@ namespace vitrum {
 
 enum class Activation : std::uint8_t { none, leaky_relu, gelu };
 
-/// y = pixel_shuffle(activation(conv(x, weight) + bias) + residual). H × W become ceil(H / stride) × ceil(W / stride);
-/// output pixel i reads from i · stride − (kernel − stride + 1) / 2 on, and zeros outside. With whole strides that is
-/// PyTorch's 3×3 padding 1 (stride 1 or 2), 7×7 stride 2 padding 3, 4×4 stride 2 padding 1, 1×1 stride 2 padding 0, and
-/// patch embedding, 4×4 stride 4 padding 0.
+/// On which side of an activation a residual is added.
+enum class ResidualPlace : std::uint8_t { after_activation, before_activation };
+
+/// y = pixel_shuffle(activation(conv(x, weight) + bias) + residual), or, with the residual before the activation as in
+/// ResNets, pixel_shuffle(activation(conv(x, weight) + bias + residual)). H × W become ceil(H / stride) × ceil(W /
+/// stride); output pixel i reads from i · stride − (kernel − stride + 1) / 2 on, and zeros outside. With whole strides
+/// that is PyTorch's 3×3 padding 1 (stride 1 or 2), 7×7 stride 2 padding 3, 4×4 stride 2 padding 1, 1×1 stride 2
+/// padding 0, and patch embedding, 4×4 stride 4 padding 0.
 struct Conv2d {
     static constexpr std::string_view kName = "Conv2d";
     enum Input { kX, kWeight, kBias, kResidual, kInputs };  // bias and residual optional
@@ -27,6 +31,7 @@ struct Conv2d {
     int stride = 1;
     Activation activation = Activation::none;
     float negative_slope = 0.0F;  ///< of leaky_relu
+    ResidualPlace residual_place = ResidualPlace::after_activation;
     int pixel_shuffle = 1;  ///< r: [N, H, W, C·r²] → [N, H·r, W·r, C], PyTorch's channel order c·r² + i·r + j
     bool operator==(Conv2d const&) const = default;
     /// Rows above and columns left of the picture that output pixel 0 reads.
@@ -45,7 +50,8 @@ struct LayerNorm {
 /// y = residual + proj(softmax(scale · q·kᵀ + bias + mask) · v), with q, k, v = qkv(norm(x)) inside windows of
 /// window × window pixels. A shift s reads windows of the picture rolled by (−s, −s) and writes them back in
 /// place; pairs of pixels that the roll brought together from different regions get −100 added (the original's
-/// constant, not −∞). Norm (both or none) and residual are optional. H and W are multiples of window.
+/// constant, not −∞). Norm (both or none) and residual are optional. Sides that are no multiple of window are extended
+/// right and bottom by pixels that are zero after the norm (so that their q, k and v are the biases), before the roll.
 struct WindowAttention {
     static constexpr std::string_view kName = "WindowAttention";
     enum Input {
@@ -122,6 +128,36 @@ struct Activate {
     Activation activation = Activation::leaky_relu;
     float negative_slope = 0.0F;
     bool operator==(Activate const&) const = default;
+};
+
+/// Swin's step between stages: the channels of 2 × 2 pixels one after the other (row and column 00, 10, 01, 11; zeros
+/// beyond an odd side), normalised together as by LayerNorm, then multiplied by weight [O, 4C]:
+/// [N, H, W, C] → [N, ceil(H / 2), ceil(W / 2), O].
+struct PatchMerging {
+    static constexpr std::string_view kName = "PatchMerging";
+    enum Input { kX, kNormWeight, kNormBias, kWeight, kInputs };
+    float norm_epsilon = 1e-5F;
+    bool operator==(PatchMerging const&) const = default;
+};
+
+/// y = (x − mean) / sqrt(var + epsilon) · weight + bias, mean and variance over all pixels of a picture and the
+/// C / groups channels of a group (Wu and He 2018).
+struct GroupNorm {
+    static constexpr std::string_view kName = "GroupNorm";
+    enum Input { kX, kWeight, kBias, kInputs };
+    int groups = 32;
+    float epsilon = 1e-5F;
+    bool operator==(GroupNorm const&) const = default;
+};
+
+/// The largest value of each channel under a kernel × kernel window, in Conv2d's geometry; nothing outside counts.
+struct MaxPool2d {
+    static constexpr std::string_view kName = "MaxPool2d";
+    enum Input { kX, kInputs };
+    int kernel = 3;
+    int stride = 2;
+    bool operator==(MaxPool2d const&) const = default;
+    [[nodiscard]] constexpr int padding() const { return Conv2d{.kernel = kernel, .stride = stride}.padding(); }
 };
 
 /// [N, H, W, C·r²] → [N, H·r, W·r, C], channel c·r² + i·r + j to offset (i, j) (Shi et al. 2016).
@@ -243,7 +279,7 @@ struct QueryMasks {
 
 using Op = std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, ShiftMlp, GroupWindowAttention, Add, Activate,
                         PixelShuffle, ResizeNearest, ReflectPad, Crop, Resize, SinePosition, AddPosition, Tokens,
-                        DeformableAttention, QueryAttention, QueryMasks>;
+                        DeformableAttention, QueryAttention, QueryMasks, PatchMerging, GroupNorm, MaxPool2d>;
 
 [[nodiscard]] inline std::string_view name_of(Op const& op) {
     return std::visit([](auto const& o) { return o.kName; }, op);
