@@ -46,4 +46,11 @@ std::vector<float> number_list(std::pair<std::string const, std::string> const& 
     return values;
 }
 
+bool yes_or_no(std::pair<std::string const, std::string> const& setting) {
+    if (setting.second != "yes" && setting.second != "no") {
+        fail_as(ErrorKind::usage, "--set {}={}: yes or no is needed", setting.first, setting.second);
+    }
+    return setting.second == "yes";
+}
+
 }  // namespace vitrum
