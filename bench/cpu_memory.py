@@ -17,14 +17,16 @@ import tempfile
 
 import numpy as np
 
+# VmHWM, not getrusage's ru_maxrss: that one starts at the peak of the process
+# that forked this one.
 COMMON = """
-import resource, sys
-def resident():
+import sys
+def resident(field="VmRSS:"):
     for line in open("/proc/self/status"):
-        if line.startswith("VmRSS"):
+        if line.startswith(field):
             return int(line.split()[1]) / 1024
 def report():
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resident("VmHWM:")
     print(peak, peak - idle)
 """
 
