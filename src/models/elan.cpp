@@ -135,6 +135,8 @@ private:
         info.scale = c_.scale;
         info.value_range = range_;
         info.tile_multiple = window_multiple(c_.windows);
+        // Set5 (×2 pictures through the light ×4): overlaps of 16, 32, 64 pixels stay within 61, 62, 63 dB of whole
+        // pictures. What is left is the cyclic shift, which joins a picture's opposite edges, or a tile's.
         info.receptive_radius = 32;
         info.hyperparameters = hyperparameters_;
         return info;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every case of tests/data: a checkpoint made by zoo/swinir.py and what PyTorch answers for it.
+// Every case of tests/data: a checkpoint made by zoo/make_test_cases.py and what PyTorch answers for it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,6 +41,18 @@ TEST_P(Golden, AgreesWithPyTorch) {
     }
     EXPECT_TRUE(report.passed);
 }
+
+class SavedEngine : public testing::TestWithParam<std::string> {};
+
+TEST_P(SavedEngine, HoldsTheSameGraph) {
+    auto const path = std::filesystem::temp_directory_path() / ("vitrum_saved_" + GetParam() + ".vitrum");
+    Engine const engine = Engine::open(checkpoint_of(GetParam()));
+    engine.save(path);
+    EXPECT_EQ(Engine::load(path).graph_text(), engine.graph_text());
+    std::filesystem::remove(path);
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, SavedEngine, testing::ValuesIn(cases()), [](auto const& param) { return param.param; });
 
 INSTANTIATE_TEST_SUITE_P(Data, Golden,
                          testing::Combine(testing::ValuesIn(cases()), testing::Values(Device::cpu, Device::reference)),

@@ -33,6 +33,19 @@ struct GraphMaker {
                           weight("fc2_b", {4}), kNone, kNone, kNone},
                          "mlp");
     }
+    ValueId shift_mlp(ValueId from) {
+        return graph.add(
+            ShiftMlp{},
+            {from, weight("fc1", {8, 4}), weight("fc1_b", {8}), weight("fc2", {4, 8}), weight("fc2_b", {4}), kNone},
+            "lfe");
+    }
+    /// On six channels.
+    ValueId group_attention(ValueId from) {
+        return graph.add(GroupWindowAttention{.windows = {1, 2, 2}},
+                         {from, weight("in", {12, 6}), weight("in_b", {12}), weight("out", {6, 6}),
+                          weight("out_b", {6}), kNone, kNone},
+                         "gmsa");
+    }
     ValueId conv(ValueId from, std::int64_t out = 4) {
         return graph.add(Conv2d{}, {from, weight("w", {out, 4, 3, 3}), weight("w_b", {out}), kNone}, "conv");
     }
@@ -115,6 +128,17 @@ TEST(FuseResidual, TakesTheSumFromEitherSide) {
         only<Conv2d>(fused);
         EXPECT_EQ(fused.nodes[0].inputs[Conv2d::kResidual], m.x);
     }
+}
+
+TEST(FuseResidual, ReachesElansOperators) {
+    GraphMaker lfe;
+    Graph const with_lfe = fuse_residual(lfe.done(lfe.add(lfe.shift_mlp(lfe.x), lfe.x)));
+    only<ShiftMlp>(with_lfe);
+    EXPECT_EQ(with_lfe.nodes[0].inputs[ShiftMlp::kResidual], lfe.x);
+    GraphMaker gmsa(6);
+    Graph const with_gmsa = fuse_residual(gmsa.done(gmsa.add(gmsa.group_attention(gmsa.x), gmsa.x)));
+    only<GroupWindowAttention>(with_gmsa);
+    EXPECT_EQ(with_gmsa.nodes[0].inputs[GroupWindowAttention::kResidual], gmsa.x);
 }
 
 TEST(FuseResidual, ReordersSoThatTheSummandIsThere) {

@@ -193,11 +193,12 @@ private:
     /// Row by row of the patch: the input's channels, each moved on its own on top of the hidden group's move.
     void find_moved_rows(std::int64_t row, Move const& move) const {
         std::int64_t const group = shape_.channels / kShiftGroups;
-        for (std::int64_t c = 0; c < shape_.channels; ++c) {
-            std::int64_t const g = group == 0 ? kShiftGroups - 1 : std::min(c / group, kShiftGroups - 1);
+        for (std::int64_t g = 0; g < kShiftGroups; ++g) {
             std::int64_t const patch_row = row + kReach + move.row + kMoves[g].row;
-            s_.moved[c] =
-                s_.patch + (patch_row * shape_.channels + c) * kPatchStride + kMargin + move.column + kMoves[g].column;
+            std::int64_t const column = kMargin + move.column + kMoves[g].column;
+            float const* const from = s_.patch + patch_row * shape_.channels * kPatchStride + column;
+            std::int64_t const end = g + 1 < kShiftGroups ? (g + 1) * group : shape_.channels;
+            for (std::int64_t c = g * group; c < end; ++c) s_.moved[c] = from + c * kPatchStride;
         }
     }
 
