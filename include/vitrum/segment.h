@@ -72,6 +72,9 @@ struct SegmentOptions {
     /// What this process may have in memory in all; 0: most of what is free.
     std::uint64_t memory_bytes = 0;
     Progress progress = nullptr;
+    int tile = 0;              ///< largest side of a part in pixels of the picture; 0: the whole picture at once
+    int tile_overlap = -1;     ///< pixels shared by neighbouring parts; −1: a quarter of a tile
+    bool approximate = false;  ///< tiles change the result, and are refused without this
 };
 
 /// In pixels of the picture.
@@ -100,6 +103,7 @@ struct SegmentReport {
     std::vector<std::uint16_t> labels;
     std::vector<Segment> segments;  ///< by id; of semantic segmentation one per class that occurs
     std::int64_t network_width = 0, network_height = 0;
+    int tiles = 1;
     double compute_seconds = 0;
 };
 

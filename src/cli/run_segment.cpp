@@ -39,7 +39,11 @@ SegmentOptions segment_options(RunOptions const& options, Engine const& engine) 
     if (typed.threshold >= 0) segment.threshold = typed.threshold;
     segment.overlap_threshold = typed.overlap_threshold;
     segment.top_k = typed.top_k;
-    segment.memory_bytes = size_options(options).memory_bytes;
+    SizeOptions const size = size_options(options);
+    segment.memory_bytes = size.memory_bytes;
+    segment.tile = std::max(size.tile, 0);
+    segment.tile_overlap = size.overlap;
+    segment.approximate = size.approximate;
     return segment;
 }
 
@@ -127,6 +131,7 @@ private:
                       {"network_height", report.network_height},
                       {"json", files.json.string()}};
         if (!files.overlay.empty()) facts["overlay"] = files.overlay.string();
+        facts["tiles"] = report.tiles;
         facts["segments"] = std::move(segments);
         facts["segment_seconds"] = report.compute_seconds;
         return facts;
@@ -193,20 +198,9 @@ std::map<fs::path, fs::path> plan_overlays(JobPlan const& plan, RunOptions const
     return overlays;
 }
 
-/// Segments do not end where tiles do.
-void refuse_tiles(RunOptions const& options) {
-    SizeOptions const size = size_options(options);
-    if (size.tile <= 0 && size.overlap < 0) return;
-    throw Error(
-        "--tile: a segmentation network needs the whole picture at once, or segments end where tiles do; --resize "
-        "saves memory",
-        ErrorKind::usage);
-}
-
 }  // namespace
 
 int run_segment(RunOptions const& options, Engine const& engine) {
-    refuse_tiles(options);
     SegmentOptions segment = segment_options(options, engine);
     JobPlan const plan = plan_run(options, output_rules(segment.kind));
     SegmentTask task(options, engine, std::move(segment), plan_overlays(plan, options));

@@ -117,7 +117,6 @@ TEST_F(RunSegment, SenselessRequestsAreOneLineAndTwo) {
     expect_refusal({at("a.png"), "--classes", "pascal"}, "neither coco, ade20k or cityscapes nor a file");
     expect_refusal({at("a.png"), "--segmentation", "boxes"}, "--segmentation");
     expect_refusal({at("a.png"), "--resize", "800,600"}, "--resize 800,600");
-    expect_refusal({at("a.png"), "--tile", "256"}, "--tile");
     expect_refusal({at("a.png"), "-o", at("p.jpg")}, "labels are written as .png");
     expect_refusal({at("a.png"), "--segmentation", "instance", "-o", at("p.png")}, "instances are written as .json");
     expect_refusal({at("a.png"), at("b.png"), "-o", at("out"), "--overlay", at("o.png")}, "need a folder");
@@ -125,6 +124,17 @@ TEST_F(RunSegment, SenselessRequestsAreOneLineAndTwo) {
     expect_refusal({at("a.png"), "--overlay", at("o.gif")}, "o.gif");
     expect_refusal({at("a.png"), "--scale", "2"}, "means nothing to this model");
     EXPECT_EQ(files(), (Names{"a.png", "b.png", "colours.vitrum"}));
+}
+
+TEST_F(RunSegment, TilesNeedApproximate) {
+    red_over_black("a.png", 200, 64);
+    CommandResult const refused = run({at("a.png"), "-o", at("p.png"), "--tile", "96"});
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_NE(refused.err.find("--approximate"), std::string::npos) << refused.err;
+    CommandResult const done = run({at("a.png"), "-o", at("p.png"), "--tile", "96", "--approximate", "--json"});
+    EXPECT_EQ(done.exit_code, 0) << done.err;
+    EXPECT_EQ(Json::parse(done.out).at("segments").size(), 1U);
+    EXPECT_GT(Json::parse(done.out).at("tiles"), 1);
 }
 
 TEST_F(RunSegment, OptionsOfSegmentationMeanNothingToOtherModels) {

@@ -14,6 +14,7 @@
 #include "tasks/segment/instance.h"
 #include "tasks/segment/panoptic.h"
 #include "tasks/segment/semantic.h"
+#include "tasks/segment/tiles.h"
 
 namespace vitrum {
 namespace {
@@ -161,6 +162,38 @@ void find_segments(NetworkAnswer const& answer, SegmentGeometry const& geometry,
     }
 }
 
+/// The picture as it is given, at once.
+SegmentReport segment_whole(Session& session, Image const& picture, SegmentOptions const& options,
+                            ClassList const& classes, Progress const& progress) {
+    Engine const& engine = session.engine();
+    SegmentReport report;
+    report.kind = options.kind;
+    report.classes = classes;
+    report.width = picture.width();
+    report.height = picture.height();
+
+    SegmentationInfo const& info = engine.info().segmentation;
+    SegmentGeometry const geometry = geometry_of(picture, options, info);
+    report.network_height = geometry.network.h;
+    report.network_width = geometry.network.w;
+    check_memory(session, geometry, options.memory_bytes);
+    Sizes const sizes{1, geometry.network.h, geometry.network.w};
+    session.prepare(sizes);
+    fill_input(picture, geometry, info, session.input());
+    session.run(progress);
+
+    Outputs const outputs = find_outputs(engine, sizes);
+    NetworkAnswer const answer{session.output(outputs.logits),
+                               session.output(outputs.masks),
+                               outputs.logits_shape[2],
+                               outputs.logits_shape[3] - 1,
+                               {outputs.masks_shape[1], outputs.masks_shape[2]}};
+    check_finite(answer);
+    ThreadPool threads(engine.options().threads);
+    find_segments(answer, geometry, options, threads, report);
+    return report;
+}
+
 }  // namespace
 
 std::string_view name_of(Segmentation kind) {
@@ -182,31 +215,16 @@ SegmentReport segment(Session& session, Image const& picture, SegmentOptions con
     if (picture.empty()) fail_as(ErrorKind::usage, "the picture is empty");
     Engine const& engine = session.engine();
     check_options(options, class_count(engine));
-    SegmentReport report;
-    report.kind = options.kind;
-    report.classes = options.classes.classes.empty() ? choose_classes(engine) : options.classes;
-    report.width = picture.width();
-    report.height = picture.height();
-
-    SegmentationInfo const& info = engine.info().segmentation;
-    SegmentGeometry const geometry = geometry_of(picture, options, info);
-    report.network_height = geometry.network.h;
-    report.network_width = geometry.network.w;
-    check_memory(session, geometry, options.memory_bytes);
-    Sizes const sizes{1, geometry.network.h, geometry.network.w};
-    session.prepare(sizes);
-    fill_input(picture, geometry, info, session.input());
-    session.run(options.progress);
-
-    Outputs const outputs = find_outputs(engine, sizes);
-    NetworkAnswer const answer{session.output(outputs.logits),
-                               session.output(outputs.masks),
-                               outputs.logits_shape[2],
-                               outputs.logits_shape[3] - 1,
-                               {outputs.masks_shape[1], outputs.masks_shape[2]}};
-    check_finite(answer);
-    ThreadPool threads(engine.options().threads);
-    find_segments(answer, geometry, options, threads, report);
+    ClassList const classes = options.classes.classes.empty() ? choose_classes(engine) : options.classes;
+    auto const run = [&](Image const& part, Progress const& progress) {
+        return segment_whole(session, part, options, classes, progress);
+    };
+    bool const in_tiles = options.tile > 0 && options.tile < std::max(picture.width(), picture.height());
+    SegmentReport report = in_tiles ? segment_in_tiles(picture, options, classes, run) : run(picture, options.progress);
+    if (in_tiles && options.kind == Segmentation::semantic) {
+        report.segments = classes_in(report.labels, report.width, classes.classes.size());
+    }
+    report.classes = classes;
     report.compute_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

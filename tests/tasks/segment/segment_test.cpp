@@ -191,6 +191,36 @@ TEST(Segment, SenselessRequestsAreUsageErrors) {
     EXPECT_EQ(failure(flag(), options), ErrorKind::usage);
 }
 
+TEST(Segment, TilesAreJoined) {
+    // Red and blue bars across four parts: each is seen twice or more, and is one segment all the same.
+    SegmentOptions options = as_it_is();
+    options.tile = 100;
+    options.tile_overlap = 32;
+    options.approximate = true;
+    Image const picture = flag(288, 160);
+    SegmentReport const whole = run(picture, as_it_is()), tiled = run(picture, options);
+    EXPECT_GT(tiled.tiles, 3);
+    EXPECT_EQ(tiled.segments.size(), 2U);
+    EXPECT_EQ(tiled.labels, whole.labels);
+    options.kind = Segmentation::semantic;
+    SegmentReport const semantic = run(picture, options);
+    EXPECT_EQ(semantic.labels, run(picture, as_it_is(Segmentation::semantic)).labels);
+    EXPECT_EQ(semantic.segments.front().id, semantic.segments.front().class_index);
+}
+
+TEST(Segment, TilesThatWouldChangeTheResultAreRefused) {
+    SegmentOptions options = as_it_is();
+    options.tile = 64;
+    EXPECT_EQ(failure(flag(), options), ErrorKind::usage);
+    EXPECT_EQ(run(flag(60, 32), options).tiles, 1);  // the whole picture is one tile
+    options.approximate = true;
+    options.kind = Segmentation::instance;
+    EXPECT_EQ(failure(flag(), options), ErrorKind::usage);
+    options.kind = Segmentation::panoptic;
+    options.tile = 16;
+    EXPECT_EQ(failure(flag(), options), ErrorKind::usage);
+}
+
 TEST(Segment, InfiniteOutputIsAnAccuracyError) {
     EXPECT_EQ(failure(flag(), as_it_is(), {.sureness = std::numeric_limits<float>::infinity()}), ErrorKind::accuracy);
     EXPECT_EQ(failure(flag(), as_it_is(), {.gain = std::numeric_limits<float>::infinity()}), ErrorKind::accuracy);
