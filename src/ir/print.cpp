@@ -58,7 +58,8 @@ std::string print(Graph const& graph) {
         std::string results, shapes;
         for (ValueId const output : node.outputs) {
             results += (results.empty() ? "" : ", ") + operand(graph, output);
-            shapes += " " + extents(graph.value(output).dims);
+            shapes += ' ';
+            shapes += extents(graph.value(output).dims);
         }
         text += fmt::format("{} = {}({}){}{}", results, name_of(node.op), operands,
                             std::visit([](auto const& op) { return attributes(op); }, node.op), shapes);
