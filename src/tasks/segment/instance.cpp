@@ -42,6 +42,14 @@ struct Part {
     RunBuilder runs;
     double sum = 0;
     std::int64_t pixels = 0;
+
+    void add(float logit) {
+        bool const inside = logit > 0;
+        runs.add(inside);
+        if (!inside) return;
+        sum += sigmoid(logit);
+        ++pixels;
+    }
 };
 
 // As the original divides: an empty mask gives 0.
@@ -69,13 +77,8 @@ std::vector<Mask> original_masks(NetworkAnswer const& answer, std::vector<int> c
         column.resize(static_cast<std::size_t>(picture.h) * n);
         for (std::int64_t x = band * kBand; x < std::min((band + 1) * kBand, picture.w); ++x) {
             field.row(x, scratch, column);
-            for (std::size_t i = 0; i < column.size(); ++i) {
-                Part& part = parts[static_cast<std::size_t>(band)][i % n];
-                bool const inside = column[i] > 0;
-                part.runs.add(inside);
-                if (!inside) continue;
-                part.sum += sigmoid(column[i]);
-                ++part.pixels;
+            for (float const* logit = column.data(); logit != column.data() + column.size();) {
+                for (Part& part : parts[static_cast<std::size_t>(band)]) part.add(*logit++);
             }
         }
     });

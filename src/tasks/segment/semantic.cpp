@@ -5,40 +5,24 @@
 #include <array>
 #include <numeric>
 
+#include "score_product.h"
+
 namespace vitrum {
 namespace {
 
-constexpr std::int64_t kPixels = 4, kClasses = 16;  // of one tile of the product: its sums stay in registers
-
-std::int64_t padded_classes(std::int64_t classes) {
-    return (classes + kClasses - 1) / kClasses * kClasses;
+std::int64_t padded(std::int64_t count, std::int64_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
 }
 
 /// Class probabilities without "nothing", [queries, padded classes], zero in the padding.
 std::vector<float> class_weights(NetworkAnswer const& answer) {
     std::vector<float> const probabilities = class_probabilities(answer);
-    std::int64_t const padded = padded_classes(answer.classes);
-    std::vector<float> weights(static_cast<std::size_t>(answer.queries * padded));
+    std::int64_t const width = padded(answer.classes, kScoreClasses);
+    std::vector<float> weights(static_cast<std::size_t>(answer.queries * width));
     for (std::int64_t q = 0; q < answer.queries; ++q) {
-        std::copy_n(probabilities.data() + q * (answer.classes + 1), answer.classes, weights.data() + q * padded);
+        std::copy_n(probabilities.data() + q * (answer.classes + 1), answer.classes, weights.data() + q * width);
     }
     return weights;
-}
-
-/// scores[p, c] = Σ masks[p, q] · weights[q, c] for kPixels pixels and kClasses classes.
-void multiply_tile(float const* masks, float const* weights, std::int64_t queries, std::int64_t classes,
-                   float* scores) {
-    std::array<std::array<float, kClasses>, kPixels> sums{};
-    for (std::int64_t q = 0; q < queries; ++q) {
-        float const* const weight = weights + q * classes;
-        for (std::size_t p = 0; p < kPixels; ++p) {
-            float const mask = masks[static_cast<std::int64_t>(p) * queries + q];
-            for (std::size_t c = 0; c < kClasses; ++c) sums[p][c] += mask * weight[c];
-        }
-    }
-    for (std::size_t p = 0; p < kPixels; ++p) {
-        std::ranges::copy(sums[p], scores + static_cast<std::int64_t>(p) * classes);
-    }
 }
 
 /// Class scores of the rows between the network and the picture, made as they are asked for; the last two stay.
@@ -47,18 +31,17 @@ public:
     ScoreRows(MaskField const& masks, std::vector<float> const& weights)
         : masks_(masks),
           weights_(weights),
-          width_((masks.x.size() + kPixels - 1) / kPixels * kPixels),
+          width_(padded(masks.x.size(), kScorePixels)),
           classes_(static_cast<std::int64_t>(weights.size()) / masks.grid.queries) {}
 
     /// [width, padded classes]; valid until two other rows are asked for.
     float const* row(std::int32_t y) {
-        for (Kept const& kept : kept_) {
-            if (kept.y == y) return kept.scores.data();
+        if (kept_[newest_].y != y) newest_ = 1 - newest_;
+        Kept& kept = kept_[newest_];
+        if (kept.y != y) {
+            kept.y = y;
+            fill(kept);
         }
-        older_ = 1 - older_;
-        Kept& kept = kept_[older_];
-        kept.y = y;
-        fill(kept);
         return kept.scores.data();
     }
 
@@ -73,25 +56,20 @@ private:
         mask_row_.resize(static_cast<std::size_t>(width_ * queries));
         masks_.row(kept.y, scratch_, std::span(mask_row_).first(static_cast<std::size_t>(masks_.x.size() * queries)));
         kept.scores.resize(static_cast<std::size_t>(width_ * classes_));
-        for (std::int64_t c = 0; c < classes_; c += kClasses) {
-            for (std::int64_t x = 0; x < width_; x += kPixels) {
-                multiply_tile(mask_row_.data() + x * queries, weights_.data() + c, queries, classes_,
-                              kept.scores.data() + x * classes_ + c);
-            }
-        }
+        multiply_scores(mask_row_.data(), weights_.data(), width_, queries, classes_, kept.scores.data());
     }
 
     MaskField const& masks_;
     std::vector<float> const& weights_;
     std::int64_t width_, classes_;
     std::array<Kept, 2> kept_;
-    std::size_t older_ = 0;
+    std::size_t newest_ = 0;
     std::vector<float> scratch_, mask_row_;
 };
 
 struct Sampling {
     AxisTaps y, x;  ///< from the rows between to the picture
-    std::int64_t classes = 0, padded = 0;
+    std::int64_t classes = 0, stride = 0;
 };
 
 /// Resamples one row of the picture and takes the best class of each pixel.
@@ -104,7 +82,7 @@ void best_classes(ScoreRows& rows, Sampling const& sampling, std::int64_t y, std
     sums.resize(classes);
     for (std::int64_t x = 0; x < sampling.x.size(); ++x) {
         AxisTaps::Tap const& column = sampling.x.taps[static_cast<std::size_t>(x)];
-        std::int64_t const left = column.from[0] * sampling.padded, right = column.from[1] * sampling.padded;
+        std::int64_t const left = column.from[0] * sampling.stride, right = column.from[1] * sampling.stride;
         for (std::size_t c = 0; c < classes; ++c) {
             float const above = column.weight[0] * upper[left + static_cast<std::int64_t>(c)] +
                                 column.weight[1] * upper[right + static_cast<std::int64_t>(c)];
@@ -140,7 +118,7 @@ std::vector<std::uint16_t> semantic_map(NetworkAnswer const& answer, SegmentGeom
     std::vector<float> const weights = class_weights(answer);
     auto const [height, width] = geometry.picture;
     Sampling const sampling{bilinear_axis(field.y.size(), height), bilinear_axis(field.x.size(), width), answer.classes,
-                            padded_classes(answer.classes)};
+                            padded(answer.classes, kScoreClasses)};
     std::vector<std::uint16_t> labels(static_cast<std::size_t>(height * width));
     std::vector<ScoreRows> rows(static_cast<std::size_t>(threads.size()), ScoreRows(field, weights));
     std::vector<std::vector<float>> sums(rows.size());
