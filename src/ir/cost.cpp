@@ -78,6 +78,23 @@ double multiply_adds(PatchMerging const&, Context const& c) {
     return c.strided_pixels(2) * c.weights(PatchMerging::kWeight);
 }
 
+template <>
+double multiply_adds(SpectralAttention const& op, Context const& c) {
+    using S = SpectralAttention;
+    double const channels = c.extent(S::kX, 3);
+    double const mixing = 2 * channels * channels / op.heads;  // k·q and A·v
+    return c.pixels() * (4 * c.weights(S::kQueryWeight) + mixing + 2 * c.weights(S::kPosition1));
+}
+template <>
+double multiply_adds(ConvMlp const&, Context const& c) {
+    return c.pixels() *
+           (c.weights(ConvMlp::kFc1Weight) + c.weights(ConvMlp::kDepthWeight) + c.weights(ConvMlp::kFc2Weight));
+}
+template <>
+double multiply_adds(DepthwiseConv const&, Context const& c) {
+    return c.pixels() * c.weights(DepthwiseConv::kWeight);
+}
+
 }  // namespace
 
 double flops(Graph const& graph, Node const& node, Sizes const& sizes) {

@@ -94,6 +94,19 @@ Dims rule(MaxPool2d const& op, Inputs in) {
     Dims const& x = in[MaxPool2d::kX];
     return {x[0], x[1].ceil_div(op.stride), x[2].ceil_div(op.stride), x[3]};
 }
+Dims rule(SpectralAttention const&, Inputs in) {
+    return in[SpectralAttention::kX];
+}
+Dims rule(ConvMlp const&, Inputs in) {
+    return in[ConvMlp::kX];
+}
+Dims rule(DepthwiseConv const&, Inputs in) {
+    return in[DepthwiseConv::kX];
+}
+Dims rule(ShiftBack const& op, Inputs in) {
+    Dims const& x = in[ShiftBack::kX];
+    return {x[0], op.height, op.width, x[3]};
+}
 
 }  // namespace
 

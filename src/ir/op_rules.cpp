@@ -271,6 +271,62 @@ std::string rule(MaxPool2d const& op, Inputs in) {
         .text();
 }
 
+std::string rule(SpectralAttention const& op, Inputs in) {
+    using S = SpectralAttention;
+    Demands d(in);
+    if (d.activation(S::kX).broken()) return d.text();
+    auto const c = d.channels();
+    return d.that(op.heads > 0 && c % op.heads == 0, "heads do not divide the channels")
+        .weight(S::kQueryWeight, {c, c})
+        .weight(S::kKeyWeight, {c, c})
+        .weight(S::kValueWeight, {c, c})
+        .weight(S::kRescale, {op.heads, 1, 1})
+        .weight(S::kProjWeight, {c, c})
+        .weight(S::kProjBias, {c})
+        .weight(S::kPosition1, {c, 1, 3, 3})
+        .weight(S::kPosition2, {c, 1, 3, 3})
+        .same_extents(S::kGuide, in[S::kX])
+        .same_extents(S::kResidual, in[S::kX])
+        .text();
+}
+
+std::string rule(ConvMlp const&, Inputs in) {
+    using M = ConvMlp;
+    Demands d(in);
+    if (d.activation(M::kX).broken()) return d.text();
+    auto const c = d.channels();
+    auto const hidden = d.extent(M::kFc1Weight, 0);
+    return d.that(hidden > 0, "no hidden channels")
+        .weight(M::kFc1Weight, {hidden, c, 1, 1})
+        .weight(M::kDepthWeight, {hidden, 1, 3, 3})
+        .weight(M::kFc2Weight, {c, hidden, 1, 1})
+        .both_or_none(M::kNormWeight, M::kNormBias)
+        .optional_weight(M::kNormWeight, {c})
+        .optional_weight(M::kNormBias, {c})
+        .same_extents(M::kResidual, in[M::kX])
+        .text();
+}
+
+std::string rule(DepthwiseConv const& op, Inputs in) {
+    using D = DepthwiseConv;
+    Demands d(in);
+    if (d.activation(D::kX).broken()) return d.text();
+    return d.that(op.kernel == 3 || op.kernel == 5, "kernel is neither 3 nor 5")
+        .weight(D::kWeight, {d.channels(), 1, op.kernel, op.kernel})
+        .optional_weight(D::kBias, {d.channels()})
+        .same_extents(D::kGated, in[D::kX])
+        .text();
+}
+
+/// That the shifts stay inside of x can only be told at concrete sizes: kernels refuse what does not.
+std::string rule(ShiftBack const& op, Inputs in) {
+    return Demands(in)
+        .activation(ShiftBack::kX)
+        .that(op.step >= 0 && op.step <= kMaxFactor, "step outside 0 … 16")
+        .that(op.full_rows >= 1 && op.full_rows <= 4096, "full_rows outside 1 … 4096")
+        .text();
+}
+
 /// Whether an absent input is legal: those that the operator's comment calls optional.
 bool is_optional(Conv2d const&, int input) {
     return input == Conv2d::kBias || input == Conv2d::kResidual;
@@ -293,51 +349,21 @@ bool is_optional(Resize const&, int input) {
 bool is_optional(QueryAttention const&, int input) {
     return input == QueryAttention::kMask;
 }
+bool is_optional(SpectralAttention const&, int input) {
+    return input >= SpectralAttention::kGuide;
+}
+bool is_optional(ConvMlp const&, int input) {
+    return input >= ConvMlp::kNormWeight;
+}
+bool is_optional(DepthwiseConv const&, int input) {
+    return input == DepthwiseConv::kBias || input == DepthwiseConv::kGated;
+}
 template <class O>
 bool is_optional(O const&, int) {
     return false;
 }
 
-/// The inputs that flow; the others are weights.
-bool flows(Conv2d const&, int input) {
-    return input == Conv2d::kX || input == Conv2d::kResidual;
-}
-bool flows(WindowAttention const&, int input) {
-    return input == WindowAttention::kX || input == WindowAttention::kResidual;
-}
-bool flows(Mlp const&, int input) {
-    return input == Mlp::kX || input == Mlp::kResidual;
-}
-bool flows(ShiftMlp const&, int input) {
-    return input == ShiftMlp::kX || input == ShiftMlp::kResidual;
-}
-bool flows(GroupWindowAttention const&, int input) {
-    return input == GroupWindowAttention::kX || input >= GroupWindowAttention::kQuery;
-}
-bool flows(DeformableAttention const&, int input) {
-    return input < DeformableAttention::kOffsetWeight;
-}
-template <class O>
-requires std::is_same_v<O, Add> || std::is_same_v<O, Resize> || std::is_same_v<O, AddPosition> ||
-    std::is_same_v<O, QueryAttention> || std::is_same_v<O, QueryMasks>
-bool flows(O const&, int) {
-    return true;
-}
-template <class O>
-requires std::is_same_v<O, SinePosition> || std::is_same_v<O, Tokens>
-bool flows(O const&, int) {
-    return false;
-}
-template <class O>
-bool flows(O const&, int input) {
-    return input == O::kX;
-}
-
 }  // namespace
-
-bool is_activation_input(Op const& op, int input) {
-    return std::visit([&](auto const& o) { return flows(o, input); }, op);
-}
 
 std::string op_violation(Op const& op, std::span<std::vector<Dim> const> inputs) {
     return std::visit(

@@ -27,6 +27,7 @@ Graph fuse_norm(Graph graph) {
                           auto const* norm = std::get_if<LayerNorm>(&producer.op);
                           if (norm == nullptr || input != 0) return std::nullopt;
                           if (auto fused = absorb<WindowAttention>(*norm, producer, consumer)) return fused;
+                          if (auto fused = absorb<ConvMlp>(*norm, producer, consumer)) return fused;
                           return absorb<Mlp>(*norm, producer, consumer);
                       });
 }

@@ -27,6 +27,8 @@ Graph fuse_residual(Graph graph) {
             if (auto fused = absorb<WindowAttention>(producer, other)) return fused;
             if (auto fused = absorb<GroupWindowAttention>(producer, other)) return fused;
             if (auto fused = absorb<ShiftMlp>(producer, other)) return fused;
+            if (auto fused = absorb<SpectralAttention>(producer, other)) return fused;
+            if (auto fused = absorb<ConvMlp>(producer, other)) return fused;
             return absorb<Mlp>(producer, other);
         });
 }

@@ -5,6 +5,8 @@
 
 #include "case_inputs.h"
 #include "conv2d_cases.h"
+#include "conv_mlp_cases.h"
+#include "depthwise_cases.h"
 #include "elan_cases.h"
 #include "elementwise_cases.h"
 #include "group_norm_cases.h"
@@ -14,6 +16,7 @@
 #include "position_cases.h"
 #include "query_cases.h"
 #include "spatial_cases.h"
+#include "spectral_attention_cases.h"
 #include "window_attention_cases.h"
 
 namespace vitrum::test {
@@ -190,6 +193,10 @@ std::vector<OpCase> all_cases() {
     append(all, kMaxPool2dCases);
     append(all, kPatchMergingCases);
     append(all, kGroupNormCases);
+    append(all, kSpectralAttentionCases);
+    append(all, kConvMlpCases);
+    append(all, kDepthwiseConvCases);
+    append(all, kShiftBackCases);
     return all;
 }
 

@@ -46,6 +46,21 @@ struct GraphMaker {
                           weight("out_b", {6}), kNone, kNone},
                          "gmsa");
     }
+    ValueId conv_mlp(ValueId from) {
+        return graph.add(ConvMlp{},
+                         {from, weight("fc1", {8, 4, 1, 1}), weight("depth", {8, 1, 3, 3}), weight("fc2", {4, 8, 1, 1}),
+                          kNone, kNone, kNone},
+                         "ff");
+    }
+    ValueId spectral_attention(ValueId from) {
+        Shape const square{4, 4};
+        Shape const filter{4, 1, 3, 3};
+        return graph.add(
+            SpectralAttention{2},
+            {from, weight("q", square), weight("k", square), weight("v", square), weight("r", {2, 1, 1}),
+             weight("proj", square), weight("proj_b", {4}), weight("p1", filter), weight("p2", filter), kNone, kNone},
+            "attn");
+    }
     ValueId conv(ValueId from, std::int64_t out = 4) {
         return graph.add(Conv2d{}, {from, weight("w", {out, 4, 3, 3}), weight("w_b", {out}), kNone}, "conv");
     }
@@ -80,6 +95,23 @@ TEST(FuseNorm, MovesTheNormIntoMlp) {
     Graph const fused = fuse_norm(m.done(m.mlp(m.norm(m.x))));
     verify(fused);
     EXPECT_FLOAT_EQ(only<Mlp>(fused).norm_epsilon, 1e-6F);
+}
+
+TEST(FuseNorm, MovesTheNormIntoConvMlp) {
+    GraphMaker m;
+    Graph const fused = fuse_norm(m.done(m.conv_mlp(m.norm(m.x))));
+    verify(fused);
+    EXPECT_FLOAT_EQ(only<ConvMlp>(fused).norm_epsilon, 1e-6F);
+}
+
+TEST(FuseResidual, MakesTheSumPartOfMstsOperators) {
+    GraphMaker m;
+    ValueId const x = m.add(m.spectral_attention(m.x), m.x);
+    Graph const fused = fuse_residual(m.done(m.add(m.conv_mlp(x), x)));
+    verify(fused);
+    ASSERT_EQ(fused.nodes.size(), 2U) << print(fused);
+    EXPECT_EQ(fused.nodes[0].inputs[SpectralAttention::kResidual], m.x);
+    EXPECT_EQ(fused.nodes[1].inputs[ConvMlp::kResidual], x);
 }
 
 TEST(FuseNorm, LeavesANormThatSomebodyElseReads) {

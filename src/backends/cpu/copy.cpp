@@ -100,4 +100,17 @@ void CopyKernel<Crop>::launch(Crop const&, Launch const& launch) {
     });
 }
 
+template <>
+void CopyKernel<ShiftBack>::launch(ShiftBack const& op, Launch const& launch) {
+    Nhwc<float> const x = nhwc(launch.inputs[ShiftBack::kX]);
+    Nhwc<float> const y = nhwc(launch.outputs[0]);
+    for_each_row(launch, y, [&](std::int64_t n, std::int64_t row) {
+        float* const to = y.pixel(n, row, 0);
+        for (std::int64_t c = 0; c < y.c; ++c) {
+            float const* const from = x.pixel(n, row, op.shift(c, y.h)) + c;
+            for (std::int64_t column = 0; column < y.w; ++column) to[column * y.stride + c] = from[column * x.stride];
+        }
+    });
+}
+
 }  // namespace vitrum::cpu

@@ -193,6 +193,44 @@ struct GroupNormKernel : SimdKernel<GroupNorm, kGroupNorm, isa> {
     static std::vector<int> reusable_inputs(GroupNorm const&, Problem const&) { return {GroupNorm::kX}; }
 };
 
+template <Isa isa>
+struct SpectralAttentionKernel : SimdKernel<SpectralAttention, kSpectralAttention, isa> {
+    using Op = SpectralAttention;
+    static constexpr std::string_view kName = "two_passes";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_linear(Op::kValueWeight, problem.inputs[Op::kValueWeight]),
+                pack_doubles(Op::kQueryWeight, problem.inputs[Op::kQueryWeight]),
+                pack_doubles(Op::kKeyWeight, problem.inputs[Op::kKeyWeight]),
+                pack_doubles(Op::kProjWeight, problem.inputs[Op::kProjWeight])};
+    }
+    /// Read where the output is written. x is not: rows around a band are read again.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+};
+
+template <Isa isa>
+struct ConvMlpKernel : SimdKernel<ConvMlp, kConvMlp, isa> {
+    using Op = ConvMlp;
+    static constexpr std::string_view kName = "rows_in_ring";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_linear(Op::kFc1Weight, problem.inputs[Op::kFc1Weight]),
+                pack_linear(Op::kFc2Weight, problem.inputs[Op::kFc2Weight])};
+    }
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+};
+
+template <Isa isa>
+struct DepthwiseConvKernel : SimdKernel<DepthwiseConv, kDepthwise, isa> {
+    using Op = DepthwiseConv;
+    static constexpr std::string_view kName = "channels_in_lanes";
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        std::vector<Packing> all{pack_channels(Op::kWeight, problem.inputs[Op::kWeight])};
+        Shape const& bias = problem.inputs[Op::kBias];
+        if (bias.rank() != 0) all.push_back(pack_channels(Op::kBias, bias));
+        return all;
+    }
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kGated}; }
+};
+
 /// Copies of pixels, which memory bounds: the compiler's own code for every instruction set.
 template <class O>
 struct CopyKernel : KernelDefaults<O> {
@@ -225,6 +263,10 @@ struct ResizeKernel : KernelDefaults<Resize> {
     static void launch(Resize const& op, Launch const& launch);
 };
 
+struct ShiftBackKernel : CopyKernel<ShiftBack> {
+    static Support supports(ShiftBack const& op, Problem const& problem) { return shifts_fit(op, problem); }
+};
+
 }  // namespace cpu
 
 // clang-format off
@@ -250,6 +292,10 @@ template <cpu::Isa isa> struct Kernels<Cpu<isa>, QueryMasks> { using list = Kern
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, PatchMerging> { using list = KernelList<PatchMerging, cpu::PatchMergingKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, GroupNorm> { using list = KernelList<GroupNorm, cpu::GroupNormKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, MaxPool2d> { using list = KernelList<MaxPool2d, cpu::CopyKernel<MaxPool2d>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, SpectralAttention> { using list = KernelList<SpectralAttention, cpu::SpectralAttentionKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, ConvMlp> { using list = KernelList<ConvMlp, cpu::ConvMlpKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, DepthwiseConv> { using list = KernelList<DepthwiseConv, cpu::DepthwiseConvKernel<isa>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, ShiftBack> { using list = KernelList<ShiftBack, cpu::ShiftBackKernel>; };
 // clang-format on
 
 }  // namespace vitrum

@@ -16,6 +16,8 @@ enum Kind : std::uint8_t {
     qkv_bias,
     conv_panels,
     conv_taps,
+    channel_rows,
+    double_rows,
     bias_planes,
     gathered_conv_panels
 };
@@ -113,6 +115,19 @@ void fill_gathered_conv(float const* from, Shape const& shape, PackingKey const&
     }
 }
 
+void fill_channels(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    std::int64_t const taps = shape.count() / shape[0];
+    for (std::int64_t i = 0; i < shape.count(); ++i) {
+        reinterpret_cast<float*>(to)[i % taps * round_up(shape[0], 16) + i / taps] = from[i];
+    }
+}
+
+void fill_doubles(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    for (std::int64_t i = 0; i < shape.count(); ++i) {
+        reinterpret_cast<double*>(to)[i / shape[1] * round_up(shape[1], 16) + i % shape[1]] = from[i];
+    }
+}
+
 void fill_bias(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     std::int64_t const heads = shape[1];
     std::int64_t const side = std::lround(std::sqrt(static_cast<double>(shape[0])));
@@ -170,6 +185,15 @@ Packing pack_gathered_conv(int input, Shape const& weight) {
             {gathered_conv_panels, 0, 0},
             float_bytes(round_up(weight[0], kPanelRows) * columns),
             fill_gathered_conv};
+}
+
+Packing pack_channels(int input, Shape const& weight) {
+    std::int64_t const taps = weight.count() / weight[0];
+    return {input, {channel_rows, 0, 0}, float_bytes(taps * round_up(weight[0], 16)), fill_channels};
+}
+
+Packing pack_doubles(int input, Shape const& weight) {
+    return {input, {double_rows, 0, 0}, 2 * float_bytes(weight[0] * round_up(weight[1], 16)), fill_doubles};
 }
 
 Packing pack_bias_table(int input, Shape const& table, int window, std::int64_t tokens) {

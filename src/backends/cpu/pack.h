@@ -40,6 +40,10 @@ inline constexpr std::int64_t kShiftGroups = 5;
 [[nodiscard]] Packing pack_conv_taps(int input, Shape const& weight);
 /// [O, I, k, k] in panels [⌈O/6⌉][ky][kx][I][6].
 [[nodiscard]] Packing pack_gathered_conv(int input, Shape const& weight);
+/// A depthwise filter [C, 1, k, k] as [k²][C rounded up to 16], the rest zero; a bias [C] likewise.
+[[nodiscard]] Packing pack_channels(int input, Shape const& weight);
+/// [M, K] as float64 [M][K rounded up to 16], the rest zero.
+[[nodiscard]] Packing pack_doubles(int input, Shape const& weight);
 /// The channel of the convolution that row m of pack_conv's order computes.
 [[nodiscard]] constexpr std::int64_t conv_channel(std::int64_t row, std::int64_t outputs, std::int64_t r) {
     std::int64_t const channels = outputs / (r * r);

@@ -117,6 +117,27 @@ struct MaxPool2dKernel : Kernel<MaxPool2d> {
     static void launch(MaxPool2d const& op, Launch const& launch);
 };
 
+struct SpectralAttentionKernel : Kernel<SpectralAttention> {
+    static std::vector<Packing> packings(SpectralAttention const& op, Problem const& problem);
+    static std::size_t workspace_bytes(SpectralAttention const& op, Problem const& problem, int threads);
+    static void launch(SpectralAttention const& op, Launch const& launch);
+};
+
+struct ConvMlpKernel : Kernel<ConvMlp> {
+    static std::vector<Packing> packings(ConvMlp const& op, Problem const& problem);
+    static std::size_t workspace_bytes(ConvMlp const& op, Problem const& problem, int threads);
+    static void launch(ConvMlp const& op, Launch const& launch);
+};
+
+struct DepthwiseConvKernel : Kernel<DepthwiseConv> {
+    static void launch(DepthwiseConv const& op, Launch const& launch);
+};
+
+struct ShiftBackKernel : Kernel<ShiftBack> {
+    static Support supports(ShiftBack const& op, Problem const& problem) { return shifts_fit(op, problem); }
+    static void launch(ShiftBack const& op, Launch const& launch);
+};
+
 }  // namespace reference
 
 // clang-format off
@@ -151,6 +172,12 @@ template <> struct Kernels<Reference, PatchMerging>
 { using list = KernelList<PatchMerging, reference::PatchMergingKernel>; };
 template <> struct Kernels<Reference, GroupNorm> { using list = KernelList<GroupNorm, reference::GroupNormKernel>; };
 template <> struct Kernels<Reference, MaxPool2d> { using list = KernelList<MaxPool2d, reference::MaxPool2dKernel>; };
+template <> struct Kernels<Reference, SpectralAttention>
+{ using list = KernelList<SpectralAttention, reference::SpectralAttentionKernel>; };
+template <> struct Kernels<Reference, ConvMlp> { using list = KernelList<ConvMlp, reference::ConvMlpKernel>; };
+template <> struct Kernels<Reference, DepthwiseConv>
+{ using list = KernelList<DepthwiseConv, reference::DepthwiseConvKernel>; };
+template <> struct Kernels<Reference, ShiftBack> { using list = KernelList<ShiftBack, reference::ShiftBackKernel>; };
 // clang-format on
 
 }  // namespace vitrum

@@ -72,4 +72,13 @@ void CropKernel::launch(Crop const&, Launch const& launch) {
     });
 }
 
+void ShiftBackKernel::launch(ShiftBack const& op, Launch const& launch) {
+    Nhwc<float> const x = nhwc(launch.inputs[ShiftBack::kX]);
+    Nhwc<float> const y = nhwc(launch.outputs[0]);
+    for_each_pixel(launch, y, [&](std::int64_t n, std::int64_t row, std::int64_t column) {
+        float* const to = y.pixel(n, row, column);
+        for (std::int64_t c = 0; c < y.c; ++c) to[c] = x.pixel(n, row, column + op.shift(c, y.h))[c];
+    });
+}
+
 }  // namespace vitrum::reference

@@ -41,6 +41,9 @@ extern EntryTable<QueryAttention> const kQueryAttention;
 extern EntryTable<QueryMasks> const kQueryMasks;
 extern EntryTable<PatchMerging> const kPatchMerging;
 extern EntryTable<GroupNorm> const kGroupNorm;
+extern EntryTable<SpectralAttention> const kSpectralAttention;
+extern EntryTable<ConvMlp> const kConvMlp;
+extern EntryTable<DepthwiseConv> const kDepthwise;
 
 /// Whether this build holds the instruction set and this machine runs it.
 [[nodiscard]] bool is_usable(Isa isa);

@@ -26,6 +26,17 @@ struct KernelDefaults {
     static std::vector<int> reusable_inputs(O const&, Problem const&) { return {}; }
 };
 
+/// Whether every shift of a ShiftBack stays inside of x: graphs may come from strangers.
+[[nodiscard]] inline Support shifts_fit(ShiftBack const& op, Problem const& problem) {
+    Shape const& x = problem.inputs[ShiftBack::kX];
+    Shape const& y = problem.outputs[0];
+    if (x[1] != y[1] || x[1] > op.full_rows || y[2] + op.shift(x[3] - 1, x[1]) > x[2]) {
+        return {false,
+                fmt::format("{} cannot be shifted back to {} (at most {} rows)", x.str(), y.str(), op.full_rows)};
+    }
+    return {};
+}
+
 /// Kernels of one operator, best first.
 template <class O, KernelFor<O>... Ks>
 struct KernelList {};

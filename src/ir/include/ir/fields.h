@@ -128,6 +128,33 @@ void for_each_field(O& op, F&& f) {
     f("stride", op.stride);
 }
 
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, SpectralAttention>
+void for_each_field(O& op, F&& f) {
+    f("heads", op.heads);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, ConvMlp>
+void for_each_field(O& op, F&& f) {
+    f("norm_epsilon", op.norm_epsilon);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, DepthwiseConv>
+void for_each_field(O& op, F&& f) {
+    f("kernel", op.kernel);
+}
+
+template <class O, class F>
+requires std::is_same_v<std::remove_const_t<O>, ShiftBack>
+void for_each_field(O& op, F&& f) {
+    f("step", op.step);
+    f("full_rows", op.full_rows);
+    f("height", op.height);
+    f("width", op.width);
+}
+
 inline constexpr std::array<std::string_view, 3> kActivationNames = {"none", "leaky_relu", "gelu"};
 
 [[nodiscard]] inline std::string_view name_of(Activation activation) {

@@ -277,9 +277,73 @@ struct QueryMasks {
     bool operator==(QueryMasks const&) const = default;
 };
 
+/// Attention between channels (S-MSA, Cai et al. 2022) with q, k, v = W_q·x, W_k·x, W_v·x at each pixel:
+/// y = residual + proj(A · (v ∘ guide)) + pos2(gelu(pos1(v))). A mixes the D = C / heads channels of a head, alike at
+/// every pixel: A = softmax over j of rescale[head] · (k_i · q_j) / (|k_i| · |q_j|), with dot products and norms (not
+/// below 1e-12) over all pixels of the picture. pos1 and pos2 are depthwise 3 × 3 convolutions with zero padding.
+/// Guide and residual are optional.
+struct SpectralAttention {
+    static constexpr std::string_view kName = "SpectralAttention";
+    enum Input {
+        kX,
+        kQueryWeight,
+        kKeyWeight,
+        kValueWeight,
+        kRescale,
+        kProjWeight,
+        kProjBias,
+        kPosition1,
+        kPosition2,
+        kGuide,
+        kResidual,
+        kInputs
+    };
+    // query, key, value and proj weight [C, C], rescale [heads, 1, 1], proj_bias [C], positions [C, 1, 3, 3]
+    int heads = 1;
+    bool operator==(SpectralAttention const&) const = default;
+};
+
+/// y = residual + fc2(gelu(depth(gelu(fc1(norm(x)))))): an Mlp whose hidden layer sees its neighbours through a
+/// depthwise 3 × 3 convolution with zero padding. Norm (both or none) and residual are optional.
+struct ConvMlp {
+    static constexpr std::string_view kName = "ConvMlp";
+    enum Input { kX, kFc1Weight, kDepthWeight, kFc2Weight, kNormWeight, kNormBias, kResidual, kInputs };
+    // fc1_weight [hidden, C, 1, 1], depth_weight [hidden, 1, 3, 3], fc2_weight [C, hidden, 1, 1]
+    float norm_epsilon = 1e-5F;
+    bool operator==(ConvMlp const&) const = default;
+};
+
+/// y = conv(x) + bias, each channel with its own kernel × kernel filter, zero padding that keeps H × W. With a gated
+/// input of the same extents: y = gated · (1 + sigmoid(conv(x) + bias)). Bias and gated are optional.
+struct DepthwiseConv {
+    static constexpr std::string_view kName = "DepthwiseConv";
+    enum Input { kX, kWeight, kBias, kGated, kInputs };
+    // weight [C, 1, kernel, kernel]
+    int kernel = 3;  ///< 3 or 5
+    bool operator==(DepthwiseConv const&) const = default;
+};
+
+/// Undoes the dispersion of a snapshot spectral imager: y[n, i, j, c] = x[n, i, j + shift(c), c]. Coarser levels of a
+/// network hold more channels for the same bands and fewer columns, which both shrink the step (Cai et al. 2022,
+/// shift_back).
+struct ShiftBack {
+    static constexpr std::string_view kName = "ShiftBack";
+    enum Input { kX, kInputs };
+    int step = 2;         ///< columns from one channel to the next in a picture of full_rows rows
+    int full_rows = 256;  ///< more rows are not defined
+    Dim height, width;    ///< of y; height is that of x
+    bool operator==(ShiftBack const&) const = default;
+
+    [[nodiscard]] std::int64_t shift(std::int64_t channel, std::int64_t rows) const {
+        auto const shrink = static_cast<double>(full_rows / rows);
+        return static_cast<std::int64_t>(step / (shrink * shrink) * static_cast<double>(channel));
+    }
+};
+
 using Op = std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, ShiftMlp, GroupWindowAttention, Add, Activate,
                         PixelShuffle, ResizeNearest, ReflectPad, Crop, Resize, SinePosition, AddPosition, Tokens,
-                        DeformableAttention, QueryAttention, QueryMasks, PatchMerging, GroupNorm, MaxPool2d>;
+                        DeformableAttention, QueryAttention, QueryMasks, PatchMerging, GroupNorm, MaxPool2d,
+                        SpectralAttention, ConvMlp, DepthwiseConv, ShiftBack>;
 
 [[nodiscard]] inline std::string_view name_of(Op const& op) {
     return std::visit([](auto const& o) { return o.kName; }, op);
