@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 passed=0 failed=0
-for io in "$1"/{swinir,elan}_*/io.safetensors; do
+for io in "$1"/{swinir_,elan_,mst}*/io.safetensors; do
   folder=$(dirname "$io")
   for device in cpu reference; do
     if line=$(build/dev/bin/vitrum verify "$folder"/model.* --golden "$io" --device "$device" 2>&1); then

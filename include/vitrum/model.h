@@ -40,6 +40,13 @@ struct SegmentationInfo {
     bool operator==(SegmentationInfo const&) const = default;
 };
 
+/// Which pictures a network takes; most take all.
+struct SizeRule {
+    int multiple = 1;     ///< of both sides
+    int largest = 0;      ///< the longest side; 0: any
+    bool square = false;  ///< height and width are equal
+};
+
 /// What a weights file holds, as data.
 struct ModelInfo {
     std::string family;  ///< "SwinIR"
@@ -54,11 +61,15 @@ struct ModelInfo {
     int receptive_radius = 0;  ///< pixels of context beyond which a tile's centre hardly depends; tile overlap default
     bool mixes_whole_picture = false;    ///< an output pixel depends on every input pixel: tiles change the result
     SegmentationInfo segmentation = {};  ///< of networks that segment
+    SizeRule sizes = {};
     std::int64_t parameters = 0;
     std::string format;  ///< "torch zip", "torch legacy", "safetensors", "vitrum engine"
     std::vector<Hyperparameter> hyperparameters;
     std::vector<std::string> notes;  ///< what the reader should know: ignored keys, doubtful conventions
 };
+
+/// Why the network does not take pictures of these sizes, or "".
+[[nodiscard]] VITRUM_API std::string size_violation(ModelInfo const& info, Sizes const& sizes);
 
 /// Values for hyper-parameters that weights cannot tell (`--set img_range=255`), by name.
 using Overrides = std::map<std::string, std::string>;

@@ -23,6 +23,8 @@ Json info_json(ModelInfo const& info) {
     for (Hyperparameter const& h : info.hyperparameters) {
         hyperparameters.push_back({{"name", h.name}, {"value", h.value}, {"evidence", h.evidence}});
     }
+    Json const sizes = {
+        {"multiple", info.sizes.multiple}, {"largest", info.sizes.largest}, {"square", info.sizes.square}};
     return {{"family", info.family},
             {"task", info.task},
             {"variant", info.variant},
@@ -33,6 +35,7 @@ Json info_json(ModelInfo const& info) {
             {"tile_multiple", info.tile_multiple},
             {"receptive_radius", info.receptive_radius},
             {"mixes_whole_picture", info.mixes_whole_picture},
+            {"sizes", sizes},
             {"parameters", info.parameters},
             {"format", info.format},
             {"hyperparameters", hyperparameters},

@@ -51,6 +51,7 @@ std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
     if (found != programs_.end()) {
         programs_.splice(programs_.begin(), programs_, found);
     } else {
+        if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
         programs_.push_front(std::make_shared<Program const>(make_program(graph, *backend, sizes, options.threads)));
         if (programs_.size() > kKept) programs_.pop_back();
     }

@@ -134,6 +134,12 @@ Shape shape_from_json(Json const& json) {
 
 constexpr std::array<char const*, 3> kTaskNames = {"restore", "spectral", "segment"};  // in the order of Task
 
+SizeRule size_rule_from_json(Json const& json) {
+    SizeRule const rule{json.at("multiple"), json.at("largest"), json.at("square")};
+    if (rule.multiple < 1 || rule.largest < 0) fail("sizes of no picture");
+    return rule;
+}
+
 Task task_from_json(Json const& json) {
     auto const found = std::ranges::find(kTaskNames, json.get<std::string>());
     if (found == kTaskNames.end()) fail("unknown task \"{}\"", json.get<std::string>());
@@ -173,6 +179,8 @@ Json to_json(ModelInfo const& info) {
     for (auto const& h : info.hyperparameters) {
         hyperparameters.push_back({{"name", h.name}, {"value", h.value}, {"evidence", h.evidence}});
     }
+    Json const sizes = {
+        {"multiple", info.sizes.multiple}, {"largest", info.sizes.largest}, {"square", info.sizes.square}};
     return {{"family", info.family},
             {"kind", kTaskNames[static_cast<std::size_t>(info.kind)]},
             {"task", info.task},
@@ -184,6 +192,7 @@ Json to_json(ModelInfo const& info) {
             {"tile_multiple", info.tile_multiple},
             {"receptive_radius", info.receptive_radius},
             {"mixes_whole_picture", info.mixes_whole_picture},
+            {"sizes", sizes},
             {"segmentation", to_json(info.segmentation)},
             {"parameters", info.parameters},
             {"hyperparameters", hyperparameters},
@@ -203,6 +212,7 @@ ModelInfo model_info_from_json(Json const& json) {
                    .receptive_radius = json.at("receptive_radius"),
                    .mixes_whole_picture = json.at("mixes_whole_picture"),
                    .segmentation = segmentation_from_json(json.at("segmentation")),
+                   .sizes = size_rule_from_json(json.at("sizes")),
                    .parameters = json.at("parameters"),
                    .format = "vitrum engine",
                    .hyperparameters = {},

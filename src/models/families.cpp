@@ -9,6 +9,8 @@ std::span<Family const> families() {
     static constexpr std::array kFamilies = {
         Family{"SwinIR", detect_swinir},
         Family{"ELAN", detect_elan},
+        Family{"MST++", detect_mst_plus_plus},
+        Family{"MST", detect_mst},
     };
     return kFamilies;
 }

@@ -65,6 +65,18 @@ void complete_info(Model::Data& data) {
 
 }  // namespace
 
+std::string size_violation(ModelInfo const& info, Sizes const& sizes) {
+    auto const& rule = info.sizes;
+    bool const fits = sizes.h % rule.multiple == 0 && sizes.w % rule.multiple == 0 &&
+                      (rule.largest == 0 || (sizes.h <= rule.largest && sizes.w <= rule.largest)) &&
+                      (!rule.square || sizes.h == sizes.w);
+    if (fits) return "";
+    std::string wanted = rule.square ? "square pictures" : "pictures";
+    if (rule.multiple > 1) wanted += fmt::format(" with sides that are multiples of {}", rule.multiple);
+    if (rule.largest > 0) wanted += fmt::format(" of at most {} pixels a side", rule.largest);
+    return fmt::format("{} takes {}, not {}×{} (width × height)", info.family, wanted, sizes.w, sizes.h);
+}
+
 Graph Model::Data::build_graph() const {
     Weights weights(dict, Weights::Mode::materialise);
     return detection.build(weights);

@@ -42,5 +42,7 @@ struct Family {
 
 DetectResult detect_swinir(StateDict const& dict, Overrides const& overrides);
 DetectResult detect_elan(StateDict const& dict, Overrides const& overrides);
+DetectResult detect_mst_plus_plus(StateDict const& dict, Overrides const& overrides);
+DetectResult detect_mst(StateDict const& dict, Overrides const& overrides);
 
 }  // namespace vitrum
