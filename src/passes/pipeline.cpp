@@ -10,8 +10,9 @@ Graph optimise(Graph graph) {
     graph = fuse_activation(std::move(graph));
     graph = fuse_residual(std::move(graph));
     graph = fuse_activation(std::move(graph));
-    // Last: the shuffle is the store, and nothing can follow it inside the operator.
+    // Late: the shuffle is the store, and nothing but a matrix can follow it inside the operator.
     graph = fuse_pixel_shuffle(std::move(graph));
+    graph = fold_pointwise(std::move(graph));
     verify(graph);
     return graph;
 }
