@@ -27,6 +27,7 @@ from safetensors.torch import save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "zoo"))
 import elan  # noqa: E402
+import mst  # noqa: E402
 import swinir  # noqa: E402
 
 
@@ -48,6 +49,8 @@ CASES = {
              depths=(6,) * 6, num_heads=(6,) * 6), (64, 64), 1),
     "ELAN-light x4 96x96": (
         make_elan, dict(elan.LIGHT, scale=4), (96, 96), 255),
+    "MST++ 128x128": (mst.MSTPlusPlus, {}, (128, 128), 1),
+    "MST++ 482x512": (mst.MSTPlusPlus, {}, (482, 512), 1),
 }
 
 
