@@ -32,7 +32,7 @@ def reflect_index(size, padded):
 def pad_to_multiple(x, multiple):
     """Extend the bottom and the right of NCHW to the next multiple."""
     for dim in (2, 3):
-        size = x.shape[dim]
+        size = int(x.shape[dim])  # a constant where the network is traced
         padded = -(-size // multiple) * multiple
         if padded != size:
             x = x.index_select(dim, reflect_index(size, padded).to(x.device))
