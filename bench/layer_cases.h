@@ -10,6 +10,8 @@
 #include "layer_norm_cases.h"
 #include "mlp_cases.h"
 #include "patch_merging_cases.h"
+#include "position_cases.h"
+#include "query_cases.h"
 #include "spatial_cases.h"
 #include "window_attention_cases.h"
 
@@ -70,6 +72,13 @@ inline constexpr auto kMlpLayers = std::to_array<test::MlpCase>({
     {.name = "layer_swin_t1", .h = 64, .w = 64, .c = 192, .hidden = 768},
     {.name = "layer_swin_t2", .h = 32, .w = 32, .c = 384, .hidden = 1536},
     {.name = "layer_swin_t3", .h = 16, .w = 16, .c = 768, .hidden = 3072},
+    {.name = "layer_deformable_512",
+     .h = 64,
+     .w = 64,
+     .c = 256,
+     .hidden = 1024,
+     .norm = false,
+     .activation = Activation::leaky_relu},
 });
 
 inline constexpr auto kPatchMergingLayers = std::to_array<test::PatchMergingCase>({
@@ -118,6 +127,27 @@ inline constexpr auto kReflectPadLayers = std::to_array<test::ReflectPadCase>({
 
 inline constexpr auto kCropLayers = std::to_array<test::CropCase>({
     {.name = "layer_rgb_500", .h = 512, .w = 512, .to_h = 500, .to_w = 500},
+});
+
+// Mask2Former's decoders at 512 × 512.
+
+inline constexpr auto kDeformableAttentionLayers = std::to_array<test::DeformableAttentionCase>({
+    {.name = "layer_stride8_512", .h = 64, .w = 64, .c = 256, .scale = 4},
+    {.name = "layer_stride32_512", .h = 16, .w = 16, .c = 256},
+});
+
+inline constexpr auto kQueryAttentionLayers = std::to_array<test::QueryAttentionCase>({
+    {.name = "layer_stride8_512", .q = 100, .h = 64, .w = 64, .c = 256},
+    {.name = "layer_stride32_512", .q = 100, .h = 16, .w = 16, .c = 256},
+});
+
+inline constexpr auto kQueryMasksLayers = std::to_array<test::QueryMasksCase>({
+    {.name = "layer_512", .h = 128, .w = 128, .c = 256, .q = 100},
+    {.name = "layer_stride8_512", .h = 64, .w = 64, .c = 256, .q = 100},
+});
+
+inline constexpr auto kResizeLayers = std::to_array<test::ResizeCase>({
+    {.name = "layer_pyramid_512", .h = 64, .w = 64, .c = 256, .to_h = 128, .to_w = 128, .add = true},
 });
 
 }  // namespace vitrum::bench

@@ -33,6 +33,10 @@ std::vector<OpCase> cases_and_layers() {
     append(all, kResizeNearestLayers);
     append(all, kReflectPadLayers);
     append(all, kCropLayers);
+    append(all, kDeformableAttentionLayers);
+    append(all, kQueryAttentionLayers);
+    append(all, kQueryMasksLayers);
+    append(all, kResizeLayers);
     return all;
 }
 

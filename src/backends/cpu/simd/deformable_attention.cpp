@@ -42,8 +42,8 @@ struct SampleScratch {
     float* scores;           ///< [S][T]
     float* inverse_sums;     ///< [T]
     float* centres;          ///< [levels][2][T] each token's place in each level: column, row
-    float* weights;          ///< [I][4][T] of the corners, of one head
-    std::int32_t* corners;   ///< [I][4][T] pixels of the level
+    float* weights;          ///< [I][4][lanes] of the corners, of one head and one vector of tokens
+    std::int32_t* corners;   ///< [I][4][lanes] pixels of the level
     float* trash;            ///< [C] where the tokens beyond the last are stored
     float const** from;      ///< [T] pixels of x
     float const** position;  ///< [T] pixels of the position
@@ -60,8 +60,8 @@ struct SampleScratch {
         carver.take(scores, s.samples() * kTokens);
         carver.take(inverse_sums, kTokens);
         carver.take(centres, Op::kLevels * 2 * kTokens);
-        carver.take(weights, s.own * kCorners * kTokens);
-        carver.take(corners, s.own * kCorners * kTokens);
+        carver.take(weights, s.own * kCorners * kLanes);
+        carver.take(corners, s.own * kCorners * kLanes);
         carver.take(trash, rows_of_tile);
         carver.take(from, kTokens);
         carver.take(position, kTokens);
@@ -170,67 +170,72 @@ private:
     void sample(std::int64_t head) const {
         auto const& s = shape_;
         softmax_columns(s_.scores + head * s.own * kTokens, s.own, kTokens, s_.inverse_sums);
-        for (std::int64_t i = 0; i < s.own; ++i) find_corners(head * s.own + i, i);
-        for (std::int64_t t = 0; t < kTokens; ++t) {
-            float* const to = s_.sampled + t * round_up(s.channels, 4) + head * s.dim;
-            std::int64_t c = 0;
-            for (; c + 4 * kLanes <= s.dim; c += 4 * kLanes) gather<4>(t, head * s.dim + c, to + c);
-            for (; c + 2 * kLanes <= s.dim; c += 2 * kLanes) gather<2>(t, head * s.dim + c, to + c);
-            for (; c + kLanes <= s.dim; c += kLanes) gather<1>(t, head * s.dim + c, to + c);
-            for (; c < s.dim; ++c) to[c] = gather_one(t, head * s.dim + c);
+        for (std::int64_t t = 0; t < kTokens; t += kLanes) {
+            for (std::int64_t i = 0; i < s.own; ++i) find_corners(head * s.own + i, i, t);
+            for (std::int64_t lane = 0; lane < kLanes; ++lane) gather_head(head, t + lane, lane);
         }
     }
 
-    /// Sample `index` of all tokens: its corners' pixels and weights, as row i of the head's.
-    HWY_NOINLINE void find_corners(std::int64_t index, std::int64_t i) const {
+    void gather_head(std::int64_t head, std::int64_t t, std::int64_t lane) const {
+        auto const& s = shape_;
+        std::int64_t const first = head * s.dim;
+        float* const to = s_.sampled + t * round_up(s.channels, 4) + first;
+        std::int64_t const picture = s_.picture[t];
+        std::int64_t c = 0;
+        for (; c + 4 * kLanes <= s.dim; c += 4 * kLanes) gather<4>(picture, first + c, lane, to + c);
+        for (; c + 2 * kLanes <= s.dim; c += 2 * kLanes) gather<2>(picture, first + c, lane, to + c);
+        for (; c + kLanes <= s.dim; c += kLanes) gather<1>(picture, first + c, lane, to + c);
+        for (; c < s.dim; ++c) to[c] = gather_one(picture, first + c, lane);
+    }
+
+    /// Sample `index` of the tokens from t on: its corners' pixels and weights, as row i of the head's.
+    HWY_INLINE void find_corners(std::int64_t index, std::int64_t i, std::int64_t t) const {
         F32 const d;
         hn::RebindToSigned<F32> const di;
         auto const level = i / shape_.points;
         Nhwc<float> const& map = values_[static_cast<std::size_t>(level)];
         auto const width = hn::Set(di, static_cast<std::int32_t>(map.w));
         Vf const one = hn::Set(d, 1.0F);
-        for (std::int64_t t = 0; t < kTokens; t += kLanes) {
-            float const* const offset = s_.offsets + 2 * index * kTokens + t;
-            float const* const centre = s_.centres + 2 * level * kTokens + t;
-            Vf const x = hn::Add(hn::LoadU(d, offset), hn::LoadU(d, centre));
-            Vf const y = hn::Add(hn::LoadU(d, offset + kTokens), hn::LoadU(d, centre + kTokens));
-            Vf const left = hn::Floor(x);
-            Vf const top = hn::Floor(y);
-            Vf const right_share = hn::Sub(x, left);
-            Vf const bottom_share = hn::Sub(y, top);
-            Side const columns[2] = {{left, hn::Sub(one, right_share), map.w},
-                                     {hn::Add(left, one), right_share, map.w}};
-            Side const rows[2] = {{top, hn::Sub(one, bottom_share), map.h}, {hn::Add(top, one), bottom_share, map.h}};
-            Vf const weight = hn::Mul(hn::LoadU(d, s_.scores + index * kTokens + t), hn::LoadU(d, s_.inverse_sums + t));
-            VITRUM_UNROLL for (int corner = 0; corner < kCorners; ++corner) {
-                Side const& row = rows[corner / 2];
-                Side const& column = columns[corner % 2];
-                std::int64_t const at = (i * kCorners + corner) * kTokens + t;
-                hn::StoreU(hn::Mul(weight, hn::Mul(row.share, column.share)), d, s_.weights + at);
-                hn::StoreU(hn::Add(hn::Mul(row.index, width), column.index), di, s_.corners + at);
-            }
+        float const* const offset = s_.offsets + 2 * index * kTokens + t;
+        float const* const centre = s_.centres + 2 * level * kTokens + t;
+        Vf const x = hn::Add(hn::LoadU(d, offset), hn::LoadU(d, centre));
+        Vf const y = hn::Add(hn::LoadU(d, offset + kTokens), hn::LoadU(d, centre + kTokens));
+        Vf const left = hn::Floor(x);
+        Vf const top = hn::Floor(y);
+        Vf const right_share = hn::Sub(x, left);
+        Vf const bottom_share = hn::Sub(y, top);
+        Side const columns[2] = {{left, hn::Sub(one, right_share), map.w}, {hn::Add(left, one), right_share, map.w}};
+        Side const rows[2] = {{top, hn::Sub(one, bottom_share), map.h}, {hn::Add(top, one), bottom_share, map.h}};
+        Vf const weight = hn::Mul(hn::LoadU(d, s_.scores + index * kTokens + t), hn::LoadU(d, s_.inverse_sums + t));
+        VITRUM_UNROLL for (int corner = 0; corner < kCorners; ++corner) {
+            Side const& row = rows[corner / 2];
+            Side const& column = columns[corner % 2];
+            std::int64_t const at = (i * kCorners + corner) * kLanes;
+            hn::StoreU(hn::Mul(weight, hn::Mul(row.share, column.share)), d, s_.weights + at);
+            hn::StoreU(hn::Add(hn::Mul(row.index, width), column.index), di, s_.corners + at);
         }
     }
 
-    /// Where channel `channel` of token t's picture starts in a level.
-    [[nodiscard]] HWY_INLINE float const* level_data(std::size_t level, std::int64_t t, std::int64_t channel) const {
+    /// Where a channel of a picture starts in a level.
+    [[nodiscard]] HWY_INLINE float const* level_data(std::size_t level, std::int64_t picture,
+                                                     std::int64_t channel) const {
         Nhwc<float> const& map = values_[level];
-        return map.data + s_.picture[t] * map.h * map.w * map.stride + channel;
+        return map.data + picture * map.h * map.w * map.stride + channel;
     }
 
     /// kCount vectors of channels: the weighted corners of all the head's samples.
     template <int kCount>
-    HWY_NOINLINE void gather(std::int64_t t, std::int64_t channel, float* to) const {
+    HWY_INLINE void gather(std::int64_t picture, std::int64_t channel, std::int64_t lane, float* to) const {
         F32 const d;
         Vf sum[kCount];
         VITRUM_UNROLL for (int v = 0; v < kCount; ++v) sum[v] = hn::Zero(d);
         std::int64_t const per_level = shape_.points * kCorners;
-        float const* weight = s_.weights + t;
-        std::int32_t const* corner = s_.corners + t;
+        float const* weight = s_.weights + lane;
+        std::int32_t const* corner = s_.corners + lane;
         for (std::size_t level = 0; level < values_.size(); ++level) {
-            float const* const data = level_data(level, t, channel);
+            float const* const data = level_data(level, picture, channel);
             std::int64_t const stride = values_[level].stride;
-            for (std::int64_t i = 0; i < per_level; ++i, weight += kTokens, corner += kTokens) {
+            for (std::int64_t i = 0; i < per_level; ++i, weight += kLanes, corner += kLanes) {
                 Vf const w = hn::Set(d, *weight);
                 float const* const from = data + *corner * stride;
                 VITRUM_UNROLL for (int v = 0; v < kCount; ++v) {
@@ -241,13 +246,13 @@ private:
         VITRUM_UNROLL for (int v = 0; v < kCount; ++v) hn::StoreU(sum[v], d, to + v * kLanes);
     }
 
-    [[nodiscard]] float gather_one(std::int64_t t, std::int64_t channel) const {
+    [[nodiscard]] float gather_one(std::int64_t picture, std::int64_t channel, std::int64_t lane) const {
         std::int64_t const per_level = shape_.points * kCorners;
         float sum = 0;
         for (std::size_t level = 0; level < values_.size(); ++level) {
-            float const* const data = level_data(level, t, channel);
+            float const* const data = level_data(level, picture, channel);
             for (std::int64_t i = 0; i < per_level; ++i) {
-                std::int64_t const at = (static_cast<std::int64_t>(level) * per_level + i) * kTokens + t;
+                std::int64_t const at = (static_cast<std::int64_t>(level) * per_level + i) * kLanes + lane;
                 sum += s_.weights[at] * data[s_.corners[at] * values_[level].stride];
             }
         }
