@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Verifies every golden case of a folder on the CPU and the reference backend: scripts/golden-cases.sh DIR
-# A case is a folder with a checkpoint (model.*) and io.safetensors.
+# A case is a folder with a checkpoint (model.*, or the folder hf) and io.safetensors.
 set -euo pipefail
+shopt -s nullglob
 cd "$(dirname "$0")/.."
 
 passed=0 failed=0
-for io in "$1"/{swinir_,elan_,mst}*/io.safetensors; do
+for io in "$1"/*/io.safetensors; do
   folder=$(dirname "$io")
+  model=("$folder"/model.* "$folder"/hf)
   for device in cpu reference; do
-    if line=$(build/dev/bin/vitrum verify "$folder"/model.* --golden "$io" --device "$device" 2>&1); then
+    if line=$(build/dev/bin/vitrum verify "${model[0]}" --golden "$io" --device "$device" 2>&1); then
       passed=$((passed + 1))
     else
       failed=$((failed + 1))

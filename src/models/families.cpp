@@ -11,6 +11,7 @@ std::span<Family const> families() {
         Family{"ELAN", detect_elan},
         Family{"MST++", detect_mst_plus_plus},
         Family{"MST", detect_mst},
+        Family{"Mask2Former", detect_mask2former},
     };
     return kFamilies;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every case of tests/data: a checkpoint made by zoo/make_test_cases.py and what PyTorch answers for it.
+// Every case of tests/data: a checkpoint made by a script of zoo/ and what PyTorch answers for it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ std::vector<std::string> cases() {
 }
 
 std::filesystem::path checkpoint_of(std::string const& name) {
-    for (std::string const extension : {".pth", ".pt", ".safetensors"}) {
+    for (std::string const extension : {".pth", ".pt", ".safetensors", ".pkl", ""}) {
         auto path = std::filesystem::path(VITRUM_TEST_DATA) / (name + extension);
         if (std::filesystem::exists(path)) return path;
     }

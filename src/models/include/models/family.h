@@ -40,6 +40,7 @@ struct Family {
 /// Every family that vitrum knows. To add one: its file and its line in families.cpp.
 [[nodiscard]] std::span<Family const> families();
 
+DetectResult detect_mask2former(StateDict const& dict, Overrides const& overrides);
 DetectResult detect_swinir(StateDict const& dict, Overrides const& overrides);
 DetectResult detect_elan(StateDict const& dict, Overrides const& overrides);
 DetectResult detect_mst_plus_plus(StateDict const& dict, Overrides const& overrides);
