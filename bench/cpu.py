@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks on the CPU: PyTorch, ONNX Runtime, OpenVINO and vitrum, interleaved.
 
-    pip install torch numpy safetensors onnx onnxruntime openvino
+    pip install torch numpy safetensors onnx onnxruntime openvino transformers
     python bench/cpu.py --vitrum build/src/cli/vitrum --threads 2
 
 The networks have random weights: the time does not depend on them.  Each round
@@ -30,6 +30,11 @@ import elan  # noqa: E402
 import mst  # noqa: E402
 import swinir  # noqa: E402
 
+try:
+    import mask2former
+except ImportError as error:
+    mask2former = None
+    print(f"Mask2Former is left out: {error}", file=sys.stderr)
 
 def make_elan(**config):
     """A head that brings pixels, which deviate by 70, to about 1, as training
@@ -52,6 +57,15 @@ CASES = {
     "MST++ 128x128": (mst.MSTPlusPlus, {}, (128, 128), 1),
     "MST++ 482x512": (mst.MSTPlusPlus, {}, (482, 512), 1),
 }
+if mask2former:
+    CASES["Mask2Former Swin-T 512x512"] = (
+        mask2former.Network,
+        dict(backbone=mask2former.swin(**mask2former.SWIN_T), classes=133),
+        (512, 512), 1)
+
+
+def as_list(outputs):
+    return list(outputs) if isinstance(outputs, tuple) else [outputs]
 
 
 class Torch:
@@ -61,12 +75,14 @@ class Torch:
 
     def __call__(self):
         with torch.inference_mode():
-            return self.case.model(self.case.x).numpy()
+            return [y.numpy() for y in as_list(self.case.model(self.case.x))]
 
 
 class OnnxRuntime:
     def __init__(self, case, threads):
         import onnxruntime
+        if not case.onnx:
+            raise NotImplementedError("the network cannot be exported to it")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(
@@ -74,21 +90,22 @@ class OnnxRuntime:
         self.feed = {"input": case.x.numpy()}
 
     def __call__(self):
-        return self.session.run(None, self.feed)[0]
+        return self.session.run(None, self.feed)
 
 
 class OpenVino:
     def __init__(self, case, threads):
         import openvino
         self.compiled = openvino.Core().compile_model(
-            str(case.onnx), "CPU",
+            str(case.openvino), "CPU",
             {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
              "INFERENCE_PRECISION_HINT": "f32"})
         self.request = self.compiled.create_infer_request()
         self.x = case.x.numpy()
 
     def __call__(self):
-        return self.request.infer([self.x])[self.compiled.output(0)]
+        answer = self.request.infer([self.x])
+        return [answer[output] for output in self.compiled.outputs]
 
 
 class Vitrum:
@@ -128,23 +145,43 @@ class Case:
                 p.data += 0.05 * torch.randn_like(p)
         self.x = values * torch.rand(1, 3, *self.size)
         with torch.inference_mode():
-            self.y = self.model(self.x)
+            self.y = as_list(self.model(self.x))
         stem = folder / name.replace(" ", "_")
-        self.checkpoint = stem.with_suffix(".pth")
-        torch.save({"params": self.model.state_dict()}, self.checkpoint)
+        self.state = self.checkpoint = stem.with_suffix(".pth")
+        torch.save({"params": self.model.state_dict()}, self.state)
+        if hasattr(self.model, "save"):  # under names of its own
+            self.checkpoint = stem.with_suffix(".published.pth")
+            self.model.save(self.checkpoint)
         self.golden = stem.with_suffix(".io.safetensors")
-        save_file({"input": self.x, "output": self.y.contiguous()},
-                  self.golden)
-        self.onnx = stem.with_suffix(".onnx")
+        names = getattr(self.model, "outputs", ("output",))
+        answers = {n: y.contiguous() for n, y in zip(names, self.y)}
+        save_file({"input": self.x, **answers}, self.golden)
+        self.export(stem, getattr(self.model, "exports_to_onnx", True))
+
+    def export(self, stem, to_onnx):
+        """For ONNX Runtime and OpenVINO, or for OpenVINO's own front end."""
+        self.onnx = stem.with_suffix(".onnx") if to_onnx else None
+        self.openvino = self.onnx or stem.with_suffix(".xml")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes are meant to be constants
-            torch.onnx.export(self.model, (self.x,), str(self.onnx),
-                              input_names=["input"], output_names=["output"],
-                              opset_version=17, dynamo=False)
+            if to_onnx:
+                torch.onnx.export(self.model, (self.x,), str(self.onnx),
+                                  input_names=["input"],
+                                  output_names=["output"],
+                                  opset_version=17, dynamo=False)
+                return
+            try:
+                import openvino
+            except ImportError:
+                return  # and OpenVINO is left out
+            converted = openvino.convert_model(
+                self.model, example_input=self.x, input=list(self.x.shape))
+            openvino.save_model(converted, self.openvino,
+                                compress_to_fp16=False)
 
-    def error(self, y):
-        reference = self.y.numpy()
-        return float(np.abs(y - reference).max() / reference.std())
+    def error(self, answer):
+        return max(float(np.abs(a - y.numpy()).max() / y.std())
+                   for a, y in zip(answer, self.y, strict=True))
 
 
 def engines(case, args):
@@ -153,7 +190,7 @@ def engines(case, args):
                        ("OpenVINO", OpenVino)):
         try:
             made[name] = kind(case, args.threads)
-        except ImportError as error:
+        except (ImportError, NotImplementedError) as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
             continue
         error = case.error(made[name]())

@@ -39,7 +39,7 @@ torch.set_num_threads(int(sys.argv[2]))
 idle = resident()
 network, config, *_ = cpu.CASES[sys.argv[3]]
 model = network(**config).eval()
-model.load_state_dict(torch.load(sys.argv[1] + "/model.pth", mmap=True,
+model.load_state_dict(torch.load(sys.argv[1] + "/state.pth", mmap=True,
                                  weights_only=True)["params"], assign=True)
 with torch.inference_mode():
     model(torch.from_numpy(numpy.load(sys.argv[1] + "/x.npy")))
@@ -57,7 +57,7 @@ session.run(None, {"input": numpy.load(sys.argv[1] + "/x.npy")})
 import numpy, openvino
 idle = resident()
 compiled = openvino.Core().compile_model(
-    sys.argv[1] + "/model.onnx", "CPU",
+    sys.argv[1] + "/" + open(sys.argv[1] + "/openvino").read(), "CPU",
     {"INFERENCE_NUM_THREADS": int(sys.argv[2]),
      "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
 compiled.create_infer_request().infer([numpy.load(sys.argv[1] + "/x.npy")])
@@ -89,8 +89,11 @@ def peak_of_vitrum(program, folder, threads, size):
 def write_case(name, folder):
     import cpu
     case = cpu.Case(name, folder)
-    case.checkpoint.rename(folder / "model.pth")
-    case.onnx.rename(folder / "model.onnx")
+    (folder / "state.pth").symlink_to(case.state)
+    (folder / "model.pth").symlink_to(case.checkpoint)
+    if case.onnx:
+        (folder / "model.onnx").symlink_to(case.onnx)
+    (folder / "openvino").write_text(case.openvino.name)
     np.save(folder / "x.npy", case.x.numpy())
     return case.size
 

@@ -45,7 +45,7 @@ class Network(torch.nn.Module):
     """The network alone, a normalised picture to its two outputs."""
 
     outputs = ("output_logits", "output_masks")
-    exports_to_onnx = False  # PyTorch's exporter has no GridSample of its rank
+    exports_to_onnx = False  # its GridSample gets a float64 grid: no kernel
 
     def __init__(self, backbone, classes, seed=1, **sizes):
         super().__init__()
