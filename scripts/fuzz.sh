@@ -9,8 +9,8 @@ scripts/install-packages.sh "${build_packages[@]}" clang libclang-rt-dev
 [ -f build/fuzz/build.ninja ] || cmake --preset fuzz
 cmake --build --preset fuzz --target fuzz_targets
 
-corpus=(checkpoint:checkpoint/file checkpoint_pickle:checkpoint/pickle checkpoint_safetensors:checkpoint/safetensors
-        checkpoint_settings:checkpoint/settings
+corpus=(array:array checkpoint:checkpoint/file checkpoint_pickle:checkpoint/pickle
+        checkpoint_safetensors:checkpoint/safetensors checkpoint_settings:checkpoint/settings
         engine:engine image:image)
 for pair in "${corpus[@]}"; do
   target=${pair%%:*}
