@@ -8,4 +8,5 @@
 #include "vitrum/model.h"
 #include "vitrum/restore.h"
 #include "vitrum/segment.h"
+#include "vitrum/spectral.h"
 #include "vitrum/version.h"

@@ -18,7 +18,11 @@ TiledRun::TiledRun(Session& session, TileNetwork& network, std::int64_t height, 
       height_(height),
       width_(width),
       options_(options) {
-    overlap_ = options.tile_overlap >= 0 ? options.tile_overlap : info_.receptive_radius;
+    // Where no tile sees all that it depends on, an overlap only hides the seams.
+    constexpr int kHidingOverlap = 32;
+    int const usual =
+        info_.mixes_whole_picture ? std::max(info_.receptive_radius, kHidingOverlap) : info_.receptive_radius;
+    overlap_ = options.tile_overlap >= 0 ? options.tile_overlap : usual;
     side_ = std::max(height, width);
     check_options();
 }

@@ -56,4 +56,45 @@ Engine make_engine(ConvNetwork const& network) {
     return Engine(std::make_shared<Engine::Data>(info, std::move(graph), options));
 }
 
+Engine make_rgb_to_bands(float gain, bool mixes_whole_picture) {
+    constexpr std::int64_t kBands = 31;
+    std::vector<float> weights;
+    for (int i = 0; i < kBands * 3; ++i) weights.push_back(gain * static_cast<float>(i / 3 + 1) / (kBands * 3));
+    Graph graph;
+    ValueId const input = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 3});
+    ValueId const weight = constant(graph, "weight", {kBands, 3, 1, 1}, weights);
+    ValueId const bias = constant(graph, "bias", {kBands}, std::vector<float>(kBands));
+    graph.add_output("output", graph.add(Conv2d{.kernel = 1}, {input, weight, bias, kNone}, "conv"));
+
+    ModelInfo info;
+    info.kind = Task::spectral;
+    info.variant = "a spectral convolution";
+    info.out_channels = kBands;
+    info.tile_multiple = 8;
+    info.receptive_radius = 8;
+    info.mixes_whole_picture = mixes_whole_picture;
+    CompileOptions const options{.device = Device::reference, .threads = 1, .isa = {}};
+    return Engine(std::make_shared<Engine::Data>(info, std::move(graph), options));
+}
+
+Engine make_snapshot_network() {
+    constexpr std::int64_t kBands = 28, kSpread = 54;
+    Graph graph;
+    Dim const n(Symbol::n), h(Symbol::h), w(Symbol::w);
+    ValueId const input = graph.add_input("input", {n, h, w, kBands});
+    ValueId const mask = graph.add_input("input_mask", {n, h, w.plus(kSpread), kBands});
+    ValueId const one = constant(graph, "one", {kBands}, std::vector<float>(kBands, 1));
+    ValueId const zero = constant(graph, "zero", {kBands}, std::vector<float>(kBands));
+    ValueId const left = graph.add(Crop{h, w}, {mask, one, zero}, "crop");
+    graph.add_output("output", graph.add(Add{}, {input, left}, "add"));
+
+    ModelInfo info;
+    info.kind = Task::spectral;
+    info.variant = "a sum of snapshot and mask";
+    info.in_channels = info.out_channels = kBands;
+    info.mixes_whole_picture = true;
+    CompileOptions const options{.device = Device::reference, .threads = 1, .isa = {}};
+    return Engine(std::make_shared<Engine::Data>(info, std::move(graph), options));
+}
+
 }  // namespace vitrum

@@ -17,6 +17,12 @@ struct ConvNetwork {
 
 [[nodiscard]] Engine make_engine(ConvNetwork const& network);
 
+/// RGB to 31 bands: band b of a pixel is gain · (b + 1) / 31 · the mean of its channels.
+[[nodiscard]] Engine make_rgb_to_bands(float gain = 1, bool mixes_whole_picture = false);
+
+/// A snapshot and its mask to 28 bands: what was moved back, plus the first columns of the moved mask.
+[[nodiscard]] Engine make_snapshot_network();
+
 /// Every pixel as it was.
 inline constexpr ConvNetwork kIdentity{};
 /// The mean of nine pixels.
