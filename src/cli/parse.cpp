@@ -81,6 +81,22 @@ Resize parse_resize(std::string_view option, std::string const& text) {
     return {static_cast<int>(*short_edge), has_long ? static_cast<int>(*long_edge) : 0};
 }
 
+std::vector<std::int64_t> parse_whole_numbers(std::string_view option, std::string const& text, std::size_t count) {
+    constexpr std::int64_t kMost = 1 << 30;
+    std::vector<std::int64_t> numbers;
+    for (std::string_view rest = text;;) {
+        std::size_t const comma = rest.find(',');
+        auto const number = whole_number(rest.substr(0, comma));
+        if (!number || *number < 0 || *number > kMost) break;
+        numbers.push_back(*number);
+        if (comma == std::string_view::npos) break;
+        rest.remove_prefix(comma + 1);
+    }
+    bool const complete = numbers.size() == count && std::ranges::count(text, ',') + 1 == static_cast<int>(count);
+    if (!complete) refuse(option, text, fmt::format("{} whole numbers with commas between them", count));
+    return numbers;
+}
+
 std::pair<std::string, std::string> parse_override(std::string const& text) {
     std::size_t const equals = text.find('=');
     if (equals == std::string::npos || equals == 0) refuse("--set", text, "name=value, such as img_range=255");

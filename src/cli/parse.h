@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "vitrum/model.h"
 
@@ -30,6 +31,10 @@ struct Resize {
 };
 /// "800,1333", "800" or "none"
 [[nodiscard]] Resize parse_resize(std::string_view option, std::string const& text);
+
+/// "12,30,8,8": `count` whole numbers from 0 up.
+[[nodiscard]] std::vector<std::int64_t> parse_whole_numbers(std::string_view option, std::string const& text,
+                                                            std::size_t count);
 
 /// "name=value"
 [[nodiscard]] std::pair<std::string, std::string> parse_override(std::string const& text);

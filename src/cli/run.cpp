@@ -5,7 +5,7 @@
 #include "run_options.h"
 #include "run_restore.h"
 #include "run_segment.h"
-#include "vitrum/error.h"
+#include "run_spectral.h"
 
 namespace vitrum::cli {
 namespace {
@@ -16,13 +16,10 @@ int run_task(CLI::App const& app, RunOptions& options) {
     refuse_options_of_other_tasks(app, engine.info());
     switch (engine.info().kind) {
         case Task::restore: return run_restore(options, engine);
-        case Task::segment: return run_segment(options, engine);
-        case Task::spectral: break;
+        case Task::spectral: return run_spectral(options, engine);
+        case Task::segment: break;
     }
-    throw Error(engine.info().variant +
-                    ": `vitrum run` has no pipeline for this task yet; `vitrum verify` runs it on "
-                    "raw tensors",
-                ErrorKind::usage);
+    return run_segment(options, engine);
 }
 
 }  // namespace

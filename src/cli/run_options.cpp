@@ -17,6 +17,8 @@ constexpr auto kExamples = R"(Examples:
   vitrum run model.pth photo.jpg -o big.png
   vitrum run model.pth album/ -o big/ --recursive --skip-existing
   vitrum run model.pth 'scans/*.tif' -o out/ --memory 4G
+  vitrum run mst_plus_plus.pth photo.jpg -o photo.mat --rgb check.png      31 bands, 400 to 700 nm
+  vitrum run mst_l.pth snapshot.npy -o scene.hdr --mask mask.mat           28 bands from a CASSI snapshot
   vitrum run mask2former.pkl street.jpg --classes coco --overlay street_seen.jpg
 A large picture is worked on in overlapping tiles where memory asks for it; --tile and --tile-overlap set
 them by hand. Depth (8 and 16 bits, float), alpha, grey, colour profile and metadata are kept.)";
@@ -32,9 +34,11 @@ void add_path_options(CLI::App& app, RunOptions& options) {
     app.add_option("-o,--output", options.out,
                    "a file (one input) or a folder, made where it is missing; default: beside the input")
         ->type_name("PATH");
-    app.add_option("-f,--format", options.format, "png, jpg, webp, tif, bmp, ppm, pfm; default: as the input")
+    app.add_option("-f,--format", options.format,
+                   "png, jpg, webp, tif, bmp, ppm, pfm (default: as the input); of cubes hdr, mat, npy, tif")
         ->type_name("EXT");
-    app.add_option("--suffix", options.suffix, "put after the name; default: _x4 at scale 4, _restored at scale 1")
+    app.add_option("--suffix", options.suffix,
+                   "put after the name; default: _x4 at scale 4, _restored at scale 1, _cube for spectra")
         ->type_name("TEXT");
     app.add_flag("-r,--recursive", options.recursive, "look into folders of folders, and keep their structure");
     app.add_flag("--skip-existing", options.skip_existing, "leave outputs alone that are there already");
@@ -92,6 +96,7 @@ void add_run_options(CLI::App& app, RunOptions& options) {
     app.add_flag("--quiet", options.quiet, "no progress and no line per picture");
     app.add_flag("--json", options.json, "a JSON object per picture on stdout");
     add_restore_options(app, options);
+    add_spectral_options(app, options.spectral);
     add_segment_options(app, options.segment);
 }
 
@@ -138,7 +143,8 @@ SizeOptions size_options(RunOptions const& options) {
 }
 
 void refuse_options_of_other_tasks(CLI::App const& app, ModelInfo const& info) {
-    constexpr std::array kGroups = {std::pair(kRestoreGroup, Task::restore), std::pair(kSegmentGroup, Task::segment)};
+    constexpr std::array kGroups = {std::pair(kRestoreGroup, Task::restore), std::pair(kSpectralGroup, Task::spectral),
+                                    std::pair(kSegmentGroup, Task::segment)};
     for (CLI::Option const* const option : app.get_options()) {
         for (auto const& [group, task] : kGroups) {
             if (option->count() == 0 || option->get_group() != group || task == info.kind) continue;

@@ -9,6 +9,7 @@
 #include "jobs.h"
 #include "model_options.h"
 #include "segment_options.h"
+#include "spectral_options.h"
 #include "vitrum/image.h"
 
 namespace vitrum::cli {
@@ -24,6 +25,7 @@ struct RunOptions {
     int overlap = -1, pad = -1, scale = 0;
     SaveOptions save;
     SegmentArguments segment;
+    SpectralRunOptions spectral;
     bool approximate = false;
     bool recursive = false, skip_existing = false, strip_metadata = false, json = false, quiet = false;
 };
