@@ -7,10 +7,8 @@ namespace vitrum {
 
 std::span<Family const> families() {
     static constexpr std::array kFamilies = {
-        Family{"SwinIR", detect_swinir},
-        Family{"ELAN", detect_elan},
-        Family{"MST++", detect_mst_plus_plus},
-        Family{"MST", detect_mst},
+        Family{"SwinIR", detect_swinir},           Family{"ELAN", detect_elan},
+        Family{"MST++", detect_mst_plus_plus},     Family{"MST", detect_mst},
         Family{"Mask2Former", detect_mask2former},
     };
     return kFamilies;

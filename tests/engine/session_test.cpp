@@ -103,6 +103,21 @@ TEST(Session, ComputesOnceWhatReadsNoPicture) {
     }
 }
 
+TEST(Session, AddsAPackedInputToPaddedPixels) {
+    Graph graph;
+    auto const x = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 28});
+    auto const active = graph.add(Activate{Activation::leaky_relu, 0.5F}, {x}, "");
+    auto const twice = graph.add(Add{}, {active, x}, "");
+    graph.add_output("output", graph.add(Activate{Activation::leaky_relu, 0.25F}, {twice}, ""));
+    for (Device const device : {Device::cpu, Device::reference}) {
+        Session session(Engine(
+            std::make_shared<Engine::Data>(small_info(), graph, CompileOptions{.device = device, .threads = 2})));
+        auto const y = run_at(session, {1, 5, 7});
+        auto const input = session.input();
+        for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], 2 * input[i]) << i;  // the noise is not negative
+    }
+}
+
 TEST(Session, AllocatesNothingInRun) {
     for (Device const device : {Device::cpu, Device::reference}) {
         Session session(small_engine({.device = device, .threads = 2}));

@@ -52,14 +52,19 @@ void launch_norm(LayerNorm const& op, Launch const& launch) {
 }
 
 /// Splits all floats of two or three tensors of one layout, padding included, among the threads:
-/// body(first, count) with whole vectors but for the last `count`.
+/// body(pixel, count): `count` floats from that pixel on lie side by side in every tensor. That is a run of pixels with
+/// their padding where all strides are equal, and one pixel where an input or output of the graph, which is packed,
+/// meets padded ones. The last pixel's padding is left out: nothing promises that it is there.
 template <class Body>
-void for_each_chunk(Launch const& launch, Nhwc<float> const& y, Body const& body) {
+void for_each_run(Launch const& launch, Nhwc<float> const& y, bool same_strides, Body const& body) {
     constexpr std::int64_t kChunk = 16384;  // floats: 64 KiB of each tensor
-    // The last pixel's padding is left out: nothing promises that it is there.
-    std::int64_t const count = (y.pixels() - 1) * y.stride + y.c;
-    launch.threads->parallel_for((count + kChunk - 1) / kChunk, [&](std::int64_t chunk, int) {
-        body(chunk * kChunk, std::min(kChunk, count - chunk * kChunk));
+    std::int64_t const chunk = std::max<std::int64_t>(1, kChunk / y.stride);
+    std::int64_t const pixels = y.pixels();
+    launch.threads->parallel_for((pixels + chunk - 1) / chunk, [&](std::int64_t item, int) {
+        std::int64_t const first = item * chunk;
+        std::int64_t const last = std::min(first + chunk, pixels);
+        if (same_strides) return body(first, (last - first - 1) * y.stride + y.c);
+        for (std::int64_t pixel = first; pixel < last; ++pixel) body(pixel, y.c);
     });
 }
 
@@ -67,11 +72,11 @@ void launch_add(Add const&, Launch const& launch) {
     Nhwc<float> const a = nhwc(launch.inputs[Add::kA]);
     Nhwc<float> const b = nhwc(launch.inputs[Add::kB]);
     Nhwc<float> const y = nhwc(launch.outputs[0]);
-    VITRUM_ASSERT(a.stride == y.stride && b.stride == y.stride);
-    for_each_chunk(launch, y, [&](std::int64_t first, std::int64_t count) {
-        float const* const pa = a.data + first;
-        float const* const pb = b.data + first;
-        float* const to = y.data + first;
+    bool const same = a.stride == y.stride && b.stride == y.stride;
+    for_each_run(launch, y, same, [&](std::int64_t pixel, std::int64_t count) {
+        float const* const pa = a.data + pixel * a.stride;
+        float const* const pb = b.data + pixel * b.stride;
+        float* const to = y.data + pixel * y.stride;
         F32 const d;
         std::int64_t i = 0;
         for (; i + kLanes <= count; i += kLanes) {
@@ -84,15 +89,16 @@ void launch_add(Add const&, Launch const& launch) {
 void launch_activate(Activate const& op, Launch const& launch) {
     Nhwc<float> const x = nhwc(launch.inputs[Activate::kX]);
     Nhwc<float> const y = nhwc(launch.outputs[0]);
-    VITRUM_ASSERT(x.stride == y.stride);
-    for_each_chunk(launch, y, [&](std::int64_t first, std::int64_t count) {
+    for_each_run(launch, y, x.stride == y.stride, [&](std::int64_t pixel, std::int64_t count) {
+        float const* const from = x.data + pixel * x.stride;
+        float* const to = y.data + pixel * y.stride;
         std::int64_t const whole = count / kLanes * kLanes;
-        activate(op.activation, op.negative_slope, x.data + first, whole, y.data + first);
+        activate(op.activation, op.negative_slope, from, whole, to);
         if (whole == count) return;
         alignas(64) float rest[kLanes] = {};
-        std::copy_n(x.data + first + whole, count - whole, rest);
+        std::copy_n(from + whole, count - whole, rest);
         activate(op.activation, op.negative_slope, rest, kLanes, rest);
-        std::copy_n(rest, count - whole, y.data + first + whole);
+        std::copy_n(rest, count - whole, to + whole);
     });
 }
 
