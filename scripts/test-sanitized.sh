@@ -8,4 +8,4 @@ scripts/install-packages.sh "${build_packages[@]}" "${test_packages[@]}"
 [ -f build/asan/build.ninja ] || cmake --preset asan
 cmake --build --preset asan
 export UBSAN_OPTIONS=print_stacktrace=1
-ctest --test-dir build/asan --output-on-failure -j "$(nproc)" "$@"
+ctest --test-dir build/asan --output-on-failure -j "$(nproc)" -LE slow "$@"
