@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The header of an engine file over 64 KiB of zero weights. What is accepted must plan at every size.
+// The header of an engine file over 512 KiB of zero weights. What is accepted must plan at every size.
 
 #include <cstdint>
 #include <vector>
@@ -10,7 +10,7 @@
 #include "vitrum/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    static auto const weights = std::make_shared<std::vector<std::byte> const>(std::size_t{1} << 16);
+    static auto const weights = std::make_shared<std::vector<std::byte> const>(std::size_t{1} << 19);
     static auto const backend = vitrum::make_reference_backend();
     try {
         auto const engine = vitrum::parse_engine({reinterpret_cast<std::byte const*>(data), size}, *weights, weights);
