@@ -65,9 +65,11 @@ void print_info(ModelInfo const& info) {
     fmt::print("{}\n\n", info.variant);
     Table facts({"family", info.family});
     facts.add({"task", info.task});
-    facts.add({"scale", fmt::format("×{}", info.scale)});
-    facts.add(
-        {"channels", fmt::format("{} → {}, values 0 … {:g}", info.in_channels, info.out_channels, info.value_range)});
+    if (info.kind != Task::segment) {
+        facts.add({"scale", fmt::format("×{}", info.scale)});
+        facts.add({"channels",
+                   fmt::format("{} → {}, values 0 … {:g}", info.in_channels, info.out_channels, info.value_range)});
+    }
     facts.add({"parameters", fmt::format("{:.3f} million", static_cast<double>(info.parameters) / 1e6)});
     facts.add({"file", info.format});
     facts.add({"tiles", info.mixes_whole_picture ? "none: it looks at the whole picture at once"

@@ -23,6 +23,15 @@ void check_sizes(Sizes const& sizes) {
     }
 }
 
+/// The one demand that symbolic extents cannot settle: engine files come from strangers.
+void check_crop(Node const& node, Problem const& problem) {
+    if (!std::holds_alternative<Crop>(node.op)) return;
+    Shape const& from = problem.inputs[Crop::kX];
+    Shape const& to = problem.outputs.front();
+    if (to[1] > from[1] || to[2] > from[2])
+        fail("{}: {} cannot be cut out of {}", node.provenance, to.str(), from.str());
+}
+
 /// Chooses kernels, then lets outputs take the place of inputs that die, then packs what is left into an arena.
 class ProgramMaker {
 public:
@@ -127,6 +136,7 @@ private:
             problem.present.push_back(id != kNone);
         }
         for (ValueId const id : node.outputs) problem.outputs.push_back(shape(id));
+        check_crop(node, problem);
         Step step;
         step.node = &node;
         step.once = once_[n];

@@ -103,6 +103,17 @@ TEST(Session, ComputesOnceWhatReadsNoPicture) {
     }
 }
 
+TEST(Session, RefusesToCropBeyondThePicture) {
+    Graph graph;
+    auto owner = std::make_shared<std::vector<float> const>(std::vector<float>{1, 1, 1});
+    auto const scale = graph.add_constant("scale", {{3}, owner->data(), owner});
+    auto const x = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 3});
+    graph.add_output("output", graph.add(Crop{Dim(8), Dim(Symbol::w)}, {x, scale, scale}, "cut"));
+    Session session(Engine(std::make_shared<Engine::Data>(small_info(), graph, CompileOptions{.threads = 1})));
+    EXPECT_NO_THROW(session.prepare({1, 8, 4}));
+    EXPECT_THROW(session.prepare({1, 7, 4}), Error);
+}
+
 TEST(Session, AddsAPackedInputToPaddedPixels) {
     Graph graph;
     auto const x = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 28});
