@@ -89,12 +89,12 @@ void paint(Drawing const& drawing, Image& image) {
 }
 
 /// "sky-other-merged" is "sky" to people, and "road, route" is "road".
-std::string display_name(std::string name) {
-    name = name.substr(0, name.find(','));
+std::string display_name(std::string const& full) {
+    std::string_view name = std::string_view(full).substr(0, full.find(','));
     for (std::string_view const suffix : {"-merged", "-other", "-stuff"}) {
-        if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+        if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
     }
-    return name;
+    return std::string(name);
 }
 
 /// The name, and how sure it is; of a class its share of the picture.

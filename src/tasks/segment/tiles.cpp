@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "image/convert.h"
+#include "tasks/segment/instance_joiner.h"
 #include "tasks/segment/panoptic.h"
 #include "tasks/tiling.h"
 
@@ -24,6 +25,15 @@ Image crop(Image const& picture, Region const& region) {
     return part;
 }
 
+std::int64_t origin(AxisTiles const& axis, std::int64_t i) {
+    return axis.origins[static_cast<std::size_t>(i)];
+}
+
+/// Where the part of an axis ends that the tiles before tile i saw.
+std::int64_t seen_until(AxisTiles const& axis, std::int64_t i) {
+    return i == 0 ? 0 : origin(axis, i - 1) + axis.tile;
+}
+
 /// The part of an axis whose labels are taken from tile i: up to the middle of what it shares with its neighbours.
 std::pair<std::int64_t, std::int64_t> owned(AxisTiles const& axis, std::int64_t i, std::int64_t length) {
     auto const middle = [&](std::int64_t tile) {
@@ -33,9 +43,16 @@ std::pair<std::int64_t, std::int64_t> owned(AxisTiles const& axis, std::int64_t 
     return {i == 0 ? 0 : middle(i - 1), i + 1 == axis.count() ? length : middle(i)};
 }
 
-class Joiner {
+Region decided_by(TilePlan const& plan, std::int64_t iy, std::int64_t ix, SegmentReport const& whole) {
+    auto const [left, right] = owned(plan.x, ix, whole.width);
+    auto const [top, bottom] = owned(plan.y, iy, whole.height);
+    return {left, top, right - left, bottom - top};
+}
+
+/// Joins labels: of panoptic segmentation by what they stand for, of semantic segmentation as they are.
+class LabelJoiner {
 public:
-    Joiner(SegmentReport& whole, ClassList const& classes) : whole_(whole), classes_(classes) {}
+    LabelJoiner(SegmentReport& whole, ClassList const& classes) : whole_(whole), classes_(classes) {}
 
     /// `tile` is where the part lies, `mine` the pixels that it decides.
     void add(SegmentReport const& part, Region const& tile, Region const& mine);
@@ -52,7 +69,7 @@ private:
     std::map<int, std::uint16_t> stuff_;  ///< id by class
 };
 
-std::uint16_t Joiner::add_segment(Segment const& segment) {
+std::uint16_t LabelJoiner::add_segment(Segment const& segment) {
     if (whole_.segments.size() + 1 >= std::numeric_limits<std::uint16_t>::max()) {
         fail("more segments than 16 bits can number; use larger tiles");
     }
@@ -63,7 +80,7 @@ std::uint16_t Joiner::add_segment(Segment const& segment) {
 
 /// The id in the whole picture for each id of the part. A thing is the one that an earlier tile saw where they agree
 /// on half of the smaller of the two, of what both tiles look at.
-std::map<int, std::uint16_t> Joiner::match(SegmentReport const& part, Region const& tile) {
+std::map<int, std::uint16_t> LabelJoiner::match(SegmentReport const& part, Region const& tile) {
     std::map<std::pair<int, int>, std::int64_t> both;
     std::map<int, std::int64_t> here, before;
     for (std::int64_t y = 0; y < tile.height; ++y) {
@@ -99,7 +116,7 @@ std::map<int, std::uint16_t> Joiner::match(SegmentReport const& part, Region con
     return ids;
 }
 
-void Joiner::add(SegmentReport const& part, Region const& tile, Region const& mine) {
+void LabelJoiner::add(SegmentReport const& part, Region const& tile, Region const& mine) {
     bool const semantic = part.kind == Segmentation::semantic;
     std::map<int, std::uint16_t> const ids = semantic ? std::map<int, std::uint16_t>{} : match(part, tile);
     for (std::int64_t y = mine.y; y < mine.y + mine.height; ++y) {
@@ -117,9 +134,6 @@ void check_tiles(SegmentOptions const& options) {
                 "--tile: segmentation looks at the whole picture at once, so that tiles would change the result; allow "
                 "it with --approximate, or leave --tile out (--resize saves memory too)");
     }
-    if (options.kind == Segmentation::instance) {
-        fail_as(ErrorKind::usage, "--tile: instances cannot be joined across tiles; ask for panoptic segments");
-    }
     if (options.tile < kSmallestTile) {
         fail_as(ErrorKind::usage, "a tile of {} pixels is too small; the smallest is {}", options.tile, kSmallestTile);
     }
@@ -132,27 +146,31 @@ SegmentReport segment_in_tiles(Image const& picture, SegmentOptions const& optio
     check_tiles(options);
     std::int64_t const overlap = options.tile_overlap >= 0 ? options.tile_overlap : options.tile / 4;
     TilePlan const plan = plan_tiles(picture.height(), picture.width(), options.tile, overlap, 1);
+    bool const instances = options.kind == Segmentation::instance;
     SegmentReport whole;
     whole.kind = options.kind;
     whole.width = picture.width();
     whole.height = picture.height();
-    whole.labels.resize(static_cast<std::size_t>(whole.width * whole.height));
+    if (!instances) whole.labels.resize(static_cast<std::size_t>(whole.width * whole.height));
     whole.tiles = static_cast<int>(plan.count());
-    Joiner joiner(whole, classes);
+    LabelJoiner labels(whole, classes);
+    InstanceJoiner things(whole.width, whole.height);
     double done = 0;
     for (std::int64_t iy = 0; iy < plan.y.count(); ++iy) {
         for (std::int64_t ix = 0; ix < plan.x.count(); ++ix, ++done) {
-            Region const tile{plan.x.origins[static_cast<std::size_t>(ix)],
-                              plan.y.origins[static_cast<std::size_t>(iy)], plan.x.tile, plan.y.tile};
-            auto const [left, right] = owned(plan.x, ix, whole.width);
-            auto const [top, bottom] = owned(plan.y, iy, whole.height);
+            Region const tile{origin(plan.x, ix), origin(plan.y, iy), plan.x.tile, plan.y.tile};
             SegmentReport const part = run(crop(picture, tile), [&](double fraction) {
                 return !options.progress || options.progress((done + fraction) / whole.tiles);
             });
-            joiner.add(part, tile, {left, top, right - left, bottom - top});
+            if (instances) things.add(part.segments, tile, seen_until(plan.x, ix), seen_until(plan.y, iy));
+            else labels.add(part, tile, decided_by(plan, iy, ix, whole));
             whole.network_width = part.network_width;
             whole.network_height = part.network_height;
         }
+    }
+    if (instances) {
+        whole.segments = things.finish(static_cast<std::size_t>(options.top_k));
+        return whole;
     }
     measure(whole.labels, whole.width, whole.segments);
     std::erase_if(whole.segments, [](Segment const& segment) { return segment.area == 0; });

@@ -208,15 +208,35 @@ TEST(Segment, TilesAreJoined) {
     EXPECT_EQ(semantic.segments.front().id, semantic.segments.front().class_index);
 }
 
+TEST(Segment, InstancesAreJoinedAcrossTiles) {
+    SegmentOptions options = as_it_is(Segmentation::instance);
+    options.threshold = 0.5;
+    Image const picture = flag(288, 160);
+    SegmentReport const whole = run(picture, options);
+    options.tile = 100;
+    options.tile_overlap = 32;
+    options.approximate = true;
+    SegmentReport const tiled = run(picture, options);
+    EXPECT_GT(tiled.tiles, 3);
+    ASSERT_EQ(tiled.segments.size(), 2U);
+    for (Segment const& segment : tiled.segments) {
+        auto const same = std::ranges::find(whole.segments, segment.class_index, &Segment::class_index);
+        ASSERT_NE(same, whole.segments.end());
+        EXPECT_EQ(segment.runs, same->runs);
+        EXPECT_EQ(segment.area, same->area);
+        EXPECT_EQ(segment.box, same->box);
+        EXPECT_NEAR(segment.score, same->score, 2e-3);
+    }
+    options.top_k = 1;
+    EXPECT_EQ(run(picture, options).segments.size(), 1U);
+}
+
 TEST(Segment, TilesThatWouldChangeTheResultAreRefused) {
     SegmentOptions options = as_it_is();
     options.tile = 64;
     EXPECT_EQ(failure(flag(), options), ErrorKind::usage);
     EXPECT_EQ(run(flag(60, 32), options).tiles, 1);  // the whole picture is one tile
     options.approximate = true;
-    options.kind = Segmentation::instance;
-    EXPECT_EQ(failure(flag(), options), ErrorKind::usage);
-    options.kind = Segmentation::panoptic;
     options.tile = 16;
     EXPECT_EQ(failure(flag(), options), ErrorKind::usage);
 }
