@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "model_options.h"
@@ -76,7 +77,8 @@ int Batch::run() {
 void Batch::attempt(std::size_t index) {
     Job const& job = jobs_[index];
     try {
-        if (options_.skip_existing && fs::exists(job.output)) skip(job);
+        bool const is_done = std::ranges::all_of(task_.files_of(job), [](fs::path const& f) { return fs::exists(f); });
+        if (options_.skip_existing && is_done) skip(job);
         else process(index);
     } catch (Error const& error) {
         report_failure(job, error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ class BatchTask {
 public:
     virtual ~BatchTask() = default;
     virtual JobReport process(Job const& job, Progress const& progress) = 0;
+    /// The files that make a job done (`--skip-existing`).
+    [[nodiscard]] virtual std::vector<std::filesystem::path> files_of(Job const& job) const { return {job.output}; }
     /// "restored", "segmented"
     [[nodiscard]] virtual std::string done_word() const = 0;
 };

@@ -82,7 +82,7 @@ public:
         Image const picture = load_image(job.input);
         segment_.progress = progress;
         SegmentReport const report = segment(session_, picture, segment_);
-        SegmentFiles files = files_of(job);
+        SegmentFiles const files = segment_files(job);
         FinishFirst const finish_first;
         for (fs::path const& path : {files.labels, files.json, files.overlay}) {
             if (path.has_parent_path()) fs::create_directories(path.parent_path());
@@ -94,8 +94,15 @@ public:
         return result;
     }
 
+    [[nodiscard]] std::vector<fs::path> files_of(Job const& job) const override {
+        SegmentFiles const files = segment_files(job);
+        std::vector<fs::path> paths = {files.labels, files.json, files.overlay};
+        std::erase(paths, fs::path());
+        return paths;
+    }
+
 private:
-    [[nodiscard]] SegmentFiles files_of(Job const& job) const {
+    [[nodiscard]] SegmentFiles segment_files(Job const& job) const {
         SegmentFiles files;
         files.json = job.output;
         if (segment_.kind != Segmentation::instance) {

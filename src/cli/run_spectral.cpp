@@ -52,6 +52,12 @@ public:
         return {line_of(job, result), notes_of(job, result), facts_of(result, spectra, files)};
     }
 
+    [[nodiscard]] std::vector<fs::path> files_of(Job const& job) const override {
+        std::vector<fs::path> paths = {job.output, asked_.rgb, asked_.spectrum, asked_.plot};
+        std::erase(paths, fs::path());
+        return paths;
+    }
+
 private:
     void write_views(Job const& job, Cube const& cube, std::vector<Spectrum> const& spectra,
                      std::vector<fs::path>& files) const {

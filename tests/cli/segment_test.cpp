@@ -81,6 +81,24 @@ TEST_F(RunSegment, TakesFoldersWithOverlaysAndSkipsWhatIsThere) {
               (Names{"a_panoptic.json", "a_panoptic.png", "deep/b_panoptic.json", "deep/b_panoptic.png"}));
     EXPECT_EQ(files("seen"), (Names{"a_overlay.png", "deep/b_overlay.jpg"}));
     EXPECT_NE(run(arguments).err.find("0 segmented, 2 skipped, 0 failed"), std::string::npos);
+    std::filesystem::remove(at("seen/a_overlay.png"));
+    EXPECT_NE(run(arguments).err.find("1 segmented, 1 skipped, 0 failed"), std::string::npos);
+    EXPECT_EQ(files("seen"), (Names{"a_overlay.png", "deep/b_overlay.jpg"}));
+}
+
+TEST_F(RunSegment, TakesACheckpointOfEitherLayout) {
+    red_over_black("a.png");
+    for (std::string const file : {"mask2former_swin_folder", "mask2former_swin_training.pth"}) {
+        CommandResult const result = vitrum({"run", VITRUM_TEST_DATA "/" + file, at("a.png"), "-o", at("p.png"),
+                                             "--segmentation", "semantic", "--resize", "none", "--json"});
+        EXPECT_EQ(result.exit_code, 0) << result.err;
+        Json const line = Json::parse(result.out);
+        EXPECT_EQ(line.at("segmentation"), "semantic");
+        EXPECT_EQ(line.at("network_width"), 64);
+        EXPECT_FALSE(line.at("segments").empty());
+        EXPECT_EQ(load_image(at("p.png")).width(), 64);
+        std::filesystem::remove(at("p.png"));
+    }
 }
 
 TEST_F(RunSegment, ReportsAsJson) {
@@ -135,6 +153,11 @@ TEST_F(RunSegment, TilesNeedApproximate) {
     EXPECT_EQ(done.exit_code, 0) << done.err;
     EXPECT_EQ(Json::parse(done.out).at("segments").size(), 1U);
     EXPECT_GT(Json::parse(done.out).at("tiles"), 1);
+    CommandResult const instances = run({at("a.png"), "-o", at("i.json"), "--tile", "96", "--approximate",
+                                         "--segmentation", "instance", "--threshold", "0.5"});
+    EXPECT_EQ(instances.exit_code, 0) << instances.err;
+    ASSERT_EQ(json("i.json").size(), 1U);
+    EXPECT_EQ(json("i.json").at(0).at("bbox").at(2), 200);
 }
 
 TEST_F(RunSegment, OptionsOfSegmentationMeanNothingToOtherModels) {
