@@ -100,34 +100,34 @@ int bench(BenchCommand const& options) {
 }  // namespace
 
 Command add_bench(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("bench", "Measure latency, throughput and memory");
+    Verb const verb(root, "bench", "Measure latency, throughput and memory");
     auto const options = std::make_shared<BenchCommand>();
-    app->add_option("MODEL", options->model.model, "a checkpoint or an engine file")->required();
-    app->add_option("--size", options->sizes, "height and width of the input; may be repeated")
-        ->type_name("HxW")
-        ->allow_extra_args(false)
-        ->capture_default_str();
-    app->add_option("--batch", options->batches, "pictures at once; may be repeated")
-        ->type_name("N")
-        ->allow_extra_args(false)
-        ->check(CLI::Range(1, 4096))
-        ->capture_default_str();
-    app->add_option("--duration", options->bench.duration_seconds, "seconds to measure each, at least")
-        ->type_name("S")
-        ->check(CLI::Range(0.0, 86400.0))
-        ->capture_default_str();
-    app->add_option("--iterations", options->bench.iterations, "runs to measure each, at least")
-        ->type_name("N")
-        ->check(CLI::Range(1, 100000000))
-        ->capture_default_str();
-    app->add_option("--warm-up", options->bench.warm_up_seconds, "seconds to run before measuring")
-        ->type_name("S")
-        ->check(CLI::Range(0.0, 86400.0))
-        ->capture_default_str();
-    app->add_flag("--json", options->json, "print JSON");
-    add_model_options(*app, options->model);
-    app->footer("Example:\n  vitrum bench model.pth --size 128x128 --size 256x256 --batch 1 --batch 4");
-    return {app, [options] { return bench(*options); }};
+    verb.option("MODEL", options->model.model, "a checkpoint or an engine file").required();
+    verb.option("--size", options->sizes, "height and width of the input; may be repeated")
+        .value("HxW")
+        .one_at_a_time()
+        .shows_default();
+    verb.option("--batch", options->batches, "pictures at once; may be repeated")
+        .value("N")
+        .one_at_a_time()
+        .between(1, 4096)
+        .shows_default();
+    verb.option("--duration", options->bench.duration_seconds, "seconds to measure each, at least")
+        .value("S")
+        .between(0.0, 86400.0)
+        .shows_default();
+    verb.option("--iterations", options->bench.iterations, "runs to measure each, at least")
+        .value("N")
+        .between(1, 100000000)
+        .shows_default();
+    verb.option("--warm-up", options->bench.warm_up_seconds, "seconds to run before measuring")
+        .value("S")
+        .between(0.0, 86400.0)
+        .shows_default();
+    verb.flag("--json", options->json, "print JSON");
+    add_model_options(verb, options->model);
+    verb.footer("Example:\n  vitrum bench model.pth --size 128x128 --size 256x256 --batch 1 --batch 4");
+    return {verb, [options] { return bench(*options); }};
 }
 
 }  // namespace vitrum::cli

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+#include "verb.h"
 
 namespace vitrum::cli {
 
 /// One verb: its options, and what to do once they are read. The result is the exit code.
 struct Command {
-    CLI::App* app = nullptr;
+    Verb verb;
     std::function<int()> run;
 };
 

@@ -47,15 +47,14 @@ int compile(CompileCommand const& options) {
 }  // namespace
 
 Command add_compile(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("compile", "Write an engine file that loads without detection");
+    Verb const verb(root, "compile", "Write an engine file that loads without detection");
     auto const options = std::make_shared<CompileCommand>();
-    app->add_option("MODEL", options->model.model, "a checkpoint")->required();
-    app->add_option("-o,--output", options->out, "the engine file; default: the model's name with .vitrum")
-        ->type_name("FILE");
-    app->add_flag("--json", options->json, "print JSON");
-    add_model_options(*app, options->model);
-    app->footer("Example:\n  vitrum compile model.pth -o model.vitrum && vitrum run model.vitrum photo.png");
-    return {app, [options] { return compile(*options); }};
+    verb.option("MODEL", options->model.model, "a checkpoint").required();
+    verb.option("-o,--output", options->out, "the engine file; default: the model's name with .vitrum").value("FILE");
+    verb.flag("--json", options->json, "print JSON");
+    add_model_options(verb, options->model);
+    verb.footer("Example:\n  vitrum compile model.pth -o model.vitrum && vitrum run model.vitrum photo.png");
+    return {verb, [options] { return compile(*options); }};
 }
 
 }  // namespace vitrum::cli

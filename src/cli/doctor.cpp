@@ -11,10 +11,10 @@
 namespace vitrum::cli {
 
 Command add_doctor(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("doctor", "Tell what this machine offers and what was built in");
+    Verb const verb(root, "doctor", "Tell what this machine offers and what was built in");
     auto const json = std::make_shared<bool>(false);
-    app->add_flag("--json", *json, "print JSON");
-    return {app, [json] {
+    verb.flag("--json", *json, "print JSON");
+    return {verb, [json] {
                 Json facts = {{"vitrum", version()}};
                 Table table({"vitrum", std::string(version())});
                 for (MachineFact const& fact : doctor()) {

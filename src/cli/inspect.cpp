@@ -131,18 +131,16 @@ int inspect(InspectOptions const& options) {
 }  // namespace
 
 Command add_inspect(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("inspect", "Tell what a model file holds, and how that is known");
+    Verb const verb(root, "inspect", "Tell what a model file holds, and how that is known");
     auto const options = std::make_shared<InspectOptions>();
-    app->add_option("MODEL", options->model.model, "a checkpoint or an engine file")->required();
-    app->add_option("--size", options->size, "height and width for the figures")
-        ->type_name("HxW")
-        ->capture_default_str();
-    app->add_flag("--graph", options->graph, "print the optimised graph");
-    app->add_flag("--why", options->why, "print which kernel runs each operator, and why others do not");
-    app->add_flag("--json", options->json, "print JSON");
-    add_model_options(*app, options->model);
-    app->footer("Examples:\n  vitrum inspect model.pth\n  vitrum inspect model.pth --why --size 1080x1920");
-    return {app, [options] { return inspect(*options); }};
+    verb.option("MODEL", options->model.model, "a checkpoint or an engine file").required();
+    verb.option("--size", options->size, "height and width for the figures").value("HxW").shows_default();
+    verb.flag("--graph", options->graph, "print the optimised graph");
+    verb.flag("--why", options->why, "print which kernel runs each operator, and why others do not");
+    verb.flag("--json", options->json, "print JSON");
+    add_model_options(verb, options->model);
+    verb.footer("Examples:\n  vitrum inspect model.pth\n  vitrum inspect model.pth --why --size 1080x1920");
+    return {verb, [options] { return inspect(*options); }};
 }
 
 }  // namespace vitrum::cli

@@ -46,12 +46,12 @@ std::string one_line(std::string text) {
 /// A first word that is no verb would only be called "not expected" by the parser.
 std::string unknown_verb(std::vector<Command> const& commands, std::string const& word) {
     std::string verbs;
-    for (Command const& command : commands) verbs += (verbs.empty() ? "" : ", ") + command.app->get_name();
+    for (Command const& command : commands) verbs += (verbs.empty() ? "" : ", ") + command.verb.name();
     return fmt::format("unknown verb {}; the verbs are {}", word, verbs);
 }
 
 int dispatch(std::vector<Command> const& commands) {
-    auto const chosen = std::ranges::find_if(commands, [](Command const& c) { return c.app->parsed(); });
+    auto const chosen = std::ranges::find_if(commands, [](Command const& c) { return c.verb.chosen(); });
     return chosen->run();
 }
 
@@ -65,7 +65,7 @@ int run_command(int argc, char** argv) {
     std::vector<Command> const commands = {add_run(app),   add_inspect(app), add_compile(app), add_verify(app),
                                            add_bench(app), add_profile(app), add_doctor(app)};
     std::string const first = argc > 1 ? argv[1] : "";
-    bool const is_verb = std::ranges::any_of(commands, [&](Command const& c) { return c.app->get_name() == first; });
+    bool const is_verb = std::ranges::any_of(commands, [&](Command const& c) { return c.verb.name() == first; });
     if (argc == 1) {
         fmt::print(stderr, "{}", app.help());
         return static_cast<int>(ErrorKind::usage);

@@ -47,21 +47,19 @@ void check_model_path(fs::path const& path) {
 
 }  // namespace
 
-void add_model_options(CLI::App& app, ModelOptions& options) {
-    app.add_option("--device", options.device, "cpu, or reference (slow, the meaning of every operator)")
-        ->type_name("NAME")
-        ->capture_default_str();
-    app.add_option("--precision", options.precision, "fp32 or auto (which is fp32)")
-        ->type_name("NAME")
-        ->capture_default_str();
-    app.add_option("-j,--threads", options.threads, "threads to compute with; 0: every usable core")
-        ->type_name("N")
-        ->capture_default_str();
-    app.add_option("--isa", options.isa, "instruction set of the CPU kernels (see `vitrum doctor`); default: the best")
-        ->type_name("NAME");
-    app.add_option("--set", options.overrides, "a hyper-parameter that weights cannot tell (see `vitrum inspect`)")
-        ->type_name("NAME=VALUE")
-        ->allow_extra_args(false);
+void add_model_options(Verb const& verb, ModelOptions& options) {
+    verb.option("--device", options.device, "cpu, or reference (slow, the meaning of every operator)")
+        .value("NAME")
+        .shows_default();
+    verb.option("--precision", options.precision, "fp32 or auto (which is fp32)").value("NAME").shows_default();
+    verb.option("-j,--threads", options.threads, "threads to compute with; 0: every usable core")
+        .value("N")
+        .shows_default();
+    verb.option("--isa", options.isa, "instruction set of the CPU kernels (see `vitrum doctor`); default: the best")
+        .value("NAME");
+    verb.option("--set", options.overrides, "a hyper-parameter that weights cannot tell (see `vitrum inspect`)")
+        .value("NAME=VALUE")
+        .one_at_a_time();
 }
 
 Engine open_engine(ModelOptions const& options) {

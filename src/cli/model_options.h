@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "verb.h"
 #include "vitrum/engine.h"
 
 namespace vitrum::cli {
@@ -20,7 +20,7 @@ struct ModelOptions {
     std::vector<std::string> overrides;
 };
 
-void add_model_options(CLI::App& app, ModelOptions& options);
+void add_model_options(Verb const& verb, ModelOptions& options);
 
 /// Loads the model, or the engine file, and compiles it as asked. What is no model at all is refused with a
 /// line that says what it is instead.

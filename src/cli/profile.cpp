@@ -134,20 +134,17 @@ int profile(ProfileOptions const& options) {
 }  // namespace
 
 Command add_profile(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("profile", "Show where the time goes, operator by operator");
+    Verb const verb(root, "profile", "Show where the time goes, operator by operator");
     auto const options = std::make_shared<ProfileOptions>();
-    app->add_option("MODEL", options->model.model, "a checkpoint or an engine file")->required();
-    app->add_option("--size", options->size, "height and width of the input")->type_name("HxW")->capture_default_str();
-    app->add_option("--runs", options->runs, "runs to average over")
-        ->type_name("N")
-        ->check(CLI::Range(1, 100000))
-        ->capture_default_str();
-    app->add_flag("--all", options->all, "each operator on a line of its own, in the order of running");
-    app->add_option("--trace", options->trace, "also write a trace for Perfetto or Chrome")->type_name("FILE");
-    app->add_flag("--json", options->json, "print JSON");
-    add_model_options(*app, options->model);
-    app->footer("Example:\n  vitrum profile model.pth --size 256x256 --trace trace.json");
-    return {app, [options] { return profile(*options); }};
+    verb.option("MODEL", options->model.model, "a checkpoint or an engine file").required();
+    verb.option("--size", options->size, "height and width of the input").value("HxW").shows_default();
+    verb.option("--runs", options->runs, "runs to average over").value("N").between(1, 100000).shows_default();
+    verb.flag("--all", options->all, "each operator on a line of its own, in the order of running");
+    verb.option("--trace", options->trace, "also write a trace for Perfetto or Chrome").value("FILE");
+    verb.flag("--json", options->json, "print JSON");
+    add_model_options(verb, options->model);
+    verb.footer("Example:\n  vitrum profile model.pth --size 256x256 --trace trace.json");
+    return {verb, [options] { return profile(*options); }};
 }
 
 }  // namespace vitrum::cli

@@ -10,10 +10,10 @@
 namespace vitrum::cli {
 namespace {
 
-int run_task(CLI::App const& app, RunOptions& options) {
+int run_task(Verb const& verb, RunOptions& options) {
     settle_run_options(options);
     Engine const engine = open_engine(options.model);
-    refuse_options_of_other_tasks(app, engine.info());
+    refuse_options_of_other_tasks(verb, engine.info());
     switch (engine.info().kind) {
         case Task::restore: return run_restore(options, engine);
         case Task::spectral: return run_spectral(options, engine);
@@ -25,10 +25,10 @@ int run_task(CLI::App const& app, RunOptions& options) {
 }  // namespace
 
 Command add_run(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("run", "Run a model on pictures");
+    Verb const verb(root, "run", "Run a model on pictures");
     auto const options = std::make_shared<RunOptions>();
-    add_run_options(*app, *options);
-    return {app, [app, options] { return run_task(*app, *options); }};
+    add_run_options(verb, *options);
+    return {verb, [verb, options] { return run_task(verb, *options); }};
 }
 
 }  // namespace vitrum::cli

@@ -23,81 +23,81 @@ constexpr auto kExamples = R"(Examples:
 A large picture is worked on in overlapping tiles where memory asks for it; --tile and --tile-overlap set
 them by hand. Depth (8 and 16 bits, float), alpha, grey, colour profile and metadata are kept.)";
 
-void add_path_options(CLI::App& app, RunOptions& options) {
-    app.add_option("MODEL", options.model.model,
-                   "a checkpoint (.pth, .pt, .pkl, .safetensors), a Hugging Face folder or an engine file (.vitrum)");
-    app.add_option("INPUT", options.inputs, "pictures, folders, or quoted patterns such as 'scans/*.png'");
-    app.add_option("-m,--model", options.model_flag, "the model, instead of MODEL")->type_name("FILE");
-    app.add_option("-i,--input", options.input_flags, "an input, instead of INPUT; may be repeated")
-        ->type_name("PATH")
-        ->allow_extra_args(false);
-    app.add_option("-o,--output", options.out,
-                   "a file (one input) or a folder, made where it is missing; default: beside the input")
-        ->type_name("PATH");
-    app.add_option("-f,--format", options.format,
-                   "png, jpg, webp, tif, bmp, ppm, pfm (default: as the input); of cubes hdr, mat, npy, tif")
-        ->type_name("EXT");
-    app.add_option("--suffix", options.suffix,
-                   "put after the name; default: _x4 at scale 4, _restored at scale 1, _cube for spectra")
-        ->type_name("TEXT");
-    app.add_flag("-r,--recursive", options.recursive, "look into folders of folders, and keep their structure");
-    app.add_flag("--skip-existing", options.skip_existing, "leave outputs alone that are there already");
+void add_path_options(Verb const& verb, RunOptions& options) {
+    verb.option("MODEL", options.model.model,
+                "a checkpoint (.pth, .pt, .pkl, .safetensors), a Hugging Face folder or an engine file (.vitrum)");
+    verb.option("INPUT", options.inputs, "pictures, folders, or quoted patterns such as 'scans/*.png'");
+    verb.option("-m,--model", options.model_flag, "the model, instead of MODEL").value("FILE");
+    verb.option("-i,--input", options.input_flags, "an input, instead of INPUT; may be repeated")
+        .value("PATH")
+        .one_at_a_time();
+    verb.option("-o,--output", options.out,
+                "a file (one input) or a folder, made where it is missing; default: beside the input")
+        .value("PATH");
+    verb.option("-f,--format", options.format,
+                "png, jpg, webp, tif, bmp, ppm, pfm (default: as the input); of cubes hdr, mat, npy, tif")
+        .value("EXT");
+    verb.option("--suffix", options.suffix,
+                "put after the name; default: _x4 at scale 4, _restored at scale 1, _cube for spectra")
+        .value("TEXT");
+    verb.flag("-r,--recursive", options.recursive, "look into folders of folders, and keep their structure");
+    verb.flag("--skip-existing", options.skip_existing, "leave outputs alone that are there already");
 }
 
-void add_size_options(CLI::App& app, RunOptions& options) {
-    app.add_option("-t,--tile", options.tile, "largest side of a tile in input pixels; none; or auto: as memory asks")
-        ->type_name("N")
-        ->capture_default_str();
-    app.add_option("--tile-overlap,--tile_overlap", options.overlap,
-                   "input pixels that neighbouring tiles share; default: the model's")
-        ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--tile-pad,--tile_pad", options.pad, "context on each side of a tile: half of --tile-overlap")
-        ->type_name("N")
-        ->check(CLI::NonNegativeNumber)
-        ->excludes("--tile-overlap");
-    app.add_option("--memory", options.memory,
-                   "what the process may use at most, such as 4G; default: most of what is free")
-        ->type_name("SIZE");
-    app.add_flag("--approximate", options.approximate,
-                 "allow tiles for a network that looks at the whole picture at once: the result changes");
+void add_size_options(Verb const& verb, RunOptions& options) {
+    verb.option("-t,--tile", options.tile, "largest side of a tile in input pixels; none; or auto: as memory asks")
+        .value("N")
+        .shows_default();
+    verb.option("--tile-overlap,--tile_overlap", options.overlap,
+                "input pixels that neighbouring tiles share; default: the model's")
+        .value("N")
+        .not_negative();
+    verb.option("--tile-pad,--tile_pad", options.pad, "context on each side of a tile: half of --tile-overlap")
+        .value("N")
+        .not_negative()
+        .excludes("--tile-overlap");
+    verb.option("--memory", options.memory,
+                "what the process may use at most, such as 4G; default: most of what is free")
+        .value("SIZE");
+    verb.flag("--approximate", options.approximate,
+              "allow tiles for a network that looks at the whole picture at once: the result changes");
 }
 
-void add_restore_options(CLI::App& app, RunOptions& options) {
-    app.add_option("--compare", options.compare,
-                   "also write a picture of the result (right) beside bicubic enlargement (left); one input only")
-        ->type_name("FILE")
-        ->group(kRestoreGroup);
-    app.add_option("-s,--scale", options.scale, "only checked: the model decides how much it enlarges")
-        ->type_name("N")
-        ->group(kRestoreGroup);
-    app.add_option("-q,--quality", options.save.quality, "of JPEG and WebP, 1 to 100")
-        ->type_name("N")
-        ->check(CLI::Range(1, 100))
-        ->capture_default_str()
-        ->group(kRestoreGroup);
-    app.add_flag("--lossless", options.save.lossless, "WebP without loss")->group(kRestoreGroup);
-    app.add_option("--compression", options.save.compression, "of PNG and TIFF, 0 (fast) to 9 (small)")
-        ->type_name("N")
-        ->check(CLI::Range(0, 9))
-        ->capture_default_str()
-        ->group(kRestoreGroup);
-    app.add_flag("--strip-metadata", options.strip_metadata, "drop EXIF, XMP and comments; the colour profile stays")
-        ->group(kRestoreGroup);
+void add_restore_options(Verb const& verb, RunOptions& options) {
+    verb.option("--compare", options.compare,
+                "also write a picture of the result (right) beside bicubic enlargement (left); one input only")
+        .value("FILE")
+        .group(kRestoreGroup);
+    verb.option("-s,--scale", options.scale, "only checked: the model decides how much it enlarges")
+        .value("N")
+        .group(kRestoreGroup);
+    verb.option("-q,--quality", options.save.quality, "of JPEG and WebP, 1 to 100")
+        .value("N")
+        .between(1, 100)
+        .shows_default()
+        .group(kRestoreGroup);
+    verb.flag("--lossless", options.save.lossless, "WebP without loss").group(kRestoreGroup);
+    verb.option("--compression", options.save.compression, "of PNG and TIFF, 0 (fast) to 9 (small)")
+        .value("N")
+        .between(0, 9)
+        .shows_default()
+        .group(kRestoreGroup);
+    verb.flag("--strip-metadata", options.strip_metadata, "drop EXIF, XMP and comments; the colour profile stays")
+        .group(kRestoreGroup);
 }
 
 }  // namespace
 
-void add_run_options(CLI::App& app, RunOptions& options) {
-    app.footer(kExamples);
-    add_path_options(app, options);
-    add_size_options(app, options);
-    add_model_options(app, options.model);
-    app.add_flag("--quiet", options.quiet, "no progress and no line per picture");
-    app.add_flag("--json", options.json, "a JSON object per picture on stdout");
-    add_restore_options(app, options);
-    add_spectral_options(app, options.spectral);
-    add_segment_options(app, options.segment);
+void add_run_options(Verb const& verb, RunOptions& options) {
+    verb.footer(kExamples);
+    add_path_options(verb, options);
+    add_size_options(verb, options);
+    add_model_options(verb, options.model);
+    verb.flag("--quiet", options.quiet, "no progress and no line per picture");
+    verb.flag("--json", options.json, "a JSON object per picture on stdout");
+    add_restore_options(verb, options);
+    add_spectral_options(verb, options.spectral);
+    add_segment_options(verb, options.segment);
 }
 
 void settle_run_options(RunOptions& options) {
@@ -142,13 +142,13 @@ SizeOptions size_options(RunOptions const& options) {
     return size;
 }
 
-void refuse_options_of_other_tasks(CLI::App const& app, ModelInfo const& info) {
+void refuse_options_of_other_tasks(Verb const& verb, ModelInfo const& info) {
     constexpr std::array kGroups = {std::pair(kRestoreGroup, Task::restore), std::pair(kSpectralGroup, Task::spectral),
                                     std::pair(kSegmentGroup, Task::segment)};
-    for (CLI::Option const* const option : app.get_options()) {
+    for (GivenOption const& option : verb.given()) {
         for (auto const& [group, task] : kGroups) {
-            if (option->count() == 0 || option->get_group() != group || task == info.kind) continue;
-            throw Error(fmt::format("{}: means nothing to this model ({})", option->get_name(), info.variant),
+            if (option.group != group || task == info.kind) continue;
+            throw Error(fmt::format("{}: means nothing to this model ({})", option.name, info.variant),
                         ErrorKind::usage);
         }
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "model_options.h"
 #include "segment_options.h"
 #include "spectral_options.h"
+#include "verb.h"
 #include "vitrum/image.h"
 
 namespace vitrum::cli {
@@ -30,7 +30,7 @@ struct RunOptions {
     bool recursive = false, skip_existing = false, strip_metadata = false, json = false, quiet = false;
 };
 
-void add_run_options(CLI::App& app, RunOptions& options);
+void add_run_options(Verb const& verb, RunOptions& options);
 
 /// Brings -m and -i into the places of MODEL and INPUT, and checks what can be checked before the model is opened.
 void settle_run_options(RunOptions& options);
@@ -42,7 +42,7 @@ void settle_run_options(RunOptions& options);
 
 /// Options that only one task knows stand in its group; for a network of another kind they are an Error (usage).
 inline constexpr auto kRestoreGroup = "Restored pictures";
-void refuse_options_of_other_tasks(CLI::App const& app, ModelInfo const& info);
+void refuse_options_of_other_tasks(Verb const& verb, ModelInfo const& info);
 
 /// ", 4 tiles of 64×64, made smaller 1× for want of memory"; nothing where a picture was not tiled.
 [[nodiscard]] std::string tiles_text(int tiles, int height, int width, int retries);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+#include "verb.h"
 
 namespace vitrum::cli {
 
@@ -14,6 +15,6 @@ struct SegmentArguments {
 };
 
 inline constexpr auto kSegmentGroup = "Segmentation";
-void add_segment_options(CLI::App& app, SegmentArguments& arguments);
+void add_segment_options(Verb const& verb, SegmentArguments& arguments);
 
 }  // namespace vitrum::cli

@@ -6,25 +6,25 @@
 
 namespace vitrum::cli {
 
-void add_spectral_options(CLI::App& app, SpectralRunOptions& options) {
+void add_spectral_options(Verb const& verb, SpectralRunOptions& options) {
     auto const add = [&](char const* name, std::string& value, char const* type, char const* text) {
-        return app.add_option(name, value, text)->type_name(type)->group(kSpectralGroup);
+        return verb.option(name, value, text).value(type).group(kSpectralGroup);
     };
     add("--mask", options.mask, "FILE", "the coded aperture of a snapshot (CASSI): .npy, .mat, or a grey picture");
     add("--normalise", options.normalise, "HOW",
         "original: by the picture's least and largest sample, as the networks were trained; none: full scale is 1")
-        ->capture_default_str();
-    app.add_flag("--no-clip", options.no_clip, "keep values outside 0 … 1")->group(kSpectralGroup);
+        .shows_default();
+    verb.flag("--no-clip", options.no_clip, "keep values outside 0 … 1").group(kSpectralGroup);
     add("--previews", options.previews, "DIR", "also write each band as a grey PNG");
     add("--rgb", options.rgb, "FILE", "also write the cube as the eye sees it under daylight; one input only");
-    app.add_option("--point", options.points, "a pixel whose spectrum is wanted; may be repeated")
-        ->type_name("X,Y")
-        ->allow_extra_args(false)
-        ->group(kSpectralGroup);
-    app.add_option("--box", options.boxes, "pixels whose mean spectrum is wanted; may be repeated")
-        ->type_name("X,Y,W,H")
-        ->allow_extra_args(false)
-        ->group(kSpectralGroup);
+    verb.option("--point", options.points, "a pixel whose spectrum is wanted; may be repeated")
+        .value("X,Y")
+        .one_at_a_time()
+        .group(kSpectralGroup);
+    verb.option("--box", options.boxes, "pixels whose mean spectrum is wanted; may be repeated")
+        .value("X,Y,W,H")
+        .one_at_a_time()
+        .group(kSpectralGroup);
     add("--spectrum", options.spectrum, "FILE", "write the spectra of --point and --box as CSV; one input only");
     add("--spectrum-plot", options.plot, "FILE", "draw them, as .svg or .png; one input only");
 }

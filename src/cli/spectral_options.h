@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "verb.h"
 #include "vitrum/cube.h"
 #include "vitrum/spectral.h"
 
@@ -25,7 +25,7 @@ struct SpectralRunOptions {
     [[nodiscard]] bool writes_single_files() const { return !rgb.empty() || !spectrum.empty() || !plot.empty(); }
 };
 
-void add_spectral_options(CLI::App& app, SpectralRunOptions& options);
+void add_spectral_options(Verb const& verb, SpectralRunOptions& options);
 
 [[nodiscard]] Normalisation parse_normalisation(std::string const& text);
 /// The points and boxes asked for, in their order.

@@ -154,35 +154,35 @@ int verify(VerifyOptions const& options) {
 }  // namespace
 
 Command add_verify(CLI::App& root) {
-    CLI::App* const app = root.add_subcommand("verify", "Prove that a model gives the right answer");
+    Verb const verb(root, "verify", "Prove that a model gives the right answer");
     auto const options = std::make_shared<VerifyOptions>();
-    app->add_option("MODEL", options->model.model, "a checkpoint or an engine file")->required();
-    app->add_option("--golden", options->golden, "a safetensors file with input* and output* (float32, NCHW)")
-        ->type_name("FILE");
-    app->add_option("--tolerance", options->tolerance,
-                    "limit of the normalised error; default: max(1e-4, 16 × the file's float32_noise)")
-        ->type_name("X")
-        ->check(CLI::PositiveNumber);
-    app->add_option("--images", options->images, "a folder of degraded pictures")->type_name("FOLDER");
-    app->add_option("--reference", options->reference, "their originals, paired by name: babyx4.png with baby.png")
-        ->type_name("FOLDER");
-    app->add_option("--against", options->against,
-                    "reference: the same network on scalar kernels with float64 sums, for noise as input")
-        ->type_name("DEVICE")
-        ->check(CLI::IsMember({"reference"}));
-    app->add_option("--size", options->size, "of that input")->type_name("HxW")->capture_default_str();
-    app->add_flag("--layers", options->layers, "compare the output of every operator too");
-    app->add_option("-t,--tile", options->tile, "as for `vitrum run`")->type_name("N")->capture_default_str();
-    app->add_option("--memory", options->memory, "as for `vitrum run`")->type_name("SIZE");
-    app->add_flag("--json", options->json, "print JSON");
-    add_model_options(*app, options->model);
-    app->footer(
+    verb.option("MODEL", options->model.model, "a checkpoint or an engine file").required();
+    verb.option("--golden", options->golden, "a safetensors file with input* and output* (float32, NCHW)")
+        .value("FILE");
+    verb.option("--tolerance", options->tolerance,
+                "limit of the normalised error; default: max(1e-4, 16 × the file's float32_noise)")
+        .value("X")
+        .positive();
+    verb.option("--images", options->images, "a folder of degraded pictures").value("FOLDER");
+    verb.option("--reference", options->reference, "their originals, paired by name: babyx4.png with baby.png")
+        .value("FOLDER");
+    verb.option("--against", options->against,
+                "reference: the same network on scalar kernels with float64 sums, for noise as input")
+        .value("DEVICE")
+        .one_of({"reference"});
+    verb.option("--size", options->size, "of that input").value("HxW").shows_default();
+    verb.flag("--layers", options->layers, "compare the output of every operator too");
+    verb.option("-t,--tile", options->tile, "as for `vitrum run`").value("N").shows_default();
+    verb.option("--memory", options->memory, "as for `vitrum run`").value("SIZE");
+    verb.flag("--json", options->json, "print JSON");
+    add_model_options(verb, options->model);
+    verb.footer(
         "Exit code 3: the tolerance is exceeded, or an output is NaN or infinite.\n"
         "Pictures: RGB rounded to 8 bits, Y of BT.601 unrounded, a border of `scale` pixels cut off.\n"
         "Examples:\n  vitrum verify model.pth --golden io.safetensors\n"
         "  vitrum verify model.pth --against reference --layers\n"
         "  vitrum verify model.pth --images Set5/LR_x4 --reference Set5/HR");
-    return {app, [options] { return verify(*options); }};
+    return {verb, [options] { return verify(*options); }};
 }
 
 }  // namespace vitrum::cli
