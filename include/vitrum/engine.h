@@ -28,6 +28,7 @@ struct CompileOptions {
 struct TensorInfo {
     std::string name;                 ///< "input", "output_masks"
     std::vector<std::int64_t> shape;  ///< [N, H, W, C]; [N, 1, Q, C] where there are queries instead of pixels
+    bool queries = false;             ///< the latter, which other libraries hold as [N, Q, C]
 };
 
 /// Which kernel runs one operator at some size, and why better-placed ones declined.

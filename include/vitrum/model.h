@@ -74,6 +74,28 @@ struct ModelInfo {
 /// Values for hyper-parameters that weights cannot tell (`--set img_range=255`), by name.
 using Overrides = std::map<std::string, std::string>;
 
+/// Element types of weights.
+enum class ElementType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, boolean };
+
+/// A named tensor that lies somewhere in memory.
+struct MemoryTensor {
+    std::string name;  ///< as a checkpoint file spells it, containers included: "params.conv_first.weight"
+    ElementType type = ElementType::f32;
+    std::vector<std::int64_t> shape;
+    std::vector<std::int64_t> strides;  ///< in elements, none negative; empty: row-major
+    void const* data = nullptr;         ///< any alignment
+};
+
+/// What a checkpoint file would hold.
+struct MemoryCheckpoint {
+    std::string name;    ///< what error texts call it
+    std::string format;  ///< ModelInfo::format
+    std::vector<MemoryTensor> tensors;
+    std::shared_ptr<void const> owner;  ///< keeps the tensors' memory alive; nobody may change it any more
+    std::string config;                 ///< the text of a Hugging Face model's config.json; empty where there is none
+    std::string preprocessor;           ///< likewise of its preprocessor_config.json
+};
+
 /// A trained network: recognised, every hyper-parameter deduced, weights mapped but not yet read.
 /// Cheap to copy; immutable; may be used from several threads.
 class VITRUM_API Model {
@@ -82,6 +104,9 @@ public:
     /// network. Throws Error: unreadable or damaged file, refused pickle, no known family (the nearest one is
     /// named with its missing and unexpected keys), an override that no family knows.
     static Model load(std::filesystem::path const& path, Overrides const& overrides = {});
+    /// Recognises weights that are in memory already, as load() does those of a file; float32 in rows is used where it
+    /// lies. Throws Error as load() does, and for extents that make no sense (usage).
+    static Model from_memory(MemoryCheckpoint const& weights, Overrides const& overrides = {});
 
     [[nodiscard]] ModelInfo const& info() const;
     /// Floating-point operations of one run, a multiply-add counted as two.

@@ -125,11 +125,17 @@ std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
     return choices;
 }
 
+/// Queries lie in one row whose length no picture's size changes.
+static bool holds_queries(std::vector<Dim> const& dims) {
+    return dims.size() == 4 && dims[1] == Dim(1) && dims[2].is_constant();
+}
+
 static std::vector<TensorInfo> infos_of(Graph const& graph, std::vector<ValueId> const& ids, Sizes const& sizes) {
     std::vector<TensorInfo> infos;
     for (ValueId const id : ids) {
-        auto& info = infos.emplace_back(TensorInfo{graph.value(id).name, {}});
-        for (Dim const& dim : graph.value(id).dims) info.shape.push_back(dim.at(sizes));
+        Value const& value = graph.value(id);
+        auto& info = infos.emplace_back(TensorInfo{value.name, {}, holds_queries(value.dims)});
+        for (Dim const& dim : value.dims) info.shape.push_back(dim.at(sizes));
     }
     return infos;
 }

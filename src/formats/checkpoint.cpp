@@ -28,6 +28,8 @@ Checkpoint read_by_kind(Source const& source) {
     fail("{}: {}", source.name, describe_other_file(source.bytes));
 }
 
+}  // namespace
+
 void refuse_repeated_names(Checkpoint const& checkpoint) {
     std::unordered_set<std::string_view> names;
     for (auto const& tensor : checkpoint.tensors) {
@@ -36,8 +38,6 @@ void refuse_repeated_names(Checkpoint const& checkpoint) {
              excerpt(tensor.name));
     }
 }
-
-}  // namespace
 
 CheckpointTensor const* Checkpoint::find(std::string_view name) const {
     auto const found = std::ranges::find(tensors, name, &CheckpointTensor::name);

@@ -86,4 +86,8 @@ Settings read_settings(Source const& source) {
     return settings;
 }
 
+Settings parse_settings(std::string_view json, std::string const& name) {
+    return read_settings({name, as_bytes(json), nullptr});
+}
+
 }  // namespace vitrum

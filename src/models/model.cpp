@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "base/check.h"
+#include "memory_checkpoint.h"
 #include "models/model_data.h"
 
 namespace vitrum {
@@ -82,9 +83,8 @@ Graph Model::Data::build_graph() const {
     return detection.build(weights);
 }
 
-Model Model::load(std::filesystem::path const& path, Overrides const& overrides) {
-    // Dictionaries point into the checkpoint, so it stays at one address for good.
-    auto const checkpoint = std::make_shared<Checkpoint const>(open_checkpoint(path));
+/// Dictionaries point into the checkpoint, so it stays at one address for good.
+static Model recognise(std::shared_ptr<Checkpoint const> const& checkpoint, Overrides const& overrides) {
     std::vector<Attempt> attempts;
     for (StateDict const& dict : StateDict::candidates(*checkpoint)) {
         for (Family const& family : families()) {
@@ -102,12 +102,21 @@ Model Model::load(std::filesystem::path const& path, Overrides const& overrides)
                 continue;
             }
             check_overrides(*checkpoint, detection, overrides);
-            auto data = std::make_shared<Data>(Data{checkpoint, dict, std::move(detection), std::move(graph)});
+            auto data =
+                std::make_shared<Model::Data>(Model::Data{checkpoint, dict, std::move(detection), std::move(graph)});
             complete_info(*data);
             return Model(std::move(data));
         }
     }
     fail_unrecognised(*checkpoint, attempts);
+}
+
+Model Model::load(std::filesystem::path const& path, Overrides const& overrides) {
+    return recognise(std::make_shared<Checkpoint const>(open_checkpoint(path)), overrides);
+}
+
+Model Model::from_memory(MemoryCheckpoint const& weights, Overrides const& overrides) {
+    return recognise(std::make_shared<Checkpoint const>(checkpoint_of(weights)), overrides);
 }
 
 ModelInfo const& Model::info() const {

@@ -23,6 +23,9 @@ struct CheckpointTensor {
 /// A JSON file's leaves as text, by their paths: "backbone_config.num_heads.0", "id2label.17".
 using Settings = std::map<std::string, std::string, std::less<>>;
 
+/// Reads a JSON text. `name` is what errors call it.
+[[nodiscard]] Settings parse_settings(std::string_view json, std::string const& name);
+
 /// The tensors and plain values of a weights file: metadata is read, tensor bytes are not touched.
 struct Checkpoint {
     std::filesystem::path path;
@@ -42,6 +45,9 @@ struct Checkpoint {
 /// Throws Error naming file, byte offset and reason for everything else: damaged files, tensors whose
 /// extents leave the file, pickles that name anything but tensors and plain containers, a missing shard.
 [[nodiscard]] Checkpoint open_checkpoint(std::filesystem::path const& path);
+
+/// Throws Error where two tensors have one name.
+void refuse_repeated_names(Checkpoint const& checkpoint);
 
 /// The same for bytes in memory. `name` is what errors call them; `owner` keeps them alive.
 [[nodiscard]] Checkpoint read_checkpoint(std::span<std::byte const> bytes, std::filesystem::path const& name,
