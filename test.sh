@@ -14,6 +14,8 @@ if [ "${1:-}" = --all ]; then
 fi
 
 scripts/install-packages.sh "${build_packages[@]}" "${test_packages[@]}"
-[ -f build/dev/build.ninja ] || cmake --preset dev
+python=$(scripts/python-packages.sh)
+grep -qs 'VITRUM_PYTHON_PACKAGE:BOOL=ON' build/dev/CMakeCache.txt ||
+  cmake --preset dev -DVITRUM_PYTHON_PACKAGE=ON -DPython_EXECUTABLE="$python"
 cmake --build --preset dev
 ctest --test-dir build/dev --output-on-failure -j "$(nproc)" ${slow[@]+"${slow[@]}"} "$@"

@@ -6,7 +6,7 @@ source scripts/build-packages.sh
 
 scripts/install-packages.sh clang-format
 mapfile -t sources < <(git ls-files 'include/*.h' 'src/*.cpp' 'src/*.h' 'tests/*.cpp' 'tests/*.h' 'bench/*.cpp' 'fuzz/*.cpp' \
-                                    'fuzz/*.h' 'examples/*.cpp')
+                                    'fuzz/*.h' 'examples/*.cpp' 'python/src/*.cpp' 'python/src/*.h')
 clang-format --dry-run -Werror "${sources[@]}"
 long=$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 400 { print $2 ": " $1 " lines" }')
 [ -z "$long" ] || { echo "longer than 400 lines:"; echo "$long"; exit 1; }

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From whatever holds a network to a model or an engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from . import _core
+from ._engine import Engine
+
+if TYPE_CHECKING:
+    import torch
+
+Path = str | os.PathLike[str]
+
+
+def load(path: Path, **overrides: object) -> _core.Model:
+    """Recognises the network in a checkpoint or a Hugging Face folder.
+
+    Overrides are values that weights cannot tell (`img_range=255`).
+    """
+    return _core.Model.load(os.fspath(path), _as_text(overrides))
+
+
+@overload
+def compile(
+    model: Path | _core.Model | Mapping[str, Any],
+    *,
+    device: str = ...,
+    threads: int = ...,
+    isa: str = ...,
+    check: bool = ...,
+    **overrides: object,
+) -> Engine: ...
+@overload
+def compile(
+    model: torch.nn.Module,
+    *,
+    device: str = ...,
+    threads: int = ...,
+    isa: str = ...,
+    check: bool = ...,
+    **overrides: object,
+) -> torch.nn.Module: ...
+def compile(
+    model: Any,
+    *,
+    device: str = "cpu",
+    threads: int = 0,
+    isa: str = "",
+    check: bool = True,
+    **overrides: object,
+) -> Any:
+    """Makes a network ready to run.
+
+    `model` is a checkpoint, a Hugging Face folder, an engine file, a
+    `vitrum.Model` or a state_dict, which give an Engine; or a PyTorch module
+    of a known family, which gives a module that takes and gives what the
+    original does.  A module is run once beside its engine on a small picture,
+    and refused where the two differ; `check=False` leaves that out.
+    `threads=0` is every core; `isa` forces an instruction set ("AVX2").
+    """
+    options: dict[str, Any] = {"device": device, "threads": threads, "isa": isa}
+    if _is_module(model):
+        from . import _torch
+
+        return _torch.compile(model, check=check, overrides=_as_text(overrides), **options)
+    if isinstance(model, (str, os.PathLike)):
+        return Engine(os.fspath(model), overrides=_as_text(overrides), **options)
+    if isinstance(model, Mapping):
+        model = _core.Model.from_tensors(
+            flatten(model),
+            name="the state_dict",
+            format="tensors in memory",
+            overrides=_as_text(overrides),
+        )
+    elif not isinstance(model, _core.Model):
+        raise TypeError(
+            "compile() takes a path, a vitrum.Model, a PyTorch module or a state_dict, "
+            f"not {type(model).__name__}"
+        )
+    elif overrides:
+        raise TypeError("a Model's settings are fixed; give overrides to vitrum.load()")
+    return Engine(model, **options)
+
+
+def verify(
+    model: Path | _core.Model | _core.Engine,
+    golden: Path,
+    *,
+    tolerance: float = 0.0,
+) -> _core.GoldenReport:
+    """Feeds a safetensors file's `input*` and compares with its `output*`.
+
+    The limit is max(1e-4, 16 x the file's float32_noise) unless `tolerance`
+    says otherwise; the report's `passed` tells.
+    """
+    engine = model if isinstance(model, _core.Engine) else compile(model)
+    return _core.verify(engine, os.fspath(golden), tolerance)
+
+
+def flatten(state: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The arrays of nested dictionaries by their paths, as in a file."""
+    tensors: dict[str, Any] = {}
+    for key, value in state.items():
+        if isinstance(value, Mapping):
+            tensors |= flatten(value, f"{prefix}{key}.")
+        elif hasattr(value, "__dlpack__") or hasattr(value, "__array_interface__"):
+            tensors[f"{prefix}{key}"] = _plain(value)
+    return tensors
+
+
+def _plain(value: Any) -> Any:
+    """A PyTorch tensor without its gradient, in this process's memory."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return value.detach().cpu()
+    return value
+
+
+def _is_module(model: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _as_text(overrides: Mapping[str, object]) -> dict[str, str]:
+    def text(value: object) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, float):
+            return f"{value:.9g}"
+        if isinstance(value, (list, tuple)):
+            return ",".join(map(text, value))
+        return str(value)
+
+    return {name: text(value) for name, value in overrides.items()}

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines shared between threads, across fork, and interrupted."""
+
+import os
+import signal
+import threading
+import time
+
+import cases
+import numpy as np
+import pytest
+
+import vitrum
+
+
+def test_threads_share_an_engine(upscaler):
+    """Sizes differ between threads, so that a shared session would mix them up."""
+    rng = np.random.default_rng(2)
+    pictures = [rng.random((1, 3, 8 + 5 * i, 30 - 3 * i), np.float32) for i in range(4)]
+    expected = [upscaler(x) for x in pictures]
+    start = threading.Barrier(len(pictures))
+    wrong = []
+
+    def work(i):
+        start.wait()
+        for _ in range(20):
+            if not (upscaler(pictures[i]) == expected[i]).all():
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=[i]) for i in range(len(pictures))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_python_goes_on_during_a_call():
+    engine = vitrum.compile(cases.checkpoint("swinir_classical_x4"), threads=1)
+    x = np.zeros((1, 3, 192, 192), np.float32)
+    engine(x)
+    ticks = []
+    done = threading.Event()
+
+    def tick():
+        while not done.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    begin = time.perf_counter()
+    engine(x)
+    end = time.perf_counter()
+    done.set()
+    thread.join()
+    during = sum(begin < t < end for t in ticks)
+    assert during > 3, f"{during} ticks in {end - begin:.3f} s"
+
+
+def test_a_forked_child_has_sessions_of_its_own(picture):
+    engine = vitrum.compile(cases.checkpoint("swinir_lightweight_x2"), threads=2)
+    expected = engine(picture)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (engine(picture) == expected).all() else 1)
+    deadline = time.monotonic() + 30
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            break
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("the child hangs")
+        time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert (engine(picture) == expected).all()
+
+
+def test_a_signal_ends_a_long_call():
+    engine = vitrum.compile(cases.checkpoint("swinir_classical_x4"), device="reference")
+    x = np.zeros((1, 3, 96, 96), np.float32)
+
+    def interrupt(signum, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.15)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            for _ in range(1000):
+                engine(x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert engine(x[:, :, :8, :8]).shape == (1, 3, 32, 32)
