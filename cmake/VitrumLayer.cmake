@@ -32,7 +32,10 @@ function(vitrum_use_precompiled target precompiled)
 endfunction()
 
 function(vitrum_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
+  if(NOT SKBUILD)  # pip installs with whatever compiler its user has
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
   if(VITRUM_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${VITRUM_SANITIZE} -fno-omit-frame-pointer
                                             -fno-sanitize-recover=all)

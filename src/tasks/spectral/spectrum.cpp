@@ -48,8 +48,9 @@ void save_spectra_csv(std::span<double const> wavelengths, std::span<Spectrum co
                       std::filesystem::path const& path) {
     std::string text = "wavelength_nm";
     for (Spectrum const& spectrum : spectra) {
-        text += "," + label_of(spectrum.box);
-        if (has_deviation(spectrum)) text += "," + label_of(spectrum.box) + " deviation";
+        std::string const label = label_of(spectrum.box);
+        text += fmt::format(",{}", label);
+        if (has_deviation(spectrum)) text += fmt::format(",{} deviation", label);
     }
     text += "\n";
     for (std::size_t i = 0; i < wavelengths.size(); ++i) {
