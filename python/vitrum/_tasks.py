@@ -6,18 +6,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Union
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import _core
 from .errors import UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image as PilImage
 
-Picture = Union[str, os.PathLike[str], NDArray[Any], "PilImage"]
+    Picture: TypeAlias = str | os.PathLike[str] | NDArray[Any] | PilImage
 
 
 def restore(
@@ -164,6 +162,8 @@ def _from_pil(image: Any) -> NDArray[Any]:
         image = image.convert("L")
     elif image.mode not in _PLAIN_MODES:
         raise UsageError(f"a PIL image of mode {image.mode}: pass picture.convert('RGB')")
+    import numpy as np
+
     return np.asarray(image)
 
 
