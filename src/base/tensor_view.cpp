@@ -25,6 +25,9 @@ float load_as_f32(std::byte const* from, DType type) {
         case DType::i16: return static_cast<float>(load<std::int16_t>(from));
         case DType::i32: return static_cast<float>(load<std::int32_t>(from));
         case DType::i64: return static_cast<float>(load<std::int64_t>(from));
+        case DType::u16: return static_cast<float>(load<std::uint16_t>(from));
+        case DType::u32: return static_cast<float>(load<std::uint32_t>(from));
+        case DType::u64: return static_cast<float>(load<std::uint64_t>(from));
     }
     return 0.0F;
 }

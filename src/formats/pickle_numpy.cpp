@@ -53,6 +53,9 @@ Value load_scalar(ByteSpan bytes, DType type) {
         case DType::i32: return std::int64_t{load_le<std::int32_t>(bytes, 0)};
         case DType::i64: return load_le<std::int64_t>(bytes, 0);
         case DType::boolean: return load_le<std::uint8_t>(bytes, 0) != 0;
+        case DType::u16: return std::int64_t{load_le<std::uint16_t>(bytes, 0)};
+        case DType::u32: return std::int64_t{load_le<std::uint32_t>(bytes, 0)};
+        case DType::u64: break;
     }
     return None{};
 }

@@ -8,8 +8,8 @@
 
 namespace vitrum {
 
-/// Element types that a checkpoint may hold. Activations and canonical weights are f32.
-enum class DType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, boolean };
+/// Element types that a file may hold. Activations and canonical weights of the families are f32.
+enum class DType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, boolean, u16, u32, u64 };
 
 [[nodiscard]] constexpr std::size_t size_of(DType type) {
     switch (type) {
@@ -18,11 +18,14 @@ enum class DType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, bo
         case DType::boolean: return 1;
         case DType::f16:
         case DType::bf16:
-        case DType::i16: return 2;
+        case DType::i16:
+        case DType::u16: return 2;
         case DType::f32:
-        case DType::i32: return 4;
+        case DType::i32:
+        case DType::u32: return 4;
         case DType::f64:
-        case DType::i64: return 8;
+        case DType::i64:
+        case DType::u64: return 8;
     }
     return 0;
 }
@@ -39,6 +42,9 @@ enum class DType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, bo
         case DType::i32: return "int32";
         case DType::i64: return "int64";
         case DType::boolean: return "bool";
+        case DType::u16: return "uint16";
+        case DType::u32: return "uint32";
+        case DType::u64: return "uint64";
     }
     return "unknown";
 }
