@@ -30,8 +30,7 @@ unsigned touch(vitrum::OnnxGraph const& graph) {
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     try {
         auto const model = vitrum::read_onnx({reinterpret_cast<std::byte const*>(data), size}, "fuzz", nullptr);
-        static unsigned volatile sink = 0;
-        sink = touch(model.graph);
+        if (touch(model.graph) == 0xFFFFFFFFU) std::abort();  // never: the sum keeps the reads from being left out
     } catch (vitrum::Error const& error) {
         if (std::string_view(error.what()).find('\n') != std::string_view::npos) std::abort();
     }

@@ -1,14 +1,30 @@
 #!/usr/bin/env python3
-"""Writes the small ONNX files of the tests and the seeds of the fuzzer: zoo/make_onnx_cases.py (needs onnx, torch)."""
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the ONNX files of the tests: tests/data/onnx, and the seeds in fuzz/corpus/onnx.
+
+Needs torch, onnx, onnxscript, onnxruntime and safetensors.  The outputs beside each exported network are those of ONNX
+Runtime.
+"""
 
 import pathlib
+import zlib
 
 import numpy as np
 import onnx
+import onnxruntime
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
+
+import elan
+import make_mst_cases
+import make_test_cases
+import mst
+import swinir
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "fuzz/corpus/onnx"
+NETWORKS = ROOT / "tests/data/onnx"
 
 
 def graph(nodes, inputs, outputs, tensors=()):
@@ -47,7 +63,45 @@ def seeds():
     yield "function", model(calls, functions=[body])
 
 
+def exported():
+    """Networks as PyTorch's two exporters write them: name, module, inputs, arguments of the export."""
+    generator = torch.Generator().manual_seed(zlib.crc32(b"onnx"))
+    small = swinir.SwinIR(upscale=2, upsampler="pixelshuffledirect", embed_dim=12, depths=(2,), num_heads=(2,),
+                          window_size=4, img_size=16).eval()
+    make_test_cases.randomise(small, generator)
+    light = elan.Elan(scale=2, c_elan=15, m_elan=2, n_share=1, window_sizes=(2, 4, 8)).eval()
+    make_test_cases.randomise_elan(light, generator)
+    spectral = mst.MSTPlusPlus(dim=8, stage=1).eval()
+    make_mst_cases.randomise(spectral, generator)
+    picture = torch.rand(1, 3, 8, 12, generator=generator)
+    script, dynamo = dict(opset_version=17, dynamo=False), dict(opset_version=18, dynamo=True, external_data=False)
+    yield "swinir_script17", small, picture, script
+    yield "swinir_dynamo18", small, picture, dynamo
+    yield "elan_script11", light, 255 * torch.rand(1, 3, 8, 16, generator=generator), dict(script, opset_version=11)
+    yield "mstpp_script17", spectral, picture, script
+    convolutions = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 12, 3, padding=1),
+                                       torch.nn.PixelShuffle(2)).eval()
+    open_sides = {"x": {0: "batch", 2: "height", 3: "width"}}
+    yield "convolutions_open", convolutions, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
+
+
+def export(name, module, picture, arguments):
+    path = NETWORKS / f"{name}.onnx"
+    with torch.inference_mode():
+        torch.onnx.export(module, (picture,), path, verbose=False, **arguments)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {session.get_inputs()[0].name: picture.numpy()})
+    io = NETWORKS / f"{name}.io.safetensors"
+    save_file({"input": picture.numpy(), "output": output}, io)
+    io.chmod(0o644)
+    operators = sorted({node.op_type for node in onnx.load(path).graph.node})
+    print(f"{name:20} {path.stat().st_size:8}  {' '.join(operators)}")
+
+
 def main():
+    NETWORKS.mkdir(parents=True, exist_ok=True)
+    for case in exported():
+        export(*case)
     SEEDS.mkdir(parents=True, exist_ok=True)
     for name, m in seeds():
         (SEEDS / name).write_bytes(m.SerializeToString())

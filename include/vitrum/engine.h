@@ -29,6 +29,9 @@ struct TensorInfo {
     std::string name;                 ///< "input", "output_masks"
     std::vector<std::int64_t> shape;  ///< [N, H, W, C]; [N, 1, Q, C] where there are queries instead of pixels
     bool queries = false;             ///< the latter, which other libraries hold as [N, Q, C]
+    std::string dtype = "float32";    ///< NumPy's name of the element type
+    /// Of an ONNX file's value that is no float32 [N, C, H, W]: the shape is the file's own.
+    bool as_stated = false;
 };
 
 /// Which kernel runs one operator at some size, and why better-placed ones declined.
@@ -84,8 +87,8 @@ public:
     [[nodiscard]] ModelInfo const& info() const;
     [[nodiscard]] CompileOptions const& options() const;
     [[nodiscard]] std::string isa() const;
-    /// The optimised graph, one line an operator.
-    [[nodiscard]] std::string graph_text() const;
+    /// The optimised graph, one line an operator. Graphs from ONNX files differ by size, others do not.
+    [[nodiscard]] std::string graph_text(Sizes const& sizes = {1, 64, 64}) const;
     [[nodiscard]] std::vector<KernelChoice> explain(Sizes const& sizes) const;
     [[nodiscard]] double flops(Sizes const& sizes) const;
     /// Bytes of activations that a session needs at these sizes; nothing is allocated to find out.
@@ -121,6 +124,9 @@ public:
     [[nodiscard]] std::span<float> input(std::size_t index = 0);
     /// A result of the last run(), float32 [N, H, W, C] packed; valid until the next prepare().
     [[nodiscard]] std::span<float const> output(std::size_t index = 0) const;
+    /// The same as bytes, for values of other element types (TensorInfo::dtype), row-major.
+    [[nodiscard]] std::span<std::byte> input_bytes(std::size_t index);
+    [[nodiscard]] std::span<std::byte const> output_bytes(std::size_t index) const;
 
     /// Runs the network on its inputs. Allocates nothing, takes no lock. Progress is told after each operator.
     void run(Progress const& progress = nullptr);

@@ -26,6 +26,7 @@ enum class Task {
     restore,   ///< a picture into a better or larger picture: vitrum/restore.h
     spectral,  ///< a picture into a spectral cube
     segment,   ///< a picture into labelled regions
+    tensors,   ///< whatever an ONNX file takes and gives: for callers with tensors of their own
 };
 
 /// What segmenting needs to know about a network beside its graph. The defaults are Mask2Former's.
@@ -42,9 +43,10 @@ struct SegmentationInfo {
 
 /// Which pictures a network takes; most take all.
 struct SizeRule {
-    int multiple = 1;     ///< of both sides
-    int largest = 0;      ///< the longest side; 0: any
-    bool square = false;  ///< height and width are equal
+    int multiple = 1;           ///< of both sides
+    int largest = 0;            ///< the longest side; 0: any
+    bool square = false;        ///< height and width are equal
+    int height = 0, width = 0;  ///< the only ones; 0: any
 };
 
 /// What a weights file holds, as data.

@@ -44,7 +44,8 @@ Json info_json(ModelInfo const& info) {
 
 Json tensors_json(std::vector<TensorInfo> const& tensors) {
     Json json = Json::array();
-    for (TensorInfo const& tensor : tensors) json.push_back({{"name", tensor.name}, {"shape", tensor.shape}});
+    for (TensorInfo const& tensor : tensors)
+        json.push_back({{"name", tensor.name}, {"shape", tensor.shape}, {"dtype", tensor.dtype}});
     return json;
 }
 
@@ -58,14 +59,15 @@ Json at_size_json(Engine const& engine, Sizes const& sizes) {
 }
 
 std::string tensor_text(TensorInfo const& tensor) {
-    return fmt::format("{} [{}]", tensor.name, fmt::join(tensor.shape, ", "));
+    return fmt::format("{} {}[{}]", tensor.name, tensor.dtype == "float32" ? "" : tensor.dtype,
+                       fmt::join(tensor.shape, ", "));
 }
 
 void print_info(ModelInfo const& info) {
     fmt::print("{}\n\n", info.variant);
     Table facts({"family", info.family});
     facts.add({"task", info.task});
-    if (info.kind != Task::segment) {
+    if (info.kind != Task::segment && info.kind != Task::tensors) {
         facts.add({"scale", fmt::format("×{}", info.scale)});
         facts.add({"channels",
                    fmt::format("{} → {}, values 0 … {:g}", info.in_channels, info.out_channels, info.value_range)});
@@ -105,15 +107,22 @@ Json choices_json(std::vector<KernelChoice> const& choices) {
     return all;
 }
 
+/// The only sizes that a network takes, where there are such.
+Sizes fitting(SizeRule const& rule, Sizes sizes) {
+    if (rule.height != 0) sizes.h = rule.height;
+    if (rule.width != 0) sizes.w = rule.width;
+    return sizes;
+}
+
 int inspect(InspectOptions const& options) {
     PictureSize const size = parse_size("--size", options.size);
-    Sizes const sizes{1, size.height, size.width};
     Engine const engine = open_engine(options.model);
+    Sizes const sizes = fitting(engine.info().sizes, {1, size.height, size.width});
     if (options.json) {
         Json json = info_json(engine.info());
         json["at_size"] = at_size_json(engine, sizes);
         json["instruction_set"] = engine.isa();
-        if (options.graph) json["graph"] = engine.graph_text();
+        if (options.graph) json["graph"] = engine.graph_text(sizes);
         if (options.why) json["kernels"] = choices_json(engine.explain(sizes));
         print_json(json);
         return 0;
@@ -123,7 +132,7 @@ int inspect(InspectOptions const& options) {
                engine.flops(sizes) / 1e9, bytes_text(static_cast<double>(engine.arena_bytes(sizes))));
     for (TensorInfo const& input : engine.inputs(sizes)) fmt::print("  in   {}\n", tensor_text(input));
     for (TensorInfo const& output : engine.outputs(sizes)) fmt::print("  out  {}\n", tensor_text(output));
-    if (options.graph) fmt::print("\n{}", engine.graph_text());
+    if (options.graph) fmt::print("\n{}", engine.graph_text(sizes));
     if (options.why) print_choices(engine.explain(sizes));
     return 0;
 }
@@ -133,7 +142,7 @@ int inspect(InspectOptions const& options) {
 Command add_inspect(CLI::App& root) {
     Verb const verb(root, "inspect", "Tell what a model file holds, and how that is known");
     auto const options = std::make_shared<InspectOptions>();
-    verb.option("MODEL", options->model.model, "a checkpoint or an engine file").required();
+    verb.option("MODEL", options->model.model, "a checkpoint, an ONNX file or an engine file").required();
     verb.option("--size", options->size, "height and width for the figures").value("HxW").shows_default();
     verb.flag("--graph", options->graph, "print the optimised graph");
     verb.flag("--why", options->why, "print which kernel runs each operator, and why others do not");

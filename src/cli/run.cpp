@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "command.h"
@@ -6,6 +8,7 @@
 #include "run_restore.h"
 #include "run_segment.h"
 #include "run_spectral.h"
+#include "vitrum/error.h"
 
 namespace vitrum::cli {
 namespace {
@@ -18,6 +21,11 @@ int run_task(Verb const& verb, RunOptions& options) {
         case Task::restore: return run_restore(options, engine);
         case Task::spectral: return run_spectral(options, engine);
         case Task::segment: break;
+        case Task::tensors:
+            throw Error(
+                fmt::format("{}: takes and gives tensors that are no pictures; `vitrum verify --golden` feeds it, "
+                            "`vitrum bench` and `vitrum profile` measure it",
+                            options.model.model));
     }
     return run_segment(options, engine);
 }

@@ -7,6 +7,7 @@
 #include "engine/engine_data.h"
 #include "engine_file.h"
 #include "models/model_data.h"
+#include "onnx_info.h"
 #include "packed_weights.h"
 #include "passes/passes.h"
 #include "program.h"
@@ -36,24 +37,60 @@ CompileOptions resolved(CompileOptions options) {
 
 Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options)
     : info(std::move(model_info)),
-      graph(std::move(optimised)),
       options(resolved(std::move(compile_options))),
       backend(make_backend(options)),
-      packed(std::make_unique<PackedWeights>()) {}
+      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>()} {}
+
+Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options)
+    : info(std::move(model_info)),
+      options(resolved(std::move(compile_options))),
+      backend(make_backend(options)),
+      onnx(std::move(onnx_source)) {}
 
 Engine::Data::~Data() = default;
 
+Engine::Data::Prepared Engine::Data::prepared(Sizes const& sizes) {
+    if (!onnx) return only;
+    std::scoped_lock const lock(mutex_);
+    return prepared_unlocked(sizes);
+}
+
+Engine::Data::Prepared Engine::Data::prepared_unlocked(Sizes const& sizes) {
+    // A graph of one size holds what was computed for it, masks above all, and packed weights.
+    constexpr std::size_t kKept = 4;
+    if (!onnx) return only;
+    auto const found = std::ranges::find(graphs_, sizes, [](auto const& entry) { return entry.first; });
+    if (found != graphs_.end()) {
+        graphs_.splice(graphs_.begin(), graphs_, found);
+    } else {
+        Graph graph = optimise(onnx->graph(onnx->inputs(sizes), *make_reference_backend(), OnnxSource::Edges::pixels));
+        graphs_.push_front(
+            {sizes, {std::make_shared<Graph const>(std::move(graph)), std::make_shared<PackedWeights>()}});
+        if (graphs_.size() > kKept) graphs_.pop_back();
+    }
+    return graphs_.front().second;
+}
+
+std::shared_ptr<Engine::Data> Engine::Data::with(CompileOptions const& other) const {
+    if (onnx) return std::make_shared<Data>(info, onnx, other);
+    return std::make_shared<Data>(info, *only.graph, other);
+}
+
 std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
-    // Programs are a few kilobytes: enough are kept for a folder of differently sized pictures.
-    constexpr std::size_t kKept = 32;
+    // Programs are a few kilobytes: enough are kept for a folder of differently sized pictures. Each keeps its graph.
+    std::size_t const kept = onnx ? 4 : 32;
     std::scoped_lock const lock(mutex_);
     auto const found = std::ranges::find(programs_, sizes, [](auto const& program) { return program->sizes; });
     if (found != programs_.end()) {
         programs_.splice(programs_.begin(), programs_, found);
     } else {
         if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
-        programs_.push_front(std::make_shared<Program const>(make_program(graph, *backend, sizes, options.threads)));
-        if (programs_.size() > kKept) programs_.pop_back();
+        auto const [graph, packed] = prepared_unlocked(sizes);
+        auto made = std::make_shared<Program>(make_program(*graph, *backend, sizes, options.threads));
+        made->graph = graph;
+        made->packed = packed;
+        programs_.push_front(std::move(made));
+        if (programs_.size() > kept) programs_.pop_back();
     }
     return programs_.front();
 }
@@ -68,6 +105,11 @@ Engine Engine::load(std::filesystem::path const& path, CompileOptions const& opt
 }
 
 Engine Engine::open(std::filesystem::path const& path, CompileOptions const& options, Overrides const& overrides) {
+    if (is_onnx_file(path)) {
+        auto source = std::make_shared<OnnxSource const>(read_onnx(path), onnx_extents(overrides));
+        ModelInfo info = onnx_info(*source, overrides);
+        return Engine(std::make_shared<Data>(std::move(info), std::move(source), options));
+    }
     if (!is_engine_file(path)) return compile(Model::load(path, overrides), options);
     if (!overrides.empty()) {
         fail_as(ErrorKind::usage,
@@ -80,11 +122,17 @@ Engine Engine::open(std::filesystem::path const& path, CompileOptions const& opt
 Engine Engine::on_device(Device device) const {
     CompileOptions options = data_->options;
     options.device = device;
-    return Engine(std::make_shared<Data>(data_->info, data_->graph, options));
+    return Engine(data_->with(options));
 }
 
 void Engine::save(std::filesystem::path const& path) const {
-    write_engine_file(path, data_->info, data_->graph);
+    if (data_->onnx) {
+        fail(
+            "{}: a graph from an ONNX file is made anew for each size and cannot be saved as an engine file yet; use "
+            "the .onnx file itself",
+            data_->onnx->model().path.string());
+    }
+    write_engine_file(path, data_->info, *data_->only.graph);
 }
 
 ModelInfo const& Engine::info() const {
@@ -96,18 +144,19 @@ CompileOptions const& Engine::options() const {
 std::string Engine::isa() const {
     return data_->backend->isa();
 }
-std::string Engine::graph_text() const {
-    return print(data_->graph);
+std::string Engine::graph_text(Sizes const& sizes) const {
+    return print(*data_->prepared(sizes).graph);
 }
 double Engine::flops(Sizes const& sizes) const {
-    return vitrum::flops(data_->graph, sizes);
+    return vitrum::flops(*data_->prepared(sizes).graph, sizes);
 }
 std::size_t Engine::arena_bytes(Sizes const& sizes) const {
     return data_->program(sizes)->arena_bytes;
 }
 
 std::size_t Engine::weight_bytes() const {
-    return static_cast<std::size_t>(parameter_count(data_->graph)) * sizeof(float) + data_->packed->bytes();
+    if (data_->onnx) return static_cast<std::size_t>(data_->onnx->parameters()) * sizeof(float);
+    return static_cast<std::size_t>(parameter_count(*data_->only.graph)) * sizeof(float) + data_->only.packed->bytes();
 }
 
 std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
@@ -125,26 +174,33 @@ std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
     return choices;
 }
 
-/// Queries lie in one row whose length no picture's size changes.
+/// Queries lie in one row whose length no picture's size changes. (ONNX graphs have none: all their extents are known.)
 static bool holds_queries(std::vector<Dim> const& dims) {
-    return dims.size() == 4 && dims[1] == Dim(1) && dims[2].is_constant();
+    return dims.size() == 4 && !dims[0].is_constant() && dims[1] == Dim(1) && dims[2].is_constant();
 }
 
 static std::vector<TensorInfo> infos_of(Graph const& graph, std::vector<ValueId> const& ids, Sizes const& sizes) {
     std::vector<TensorInfo> infos;
     for (ValueId const id : ids) {
         Value const& value = graph.value(id);
-        auto& info = infos.emplace_back(TensorInfo{value.name, {}, holds_queries(value.dims)});
+        auto& info = infos.emplace_back(TensorInfo{.name = value.name,
+                                                   .shape = {},
+                                                   .queries = holds_queries(value.dims),
+                                                   .dtype = std::string(name_of(value.dtype)),
+                                                   .as_stated = value.layout == Layout::dense});
         for (Dim const& dim : value.dims) info.shape.push_back(dim.at(sizes));
     }
     return infos;
 }
 
 std::vector<TensorInfo> Engine::inputs(Sizes const& sizes) const {
-    return infos_of(data_->graph, data_->graph.inputs, sizes);
+    Sizes const fitting = data_->onnx ? data_->onnx->allowed(sizes) : sizes;
+    auto const graph = data_->prepared(fitting).graph;
+    return infos_of(*graph, graph->inputs, fitting);
 }
 std::vector<TensorInfo> Engine::outputs(Sizes const& sizes) const {
-    return infos_of(data_->graph, data_->graph.outputs, sizes);
+    auto const graph = data_->prepared(sizes).graph;
+    return infos_of(*graph, graph->outputs, sizes);
 }
 
 }  // namespace vitrum

@@ -132,7 +132,8 @@ Shape shape_from_json(Json const& json) {
     return shape;
 }
 
-constexpr std::array<char const*, 3> kTaskNames = {"restore", "spectral", "segment"};  // in the order of Task
+constexpr std::array<char const*, 4> kTaskNames = {"restore", "spectral", "segment",
+                                                   "tensors"};  // in the order of Task
 
 SizeRule size_rule_from_json(Json const& json) {
     SizeRule const rule{json.at("multiple"), json.at("largest"), json.at("square")};

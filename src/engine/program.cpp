@@ -73,8 +73,11 @@ private:
         return is_graph_edge(id) ? channels : backend_.pixel_stride(channels);  // callers see packed pixels
     }
 
+    [[nodiscard]] bool is_dense(ValueId id) const { return graph_.value(id).layout == Layout::dense; }
+
     [[nodiscard]] std::size_t bytes(ValueId id) const {
         Shape extents = shape(id);
+        if (is_dense(id)) return static_cast<std::size_t>(extents.count()) * size_of(graph_.value(id).dtype);
         for (std::int64_t const extent : extents) {
             if (extent < 1)
                 fail_as(ErrorKind::usage, "{}×{} is too small for this network", program_.sizes.h, program_.sizes.w);
@@ -211,21 +214,26 @@ private:
     Operand operand(ValueId id, ArenaPlan const& plan) {
         if (id == kNone) return {};
         if (auto const& constant = graph_.value(id).constant) {
-            auto* const data = reinterpret_cast<std::byte*>(const_cast<float*>(constant->data));
-            return {
-                Operand::Kind::constant, {data, DType::f32, constant->shape, constant->shape.contiguous_strides()}, 0};
+            auto* const data = const_cast<std::byte*>(constant->bytes());
+            return {Operand::Kind::constant,
+                    {data, constant->dtype, constant->shape, constant->shape.contiguous_strides()},
+                    0};
         }
-        return {Operand::Kind::arena, nhwc_view(nullptr, shape(id), stride(id)),
-                plan.offsets[life(life(id).memory).block]};
+        Shape const extents = shape(id);
+        TensorView const view = is_dense(id)
+                                    ? TensorView{nullptr, graph_.value(id).dtype, extents, extents.contiguous_strides()}
+                                    : nhwc_view(nullptr, extents, stride(id));
+        return {Operand::Kind::arena, view, plan.offsets[life(life(id).memory).block]};
     }
 
     void count_work(Step& step) const {
         step.flops = flops(graph_, *step.node, program_.sizes);
-        for (ValueId const id : step.node->inputs) {
-            if (id != kNone) step.bytes += static_cast<double>(shape(id).count()) * sizeof(float);
-        }
-        for (ValueId const id : step.node->outputs) {
-            step.bytes += static_cast<double>(shape(id).count()) * sizeof(float);
+        for (auto const* const ids : {&step.node->inputs, &step.node->outputs}) {
+            for (ValueId const id : *ids) {
+                if (id == kNone) continue;
+                auto const size = static_cast<double>(size_of(graph_.value(id).dtype));
+                step.bytes += static_cast<double>(shape(id).count()) * size;
+            }
         }
     }
 

@@ -26,8 +26,12 @@ struct Step {
     double flops = 0, bytes = 0;
 };
 
+class PackedWeights;
+
 /// An optimised graph at one concrete N × H × W: kernels chosen, memory planned. Immutable; refers to the graph.
 struct Program {
+    std::shared_ptr<Graph const> graph;     ///< set by the engine, which keeps it alive by this
+    std::shared_ptr<PackedWeights> packed;  ///< of that graph's constants
     Sizes sizes;
     std::vector<Step> steps;
     std::size_t arena_bytes = 0;

@@ -60,8 +60,8 @@ static double expected_cost(Step const& step) {
 }
 
 void Session::State::bind() {
-    auto& packed_weights = *engine.data().packed;
-    Graph const& graph = engine.data().graph;
+    auto& packed_weights = *program->packed;
+    Graph const& graph = *program->graph;
     double all = 0;
     double done = 0;
     for (Step const& step : program->steps) all += step.once ? 0 : expected_cost(step);
@@ -102,13 +102,27 @@ void Session::prepare(Sizes const& sizes) {
 std::span<float> Session::input(std::size_t index) {
     VITRUM_ASSERT(state_->program != nullptr && index < state_->program->inputs.size());
     TensorView const view = state_->resolve(state_->program->inputs[index]);
+    VITRUM_ASSERT(view.dtype == DType::f32);
     return {reinterpret_cast<float*>(view.data), static_cast<std::size_t>(view.shape.count())};
 }
 
 std::span<float const> Session::output(std::size_t index) const {
     VITRUM_ASSERT(state_->program != nullptr && index < state_->program->outputs.size());
     TensorView const view = state_->resolve(state_->program->outputs[index]);
+    VITRUM_ASSERT(view.dtype == DType::f32);
     return {reinterpret_cast<float const*>(view.data), static_cast<std::size_t>(view.shape.count())};
+}
+
+std::span<std::byte> Session::input_bytes(std::size_t index) {
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->inputs.size());
+    TensorView const view = state_->resolve(state_->program->inputs[index]);
+    return {view.data, static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype)};
+}
+
+std::span<std::byte const> Session::output_bytes(std::size_t index) const {
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->outputs.size());
+    TensorView const view = state_->resolve(state_->program->outputs[index]);
+    return {view.data, static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype)};
 }
 
 void Session::run(Progress const& progress) {

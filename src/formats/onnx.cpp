@@ -113,7 +113,7 @@ private:
             }
         }
         attribute.numbers.resize(numbers.size() / sizeof(float));
-        std::memcpy(attribute.numbers.data(), numbers.data(), numbers.size());
+        if (!numbers.empty()) std::memcpy(attribute.numbers.data(), numbers.data(), numbers.size());
         // By AttributeProto.AttributeType.
         constexpr Type kTypes[] = {Type::other, Type::number,  Type::integer,  Type::text, Type::tensor,
                                    Type::graph, Type::numbers, Type::integers, Type::texts};

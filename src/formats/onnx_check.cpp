@@ -11,7 +11,7 @@ namespace vitrum {
 namespace {
 
 // The opsets of ONNX's own domain whose rules vitrum knows: 28 is that of onnx 1.23.
-constexpr std::int64_t kOldestOpset = 9, kNewestOpset = 28;
+constexpr std::int64_t kOldestOpset = 7, kNewestOpset = 28;
 
 using Names = std::unordered_set<std::string_view>;
 

@@ -95,6 +95,21 @@ double multiply_adds(DepthwiseConv const&, Context const& c) {
     return c.pixels() * c.weights(DepthwiseConv::kWeight);
 }
 
+template <>
+double multiply_adds(Dense const& op, Context const& c) {
+    auto const count = [&](ValueId id) { return static_cast<double>(c.graph.value(id).dense_type().shape.count()); };
+    auto const& x = c.graph.value(c.node.inputs[0]).dense_type().shape;
+    double const out = count(c.node.outputs[0]);
+    if (std::holds_alternative<dense::MatMul>(op.op)) return out * static_cast<double>(x[x.rank() - 1]);
+    if (std::holds_alternative<dense::Convolution>(op.op)) {
+        return out * count(c.node.inputs[1]) / c.extent(1, 0);
+    }
+    if (std::holds_alternative<dense::TransposedConvolution>(op.op)) {
+        return count(c.node.inputs[0]) * count(c.node.inputs[1]) / c.extent(1, 0);
+    }
+    return 0;
+}
+
 }  // namespace
 
 double flops(Graph const& graph, Node const& node, Sizes const& sizes) {

@@ -108,6 +108,19 @@ Dims rule(ShiftBack const& op, Inputs in) {
     return {x[0], op.height, op.width, x[3]};
 }
 
+Dims rule(ToPixels const&, Inputs in) {
+    Dims const& x = in[ToPixels::kX];
+    return {x[0], x[2], x[3], x[1]};
+}
+Dims rule(ToDense const&, Inputs in) {
+    Dims const& x = in[ToDense::kX];
+    return {x[0], x[3], x[1], x[2]};
+}
+/// Their rule also knows types: dense_outcome().
+Dims rule(Dense const&, Inputs) {
+    VITRUM_ASSERT(false);
+}
+
 }  // namespace
 
 std::vector<std::vector<Dim>> infer_outputs(Op const& op, std::span<std::vector<Dim> const> inputs) {

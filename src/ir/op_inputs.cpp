@@ -45,6 +45,9 @@ requires std::is_same_v<O, SinePosition> || std::is_same_v<O, Tokens>
 bool flows(O const&, int) {
     return false;
 }
+bool flows(Dense const&, int) {
+    return true;  // constants flow as well
+}
 template <class O>
 bool flows(O const&, int input) {
     return input == O::kX;

@@ -327,6 +327,16 @@ std::string rule(ShiftBack const& op, Inputs in) {
         .text();
 }
 
+std::string rule(ToPixels const&, Inputs in) {
+    bool const fits = in[0].size() == 4 && std::ranges::all_of(in[0], [](Dim const& dim) { return dim.is_constant(); });
+    return fits ? "" : "a picture is not [N, C, H, W]";
+}
+
+std::string rule(ToDense const&, Inputs in) {
+    bool const fits = in[0].size() == 4 && std::ranges::all_of(in[0], [](Dim const& dim) { return dim.is_constant(); });
+    return fits ? "" : "an activation of unknown extents";
+}
+
 /// Whether an absent input is legal: those that the operator's comment calls optional.
 bool is_optional(Conv2d const&, int input) {
     return input == Conv2d::kBias || input == Conv2d::kResidual;
@@ -363,16 +373,25 @@ bool is_optional(O const&, int) {
     return false;
 }
 
+template <class O>
+std::string native_violation(O const& op, Inputs inputs) {
+    if (inputs.size() != O::kInputs) return "wrong number of inputs";
+    for (int i = 0; i < O::kInputs; ++i) {
+        if (inputs[static_cast<std::size_t>(i)].empty() && !is_optional(op, i)) return "an input is absent";
+    }
+    return rule(op, inputs);
+}
+
 }  // namespace
 
 std::string op_violation(Op const& op, std::span<std::vector<Dim> const> inputs) {
     return std::visit(
         [&]<class O>(O const& o) -> std::string {
-            if (inputs.size() != O::kInputs) return "wrong number of inputs";
-            for (int i = 0; i < O::kInputs; ++i) {
-                if (inputs[static_cast<std::size_t>(i)].empty() && !is_optional(o, i)) return "an input is absent";
+            if constexpr (std::is_same_v<O, Dense>) {
+                return "an operator on dense values, whose rule is dense_outcome()";
+            } else {
+                return native_violation(o, inputs);
             }
-            return rule(o, inputs);
         },
         op);
 }

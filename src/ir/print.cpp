@@ -28,6 +28,7 @@ std::string text_of(T value) {
 template <class O>
 std::string attributes(O const& op) {
     std::string text;
+    if constexpr (std::is_same_v<O, Dense>) text = fields_text(op);
     for_each_field(
         op, [&](std::string_view name, auto const& value) { text += fmt::format(" {}={}", name, text_of(value)); });
     return text;
@@ -39,10 +40,10 @@ std::string operand(Graph const& graph, ValueId id) {
     return value.name.empty() ? fmt::format("%{}", id) : "@" + value.name;
 }
 
-std::string extents(std::vector<Dim> const& dims) {
+std::string extents(Value const& value) {
     std::string text;
-    for (Dim const& dim : dims) text += (text.empty() ? "" : ", ") + dim.str();
-    return "[" + text + "]";
+    for (Dim const& dim : value.dims) text += (text.empty() ? "" : ", ") + dim.str();
+    return (value.dtype == DType::f32 ? "" : std::string(name_of(value.dtype))) + "[" + text + "]";
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ std::string extents(std::vector<Dim> const& dims) {
 std::string print(Graph const& graph) {
     std::string text;
     for (ValueId const input : graph.inputs) {
-        text += fmt::format("{} = input {}\n", operand(graph, input), extents(graph.value(input).dims));
+        text += fmt::format("{} = input {}\n", operand(graph, input), extents(graph.value(input)));
     }
     for (Node const& node : graph.nodes) {
         std::string operands;
@@ -59,7 +60,7 @@ std::string print(Graph const& graph) {
         for (ValueId const output : node.outputs) {
             results += (results.empty() ? "" : ", ") + operand(graph, output);
             shapes += ' ';
-            shapes += extents(graph.value(output).dims);
+            shapes += extents(graph.value(output));
         }
         text += fmt::format("{} = {}({}){}{}", results, name_of(node.op), operands,
                             std::visit([](auto const& op) { return attributes(op); }, node.op), shapes);

@@ -3,6 +3,7 @@
 
 #include "compare_tensors.h"
 #include "noise.h"
+#include "output_values.h"
 #include "vitrum/measure.h"
 
 namespace vitrum {
@@ -41,7 +42,8 @@ AgainstReport verify_against_reference(Session& session, Sizes const& sizes, boo
     }
     auto const outputs = engine.outputs(sizes);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-        report.outputs.push_back(compare_tensors(outputs[i].name, reference.output(i), session.output(i), range));
+        report.outputs.push_back(compare_tensors(outputs[i].name, output_values(reference, outputs[i], i),
+                                                 output_values(session, outputs[i], i), range));
     }
     report.passed = all_within(report.outputs, report.tolerance);
     return report;

@@ -8,6 +8,7 @@
 #include "base/tensor_view.h"
 #include "compare_tensors.h"
 #include "formats/checkpoint.h"
+#include "output_values.h"
 #include "vitrum/measure.h"
 
 namespace vitrum {
@@ -42,7 +43,9 @@ std::vector<CheckpointTensor const*> matched(Checkpoint const& file, std::string
 }
 
 /// PyTorch's shape of one of our activations: [N, C, H, W], or [N, Q, C] where a tensor of rank 3 was saved.
-Shape torch_shape(std::vector<std::int64_t> const& nhwc, int rank) {
+Shape torch_shape(TensorInfo const& info, int rank) {
+    auto const& nhwc = info.shape;
+    if (info.as_stated) return Shape(std::span<std::int64_t const>(nhwc));
     if (rank == 3 && nhwc[1] == 1) return {nhwc[0], nhwc[2], nhwc[3]};
     return {nhwc[0], nhwc[3], nhwc[1], nhwc[2]};
 }
@@ -54,9 +57,9 @@ double recorded_noise(Checkpoint const& file) {
     return 0;
 }
 
-/// The tensor's values in our order; queries [N, Q, C] are in it already.
-void to_nhwc(ConstTensorView const& from, std::span<float> to) {
-    if (from.shape.rank() == 3) return copy_to_f32(from, to.data());
+/// The tensor's values in our order; queries [N, Q, C] and what keeps its layout are in it already.
+void to_ours(ConstTensorView const& from, TensorInfo const& info, std::span<float> to) {
+    if (info.as_stated || from.shape.rank() == 3) return copy_to_f32(from, to.data());
     std::vector<float> planes(to.size());
     copy_to_f32(from, planes.data());
     std::int64_t const n = from.shape[0], c = from.shape[1], pixels = from.shape[2] * from.shape[3];
@@ -69,8 +72,20 @@ void to_nhwc(ConstTensorView const& from, std::span<float> to) {
     }
 }
 
+/// Numbers of other types are fed as they are, of the same type.
+void feed(Checkpoint const& file, CheckpointTensor const& tensor, TensorInfo const& info, Session& session,
+          std::size_t index) {
+    if (info.dtype == "float32") return to_ours(tensor.view, info, session.input(index));
+    auto const to = session.input_bytes(index);
+    if (info.dtype != name_of(tensor.view.dtype) || !tensor.view.is_contiguous()) {
+        fail("{}: tensor {} is {}, but the network takes {}", file.path.string(), tensor.name,
+             name_of(tensor.view.dtype), info.dtype);
+    }
+    std::copy_n(tensor.view.data, to.size(), to.data());
+}
+
 void require_shape(Checkpoint const& file, CheckpointTensor const& tensor, TensorInfo const& info) {
-    Shape const expected = torch_shape(info.shape, tensor.view.shape.rank());
+    Shape const expected = torch_shape(info, tensor.view.shape.rank());
     if (tensor.view.shape == expected) return;
     fail("{}: tensor {} has the shape {}, but the network's is {}", file.path.string(), tensor.name,
          tensor.view.shape.str(), expected.str());
@@ -79,8 +94,10 @@ void require_shape(Checkpoint const& file, CheckpointTensor const& tensor, Tenso
 }  // namespace
 
 /// The sizes of the network's picture in the file.
-static Sizes golden_sizes(Checkpoint const& file, CheckpointTensor const& picture) {
+static Sizes golden_sizes(Checkpoint const& file, CheckpointTensor const& picture, bool as_stated) {
     Shape const& shape = picture.view.shape;
+    if (as_stated)
+        return {1, shape.rank() < 2 ? 1 : shape[shape.rank() - 2], shape.rank() < 1 ? 1 : shape[shape.rank() - 1]};
     if (shape.rank() != 4 || shape.checked_count().value_or(0) <= 0) {
         fail("{}: tensor {} has the shape {}; a picture is [N, C, H, W]", file.path.string(), picture.name,
              shape.str());
@@ -91,24 +108,25 @@ static Sizes golden_sizes(Checkpoint const& file, CheckpointTensor const& pictur
 GoldenReport verify_golden(Session& session, std::filesystem::path const& path, double tolerance) {
     Checkpoint const file = open_checkpoint(path);
     Engine const& engine = session.engine();
-    auto const inputs = matched(file, "input", engine.inputs({}));
-    Sizes const sizes = golden_sizes(file, *inputs.front());
+    auto const names = engine.inputs({});
+    auto const inputs = matched(file, "input", names);
+    Sizes const sizes = golden_sizes(file, *inputs.front(), names.front().as_stated);
     auto const input_infos = engine.inputs(sizes), output_infos = engine.outputs(sizes);
     auto const outputs = matched(file, "output", output_infos);
     for (std::size_t i = 0; i < inputs.size(); ++i) require_shape(file, *inputs[i], input_infos[i]);
     for (std::size_t i = 0; i < outputs.size(); ++i) require_shape(file, *outputs[i], output_infos[i]);
 
     session.prepare(sizes);
-    for (std::size_t i = 0; i < inputs.size(); ++i) to_nhwc(inputs[i]->view, session.input(i));
+    for (std::size_t i = 0; i < inputs.size(); ++i) feed(file, *inputs[i], input_infos[i], session, i);
     session.run();
 
     GoldenReport report;
     report.tolerance = tolerance > 0 ? tolerance : std::max(1e-4, 16 * recorded_noise(file));
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-        std::vector<float> expected(session.output(i).size());
-        to_nhwc(outputs[i]->view, expected);
-        report.outputs.push_back(
-            compare_tensors(outputs[i]->name, expected, session.output(i), engine.info().value_range));
+        auto const made = output_values(session, output_infos[i], i);
+        std::vector<float> expected(made.size());
+        to_ours(outputs[i]->view, output_infos[i], expected);
+        report.outputs.push_back(compare_tensors(outputs[i]->name, expected, made, engine.info().value_range));
     }
     report.passed = all_within(report.outputs, report.tolerance);
     return report;

@@ -71,6 +71,11 @@ std::string size_violation(ModelInfo const& info, Sizes const& sizes) {
     bool const fits = sizes.h % rule.multiple == 0 && sizes.w % rule.multiple == 0 &&
                       (rule.largest == 0 || (sizes.h <= rule.largest && sizes.w <= rule.largest)) &&
                       (!rule.square || sizes.h == sizes.w);
+    if ((rule.height != 0 && rule.height != sizes.h) || (rule.width != 0 && rule.width != sizes.w)) {
+        auto const side = [](int only) { return only == 0 ? std::string("any") : std::to_string(only); };
+        return fmt::format("{} was exported for pictures of {}×{} only, not {}×{} (width × height)", info.family,
+                           side(rule.width), side(rule.height), sizes.w, sizes.h);
+    }
     if (fits) return "";
     std::string wanted = rule.square ? "square pictures" : "pictures";
     if (rule.multiple > 1) wanted += fmt::format(" with sides that are multiples of {}", rule.multiple);

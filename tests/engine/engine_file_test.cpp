@@ -46,7 +46,7 @@ TEST_F(EngineFileTest, GivesBackTheGraphItWasGiven) {
     Graph const expected = small_graph();
     for (std::size_t v = 0; v < expected.values.size(); ++v) {
         if (!expected.values[v].constant) continue;
-        auto const& [shape, data, owner] = *expected.values[v].constant;
+        auto const& [shape, data, owner, dtype] = *expected.values[v].constant;
         EXPECT_EQ(std::memcmp(read.graph.values[v].constant->data, data, static_cast<std::size_t>(shape.count()) * 4),
                   0);
     }

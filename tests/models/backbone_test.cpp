@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(Data, Backbones,
 TEST(BackboneDetection, ReadsSwinOffKeysAndShapes) {
     Loaded const loaded(data("swin_window12.pth"));
     auto const& c = std::get<SwinConfig>(loaded.config.value());
-    EXPECT_EQ(c.layout, Layout::detectron2);
+    EXPECT_EQ(c.layout, mask2former::Layout::detectron2);
     EXPECT_EQ(c.embed_dim, 6);
     EXPECT_EQ(c.window, 12);
     EXPECT_EQ(c.depths, (std::array{2, 2, 2, 1}));

@@ -6,6 +6,7 @@
 #include "case_inputs.h"
 #include "conv2d_cases.h"
 #include "conv_mlp_cases.h"
+#include "dense_cases.h"
 #include "depthwise_cases.h"
 #include "elan_cases.h"
 #include "elementwise_cases.h"
@@ -197,6 +198,7 @@ std::vector<OpCase> all_cases() {
     append(all, kConvMlpCases);
     append(all, kDepthwiseConvCases);
     append(all, kShiftBackCases);
+    for (OpCase& c : dense_cases()) all.push_back(std::move(c));
     return all;
 }
 

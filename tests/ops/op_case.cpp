@@ -23,6 +23,10 @@ std::vector<float> draw(CaseInput const& input, std::mt19937& generator) {
     double const half_width = input.deviation * std::sqrt(3.0);
     std::vector<float> values(static_cast<std::size_t>(input.shape.count()));
     for (float& value : values) {
+        if (input.below > 0) {
+            value = static_cast<float>(static_cast<std::int64_t>(generator()) % input.below);
+            continue;
+        }
         double const unit = static_cast<double>(static_cast<std::int32_t>(generator())) * 0x1p-31;
         value = static_cast<float>(input.mean + half_width * unit);
     }
@@ -31,19 +35,20 @@ std::vector<float> draw(CaseInput const& input, std::mt19937& generator) {
 
 }  // namespace
 
+std::vector<Value> OpCase::outputs() const {
+    Graph const made = graph();
+    std::vector<Value> values;
+    for (ValueId const id : made.outputs) values.push_back(made.value(id));
+    return values;
+}
+
 Problem OpCase::problem() const {
     Problem problem;
-    std::vector<std::vector<Dim>> dims;
     for (CaseInput const& input : inputs) {
         problem.inputs.push_back(input.shape);
         problem.present.push_back(input.present());
-        dims.push_back(dims_of(input.shape));
     }
-    for (auto const& output : infer_outputs(op, dims)) {
-        std::vector<std::int64_t> extents;
-        for (Dim const& dim : output) extents.push_back(dim.at({}));
-        problem.outputs.emplace_back(std::span<std::int64_t const>(extents));
-    }
+    for (Value const& output : outputs()) problem.outputs.push_back(output.dense_type().shape);
     return problem;
 }
 
@@ -54,6 +59,7 @@ Graph OpCase::graph() const {
         if (!input.present()) ids.push_back(kNone);
         else if (input.same_as >= 0) ids.push_back(ids[static_cast<std::size_t>(input.same_as)]);
         else if (input.role == Role::weight) ids.push_back(graph.add_constant("", {input.shape, nullptr, nullptr}));
+        else if (input.role == Role::dense) ids.push_back(graph.add_dense_input("", {input.dtype, input.shape}));
         else ids.push_back(graph.add_input("", dims_of(input.shape)));
     }
     graph.outputs = graph.add_all(op, std::move(ids), name);

@@ -13,6 +13,7 @@ namespace vitrum::test {
 enum class Role : std::uint8_t {
     activation,  ///< [N, H, W, C] at the backend's pixel stride
     weight,      ///< packed row-major in PyTorch's layout
+    dense,       ///< packed row-major, of any rank and element type
 };
 
 /// One input of a case: its extents and the distribution that its values are drawn from.
@@ -21,9 +22,11 @@ struct CaseInput {
     Role role = Role::activation;
     double mean = 0;
     double deviation = 1;
-    int same_as = -1;  ///< the input whose memory this one shares (a residual that is x itself), or -1
+    int same_as = -1;          ///< the input whose memory this one shares (a residual that is x itself), or -1
+    DType dtype = DType::f32;  ///< of dense inputs; integers are drawn like floats and cut off
+    std::int64_t below = 0;    ///< of int64 indices: drawn from 0 … below − 1
 
-    [[nodiscard]] bool present() const { return shape.rank() != 0; }
+    [[nodiscard]] bool present() const { return shape.rank() != 0 || role == Role::dense; }
 };
 
 /// One operator at concrete sizes with the recipe for its inputs: what tests, benchmarks and tables iterate over.
@@ -35,6 +38,8 @@ struct OpCase {
     double amplification = 1;  ///< how much larger a relative error of the input comes out (condition number)
 
     [[nodiscard]] Problem problem() const;
+    /// Extents, element types and layouts of what the operator gives.
+    [[nodiscard]] std::vector<Value> outputs() const;
     /// The case as a graph of one node, for cost and verification.
     [[nodiscard]] Graph graph() const;
 };

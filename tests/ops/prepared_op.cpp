@@ -34,7 +34,14 @@ PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& va
     }
     pack_weights();
 
-    for (Shape const& shape : problem.outputs) {
+    for (Value const& output : c.outputs()) {
+        auto const [dtype, shape] = output.dense_type();
+        if (output.layout == Layout::dense) {
+            auto const bytes = static_cast<std::size_t>(shape.count()) * size_of(dtype);
+            auto const& memory = own(bytes, GuardedMemory::Fill::nan, kGuardBytes);
+            outputs_.push_back({memory.data(), dtype, shape, shape.contiguous_strides()});
+            continue;
+        }
         std::int64_t const stride = backend.pixel_stride(shape[3]);
         if (in_place >= 0 && outputs_.empty()) {  // only the first output ever takes an input's place
             TensorView const& taken = inputs_[static_cast<std::size_t>(in_place)];
@@ -55,6 +62,8 @@ GuardedMemory& PreparedOp::own(std::size_t bytes, GuardedMemory::Fill fill, std:
 void PreparedOp::add_input(Backend const& backend, CaseInput const& input, std::vector<float> const& values) {
     if (!input.present()) {
         inputs_.emplace_back();
+    } else if (input.role == Role::dense) {
+        add_dense_input(input, values);
     } else if (input.role == Role::weight) {
         // A weight may lie anywhere in a mapped file: aligned to a float and no more.
         auto const& memory =
@@ -68,6 +77,23 @@ void PreparedOp::add_input(Backend const& backend, CaseInput const& input, std::
         inputs_.push_back(nhwc_view(memory.data(), input.shape, stride));
         scatter(values, nhwc(inputs_.back()));
     }
+}
+
+void PreparedOp::add_dense_input(CaseInput const& input, std::vector<float> const& values) {
+    auto const& memory = own(values.size() * size_of(input.dtype), GuardedMemory::Fill::nan);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        auto const integer = static_cast<std::int64_t>(values[i]);
+        switch (input.dtype) {
+            case DType::f32: reinterpret_cast<float*>(memory.data())[i] = values[i]; break;
+            case DType::i64: reinterpret_cast<std::int64_t*>(memory.data())[i] = integer; break;
+            case DType::i32:
+                reinterpret_cast<std::int32_t*>(memory.data())[i] = static_cast<std::int32_t>(integer);
+                break;
+            case DType::boolean: memory.data()[i] = std::byte{values[i] > 0}; break;
+            default: VITRUM_ASSERT(false);
+        }
+    }
+    inputs_.push_back({memory.data(), input.dtype, input.shape, input.shape.contiguous_strides()});
 }
 
 void PreparedOp::pack_weights() {
@@ -89,7 +115,7 @@ std::vector<float> PreparedOp::output() const {
     for (TensorView const& output : outputs_) {
         auto const start = values.size();
         values.resize(start + static_cast<std::size_t>(output.shape.count()));
-        copy_to_f32({output.data, DType::f32, output.shape, output.strides}, values.data() + start);
+        copy_to_f32({output.data, output.dtype, output.shape, output.strides}, values.data() + start);
     }
     return values;
 }

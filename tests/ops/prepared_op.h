@@ -31,6 +31,7 @@ public:
 private:
     GuardedMemory& own(std::size_t bytes, GuardedMemory::Fill fill, std::size_t guard_bytes = 0);
     void add_input(Backend const& backend, CaseInput const& input, std::vector<float> const& values);
+    void add_dense_input(CaseInput const& input, std::vector<float> const& values);
     void pack_weights();
 
     Op op_;

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "dense/kernels.h"
 #include "group_windows.h"
 #include "pack.h"
 #include "scratch.h"
 #include "simd/isa.h"
+#include "simd/matmul.h"
 
 namespace vitrum {
 
@@ -231,6 +233,16 @@ struct DepthwiseConvKernel : SimdKernel<DepthwiseConv, kDepthwise, isa> {
     static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kGated}; }
 };
 
+template <Isa isa>
+struct MatMulKernel : SimdKernel<Dense, kMatMul, isa> {
+    static constexpr std::string_view kName = "columns_in_lanes";
+    static Support supports(Dense const& op, Problem const& problem) {
+        if (!std::holds_alternative<dense::MatMul>(op.op)) return {false, "no matrix product"};
+        bool const is_empty = problem.outputs[0].count() == 0 || problem.inputs[0].count() == 0;
+        return is_empty ? Support{false, "an empty matrix"} : Support{};
+    }
+};
+
 /// Copies of pixels, which memory bounds: the compiler's own code for every instruction set.
 template <class O>
 struct CopyKernel : KernelDefaults<O> {
@@ -270,6 +282,9 @@ struct ShiftBackKernel : CopyKernel<ShiftBack> {
 }  // namespace cpu
 
 // clang-format off
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Dense> { using list = KernelList<Dense, cpu::MatMulKernel<isa>, dense::Kernel<dense::Precision::fast>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, ToPixels> { using list = KernelList<ToPixels, dense::BorderKernel<ToPixels>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, ToDense> { using list = KernelList<ToDense, dense::BorderKernel<ToDense>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::ConvKernel<isa>, cpu::GatheredConvKernel<isa>, cpu::GeneralConvKernel>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, LayerNorm> { using list = KernelList<LayerNorm, cpu::LayerNormKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, WindowAttention> { using list = KernelList<WindowAttention, cpu::AttentionKernel<isa>>; };

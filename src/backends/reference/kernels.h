@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/kernel_list.h"
+#include "dense/kernels.h"
 
 namespace vitrum {
 
@@ -141,6 +142,9 @@ struct ShiftBackKernel : Kernel<ShiftBack> {
 }  // namespace reference
 
 // clang-format off
+template <> struct Kernels<Reference, Dense> { using list = KernelList<Dense, dense::Kernel<dense::Precision::exact>>; };
+template <> struct Kernels<Reference, ToPixels> { using list = KernelList<ToPixels, dense::BorderKernel<ToPixels>>; };
+template <> struct Kernels<Reference, ToDense> { using list = KernelList<ToDense, dense::BorderKernel<ToDense>>; };
 template <> struct Kernels<Reference, Conv2d> { using list = KernelList<Conv2d, reference::Conv2dKernel>; };
 template <> struct Kernels<Reference, LayerNorm> { using list = KernelList<LayerNorm, reference::LayerNormKernel>; };
 template <> struct Kernels<Reference, WindowAttention>

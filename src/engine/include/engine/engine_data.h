@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "backends/backend.h"
+#include "importers/onnx.h"
 #include "ir/graph.h"
 #include "vitrum/engine.h"
 
@@ -15,20 +16,35 @@ struct Program;
 class PackedWeights;
 
 struct Engine::Data {
+    /// One graph for all sizes.
     Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options);
+    /// A graph for each size.
+    Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options);
     ~Data();
 
+    /// A graph and the packed forms of its constants, which live as long as it does.
+    struct Prepared {
+        std::shared_ptr<Graph const> graph;
+        std::shared_ptr<PackedWeights> packed;
+    };
+    /// The graph for these sizes: the only one, or from the last few used, or made now.
+    Prepared prepared(Sizes const& sizes);
     /// The program for these sizes: from the last few used, or made now.
     std::shared_ptr<Program const> program(Sizes const& sizes);
+    /// The same network for other options.
+    [[nodiscard]] std::shared_ptr<Data> with(CompileOptions const& other) const;
 
     ModelInfo info;
-    Graph graph;
     CompileOptions options;
     std::unique_ptr<Backend const> backend;
-    std::unique_ptr<PackedWeights> packed;
+    std::shared_ptr<OnnxSource const> onnx;  ///< null where there is one graph for all sizes
+    Prepared only;                           ///< that graph
 
 private:
-    std::mutex mutex_;
+    Prepared prepared_unlocked(Sizes const& sizes);
+
+    mutable std::mutex mutex_;
+    std::list<std::pair<Sizes, Prepared>> graphs_;        ///< most recently used first
     std::list<std::shared_ptr<Program const>> programs_;  ///< most recently used first
 };
 

@@ -53,8 +53,11 @@ void for_each_field(O& op, F&& f) {
     f("shifted", op.shifted);
 }
 
+// Dense operators are printed by fields_text() and made anew for each size, never stored.
 template <class O, class F>
-requires std::is_same_v<std::remove_const_t<O>, Add> || std::is_same_v<std::remove_const_t<O>, ShiftMlp>
+requires std::is_same_v<std::remove_const_t<O>, Add> || std::is_same_v<std::remove_const_t<O>, ShiftMlp> ||
+    std::is_same_v<std::remove_const_t<O>, ToPixels> || std::is_same_v<std::remove_const_t<O>, ToDense> ||
+    std::is_same_v<std::remove_const_t<O>, Dense>
 void for_each_field(O&, F&&) {}
 
 template <class O, class F>

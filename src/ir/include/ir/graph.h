@@ -14,11 +14,21 @@ namespace vitrum {
 using ValueId = std::int32_t;
 inline constexpr ValueId kNone = -1;
 
-/// A weight in canonical form: packed row-major float32 that `owner` keeps alive.
+/// A weight in canonical form: packed row-major float32 that `owner` keeps alive. Operators on dense values also take
+/// constants of other types, whose bytes `data` points to.
 struct Constant {
     Shape shape;
     float const* data = nullptr;
     std::shared_ptr<void const> owner;
+    DType dtype = DType::f32;
+
+    [[nodiscard]] std::byte const* bytes() const { return reinterpret_cast<std::byte const*>(data); }
+};
+
+/// How an activation lies in memory.
+enum class Layout : std::uint8_t {
+    pixels,  ///< float32 [N, H, W, C] at the backend's pixel stride
+    dense    ///< row-major, of any rank and element type, of constant extents
 };
 
 /// What flows along an edge: an activation with symbolic extents, or a constant.
@@ -26,6 +36,11 @@ struct Value {
     std::string name;
     std::vector<Dim> dims;
     std::shared_ptr<Constant const> constant;  ///< null for activations
+    DType dtype = DType::f32;
+    Layout layout = Layout::pixels;
+
+    /// Of dense values and constants.
+    [[nodiscard]] DenseType dense_type() const;
 };
 
 struct Node {
@@ -46,6 +61,7 @@ struct Graph {
     [[nodiscard]] bool is_constant(ValueId id) const { return id != kNone && value(id).constant != nullptr; }
 
     ValueId add_input(std::string name, std::vector<Dim> dims);
+    ValueId add_dense_input(std::string name, DenseType const& type);
     ValueId add_constant(std::string name, Constant constant);
     /// Appends a node, whose outputs' extents follow from the operator's shape rule.
     std::vector<ValueId> add_all(Op op, std::vector<ValueId> inputs, std::string provenance);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <variant>
 
+#include "ir/dense_op.h"
 #include "ir/dim.h"
 
 namespace vitrum {
@@ -340,12 +341,27 @@ struct ShiftBack {
     }
 };
 
+/// A dense float32 value [N, C, H, W] as an activation [N, H, W, C]: how ONNX's pictures enter the operators above.
+struct ToPixels {
+    static constexpr std::string_view kName = "ToPixels";
+    enum Input { kX, kInputs };
+    bool operator==(ToPixels const&) const = default;
+};
+
+/// The way back: an activation [N, H, W, C] as a dense value [N, C, H, W].
+struct ToDense {
+    static constexpr std::string_view kName = "ToDense";
+    enum Input { kX, kInputs };
+    bool operator==(ToDense const&) const = default;
+};
+
 using Op = std::variant<Conv2d, LayerNorm, WindowAttention, Mlp, ShiftMlp, GroupWindowAttention, Add, Activate,
                         PixelShuffle, ResizeNearest, ReflectPad, Crop, Resize, SinePosition, AddPosition, Tokens,
                         DeformableAttention, QueryAttention, QueryMasks, PatchMerging, GroupNorm, MaxPool2d,
-                        SpectralAttention, ConvMlp, DepthwiseConv, ShiftBack>;
+                        SpectralAttention, ConvMlp, DepthwiseConv, ShiftBack, ToPixels, ToDense, Dense>;
 
 [[nodiscard]] inline std::string_view name_of(Op const& op) {
+    if (auto const* const dense_op = std::get_if<Dense>(&op)) return dense_op->name();
     return std::visit([](auto const& o) { return o.kName; }, op);
 }
 

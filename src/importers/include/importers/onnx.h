@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "formats/onnx.h"
+#include "ir/graph.h"
+#include "vitrum/sizes.h"
+
+namespace vitrum {
+
+/// An ONNX graph and its weights, from which a graph of ours is made for each set of input types: shape arithmetic is
+/// computed away, branches and loops are resolved, and what is left are operators on values of known extents.
+/// Immutable; may be used from several threads.
+class OnnxSource {
+public:
+    /// `settings`: extents that the file leaves open, by the names that it gives them.
+    OnnxSource(OnnxModel model, std::map<std::string, std::int64_t> settings);
+
+    [[nodiscard]] OnnxModel const& model() const { return model_; }
+    /// The inputs for N pictures of H × W: the first input's open extents are N, H and W by their places in
+    /// [N, C, H, W], [C, H, W] or [H, W]; those of other inputs follow by name. Throws Error where one stays open, or
+    /// where the file states another.
+    [[nodiscard]] std::vector<DenseType> inputs(Sizes const& sizes) const;
+    /// Sizes that the file allows, near to these.
+    [[nodiscard]] Sizes allowed(Sizes const& wanted) const;
+    [[nodiscard]] std::int64_t parameters() const;
+
+    /// How the graph's inputs and outputs lie.
+    enum class Edges : std::uint8_t {
+        pixels,    ///< float32 [N, C, H, W] as [N, H, W, C], as other networks' are; others as stated
+        as_stated  ///< all as the file says
+    };
+    /// Numbers of inputs that are known beforehand, by name.
+    using Known = std::map<std::string, Constant, std::less<>>;
+    /// The graph for inputs of these types. `evaluator` computes what depends on nothing else. Throws Error: operators
+    /// that are not known, values needed early that are not, shapes that contradict.
+    [[nodiscard]] Graph graph(std::vector<DenseType> const& inputs, Backend const& evaluator, Edges edges,
+                              Known const& known = {}) const;
+
+private:
+    OnnxModel model_;
+    std::map<std::string, std::int64_t> settings_;
+    std::map<OnnxTensor const*, Constant> constants_;  ///< of all graphs, aligned
+};
+
+}  // namespace vitrum

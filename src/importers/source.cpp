@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "importers/onnx.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "base/buffer.h"
+#include "convert.h"
+
+namespace vitrum {
+namespace {
+
+/// A tensor where operators can read it: the mapped bytes themselves where they are aligned.
+Constant constant_of(OnnxTensor const& tensor, std::shared_ptr<void const> const& storage) {
+    auto const address = reinterpret_cast<std::uintptr_t>(tensor.bytes.data());
+    if (address % size_of(tensor.dtype) == 0 && !tensor.bytes.empty()) {
+        return {tensor.shape, reinterpret_cast<float const*>(tensor.bytes.data()), storage, tensor.dtype};
+    }
+    auto buffer = std::make_shared<Buffer>(std::max<std::size_t>(tensor.bytes.size(), 1));
+    if (!tensor.bytes.empty()) std::memcpy(buffer->data(), tensor.bytes.data(), tensor.bytes.size());
+    return {tensor.shape, buffer->floats(), buffer, tensor.dtype};
+}
+
+void collect(OnnxGraph const& graph, std::shared_ptr<void const> const& storage,
+             std::map<OnnxTensor const*, Constant>& constants) {
+    for (OnnxTensor const& tensor : graph.tensors) constants.emplace(&tensor, constant_of(tensor, storage));
+    for (OnnxNode const& node : graph.nodes) {
+        for (OnnxAttribute const& attribute : node.attributes) {
+            if (attribute.graph) collect(*attribute.graph, storage, constants);
+        }
+    }
+}
+
+/// What stands at a place of [N, C, H, W], [C, H, W] or [H, W].
+Symbol symbol_at(std::size_t place, std::size_t rank) {
+    std::size_t const from_end = rank - place;
+    if (rank >= 2 && from_end == 1) return Symbol::w;
+    if (rank >= 2 && from_end == 2) return Symbol::h;
+    return rank == 4 && place == 0 ? Symbol::n : Symbol::none;
+}
+
+std::int64_t& part(Sizes& sizes, Symbol symbol) {
+    return symbol == Symbol::n ? sizes.n : symbol == Symbol::h ? sizes.h : sizes.w;
+}
+
+/// Nodes and values that outputs depend on, renumbered.
+Graph pruned(Graph const& graph) {
+    std::vector<bool> wanted(graph.values.size(), false);
+    for (ValueId const id : graph.outputs) wanted[static_cast<std::size_t>(id)] = true;
+    std::vector<bool> kept(graph.nodes.size(), false);
+    for (std::size_t n = graph.nodes.size(); n-- > 0;) {
+        auto const is_wanted = [&](ValueId id) { return wanted[static_cast<std::size_t>(id)]; };
+        Node const& node = graph.nodes[n];
+        if (std::ranges::none_of(node.outputs, is_wanted)) continue;
+        kept[n] = true;
+        for (ValueId const id : node.outputs) wanted[static_cast<std::size_t>(id)] = true;
+        for (ValueId const id : node.inputs) {
+            if (id != kNone) wanted[static_cast<std::size_t>(id)] = true;
+        }
+    }
+    for (ValueId const id : graph.inputs) wanted[static_cast<std::size_t>(id)] = true;
+    Graph result;
+    std::vector<ValueId> places(graph.values.size(), kNone);
+    for (std::size_t v = 0; v < wanted.size(); ++v) {
+        if (!wanted[v]) continue;
+        places[v] = static_cast<ValueId>(result.values.size());
+        result.values.push_back(graph.values[v]);
+    }
+    auto const moved = [&](std::vector<ValueId> ids) {
+        for (ValueId& id : ids) id = id == kNone ? kNone : places[static_cast<std::size_t>(id)];
+        return ids;
+    };
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+        Node const& node = graph.nodes[n];
+        if (kept[n]) result.nodes.push_back({node.op, moved(node.inputs), moved(node.outputs), node.provenance});
+    }
+    result.inputs = moved(graph.inputs);
+    result.outputs = moved(graph.outputs);
+    return result;
+}
+
+}  // namespace
+
+OnnxSource::OnnxSource(OnnxModel model, std::map<std::string, std::int64_t> settings)
+    : model_(std::move(model)), settings_(std::move(settings)) {
+    auto const storage = std::make_shared<std::vector<std::shared_ptr<void const>> const>(model_.storage);
+    collect(model_.graph, storage, constants_);
+    std::set<std::string, std::less<>> names;
+    for (OnnxPort const& input : model_.graph.inputs) {
+        for (OnnxDim const& dim : input.dims.value_or(std::vector<OnnxDim>{})) names.emplace(dim.name);
+    }
+    for (auto const& [name, value] : settings_) {
+        if (names.contains(name) && value >= 1) continue;
+        std::string known;
+        for (auto const& one : names) known += one.empty() ? "" : " " + one;
+        fail_as(ErrorKind::usage, "{}: no extent is named \"{}\"; --set takes:{}", model_.path.string(), name,
+                known.empty() ? " none" : known);
+    }
+}
+
+std::vector<DenseType> OnnxSource::inputs(Sizes const& sizes) const {
+    std::map<std::string, std::int64_t, std::less<>> named(settings_.begin(), settings_.end());
+    std::vector<DenseType> types;
+    for (OnnxPort const& input : model_.graph.inputs) {
+        std::string const label(input.name);
+        auto const file = model_.path.string();
+        if (!input.dtype || !input.dims) fail("{}: input \"{}\" is no tensor of a known type and rank", file, label);
+        if (input.dims->size() > Shape::kMaxRank)
+            fail("{}: input \"{}\" has {} dimensions", file, label, input.dims->size());
+        std::vector<std::int64_t> extents;
+        for (std::size_t i = 0; i < input.dims->size(); ++i) {
+            OnnxDim const& dim = (*input.dims)[i];
+            Symbol const symbol = types.empty() ? symbol_at(i, input.dims->size()) : Symbol::none;
+            std::int64_t extent = dim.extent;
+            if (auto const known = named.find(dim.name); extent < 0 && !dim.name.empty() && known != named.end()) {
+                extent = known->second;
+            }
+            Sizes wanted = sizes;
+            std::int64_t const asked = symbol == Symbol::none ? -1 : part(wanted, symbol);
+            if (extent < 0) extent = asked;
+            if (extent < 0) {
+                fail_as(ErrorKind::usage, "{}: extent {} of input \"{}\" is open; say it with --set {}=…", file, i,
+                        label, dim.name.empty() ? "NAME" : dim.name);
+            }
+            if (asked >= 0 && asked != extent) {
+                fail_as(ErrorKind::usage, "{}: made for inputs of one size: extent {} of \"{}\" is {}, not {}", file, i,
+                        label, extent, asked);
+            }
+            if (!dim.name.empty()) named.emplace(dim.name, extent);
+            extents.push_back(extent);
+        }
+        types.push_back({*input.dtype, Shape(extents)});
+    }
+    return types;
+}
+
+Sizes OnnxSource::allowed(Sizes const& wanted) const {
+    Sizes sizes = wanted;
+    if (model_.graph.inputs.empty() || !model_.graph.inputs.front().dims) return sizes;
+    auto const& dims = *model_.graph.inputs.front().dims;
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+        Symbol const symbol = symbol_at(i, dims.size());
+        auto const set = settings_.find(std::string(dims[i].name));
+        std::int64_t const extent = dims[i].extent < 0 && set != settings_.end() ? set->second : dims[i].extent;
+        if (symbol != Symbol::none && extent > 0) part(sizes, symbol) = extent;
+    }
+    return sizes;
+}
+
+std::int64_t OnnxSource::parameters() const {
+    std::int64_t total = 0;
+    for (OnnxTensor const& tensor : model_.graph.tensors) total += tensor.shape.count();
+    return total;
+}
+
+Graph OnnxSource::graph(std::vector<DenseType> const& inputs, Backend const& evaluator, Edges edges,
+                        Known const& known) const {
+    if (inputs.empty()) fail("{}: a graph without inputs, whose result is a constant", model_.path.string());
+    onnx::Builder builder(evaluator, model_.path.string());
+    onnx::Converter converter(builder, model_, constants_);
+    return pruned(converter.convert(inputs, edges, known));
+}
+
+}  // namespace vitrum

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "importers/onnx.h"
+
+namespace vitrum::test {
+
+/// An ONNX file made by hand, so that a test reads like the graph.
+class OnnxFile {
+public:
+    OnnxFile& input(std::string const& name, std::vector<std::string> const& dims, int type = 1);
+    OnnxFile& output(std::string const& name);
+    OnnxFile& tensor(std::string const& name, std::vector<std::int64_t> const& dims, std::vector<float> const& values);
+    OnnxFile& integers(std::string const& name, std::vector<std::int64_t> const& values);
+    OnnxFile& node(std::string const& op, std::vector<std::string> const& inputs, std::string const& output,
+                   std::vector<std::pair<std::string, std::int64_t>> const& attributes = {});
+    [[nodiscard]] std::string bytes() const;
+    [[nodiscard]] OnnxSource source(std::map<std::string, std::int64_t> settings = {}) const;
+
+private:
+    std::string graph_;
+};
+
+}  // namespace vitrum::test

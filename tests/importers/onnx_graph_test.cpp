@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "onnx_graph.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/engine_data.h"
+#include "reference/backend.h"
+#include "vitrum/error.h"
+
+namespace vitrum {
+namespace {
+
+using test::OnnxFile;
+using Edges = OnnxSource::Edges;
+
+std::vector<std::string> const kPicture = {"batch", "3", "height", "width"};
+
+Graph graph_of(OnnxFile const& file, Sizes const& sizes, Edges edges = Edges::as_stated) {
+    OnnxSource const source = file.source();
+    Graph graph = source.graph(source.inputs(sizes), *make_reference_backend(), edges);
+    EXPECT_EQ(graph_violation(graph), "");
+    return graph;
+}
+std::string error_of(OnnxFile const& file, Sizes const& sizes = {1, 4, 4}) {
+    try {
+        static_cast<void>(graph_of(file, sizes));
+    } catch (Error const& error) {
+        return error.what();
+    }
+    return "no error";
+}
+std::vector<float> run(Graph const& graph, std::vector<float> const& input, Device device) {
+    CompileOptions const options{.device = device, .threads = 2, .isa = {}};
+    Session session(Engine(std::make_shared<Engine::Data>(ModelInfo{}, graph, options)));
+    session.prepare({1, 1, 1});
+    std::ranges::copy(input, session.input().data());
+    session.run();
+    return {session.output().begin(), session.output().end()};
+}
+#define EXPECT_PART(text, wanted) EXPECT_NE((text).find(wanted), std::string::npos) << (text)
+
+TEST(OnnxGraph, ShapeArithmeticIsGoneOnceSizesAreKnown) {
+    // y = reshape(x, [shape(x)[0], −1]), as exporters write it
+    OnnxFile file;
+    file.input("x", kPicture).output("y").integers("zero", {0}).integers("minus", {-1});
+    file.node("Shape", {"x"}, "shape")
+        .node("Gather", {"shape", "zero"}, "batch")
+        .node("Concat", {"batch", "minus"}, "to");
+    file.node("Reshape", {"x", "to"}, "y");
+    Graph const graph = graph_of(file, {2, 4, 5});
+    ASSERT_EQ(graph.nodes.size(), 1U);
+    EXPECT_EQ(graph.value(graph.outputs[0]).dense_type().shape, (Shape{2, 60}));
+}
+
+TEST(OnnxGraph, ConvolutionsOfPicturesAreTheFastOperatorsAndStayOnPixels) {
+    OnnxFile file;
+    file.input("x", kPicture).output("y");
+    file.tensor("w", {3, 3, 3, 3}, std::vector<float>(81, 0.1F)).tensor("b", {3}, {1, 2, 3});
+    file.node("Conv", {"x", "w", "b"}, "c", {{"pads", 1}}).node("Relu", {"c"}, "r").node("Add", {"r", "x"}, "y");
+    Graph const graph = graph_of(file, {1, 5, 6}, Edges::pixels);
+    ASSERT_EQ(graph.nodes.size(), 3U) << print(graph);
+    EXPECT_TRUE(std::holds_alternative<Conv2d>(graph.nodes[0].op));
+    EXPECT_TRUE(std::holds_alternative<Activate>(graph.nodes[1].op));
+    EXPECT_TRUE(std::holds_alternative<Add>(graph.nodes[2].op));
+}
+
+TEST(OnnxGraph, BackendsAgreeOnAGraphOfBothLayouts) {
+    OnnxFile file;
+    file.input("x", kPicture).output("y").tensor("w", {4, 3, 3, 3}, std::vector<float>(108, 0.05F));
+    file.node("Conv", {"x", "w"}, "c", {{"pads", 1}}).node("Sigmoid", {"c"}, "s").node("Mul", {"s", "c"}, "m");
+    file.node("Softmax", {"m"}, "f").node("Transpose", {"f"}, "y", {{"perm", 0x0312}});
+    Graph const graph = graph_of(file, {1, 6, 7}, Edges::pixels);
+    std::vector<float> input(126);
+    for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>(i % 11) - 5;
+    auto const expected = run(graph, input, Device::reference), made = run(graph, input, Device::cpu);
+    ASSERT_EQ(expected.size(), 168U);
+    for (std::size_t i = 0; i < made.size(); ++i) EXPECT_NEAR(made[i], expected[i], 1e-6) << i;
+}
+
+TEST(OnnxGraph, RefusesWhatItCannotDoByName) {
+    auto const file = [](std::string const& op) {
+        OnnxFile f;
+        return f.input("x", kPicture).output("y").node(op, {"x"}, "y");
+    };
+    EXPECT_PART(error_of(file("Unheard")),
+                "model.onnx: Unheard \"Unheard_node\": the operator Unheard is not supported");
+    OnnxFile reshape;
+    reshape.input("x", {"4"}, 7).output("y").node("ConstantOfShape", {"x"}, "y");
+    EXPECT_PART(error_of(reshape), "depends on the numbers of an input");
+    OnnxFile contradiction;
+    contradiction.input("x", {"2", "3"}).output("y").tensor("w", {4, 2}, std::vector<float>(8, 1));
+    contradiction.node("MatMul", {"x", "w"}, "y");
+    EXPECT_PART(error_of(contradiction, {1, 2, 3}), "float32[2, 3] cannot be multiplied by float32[4, 2]");
+}
+
+TEST(OnnxGraph, OpenExtentsAreBoundBySizesNamesAndSettings) {
+    OnnxFile file;
+    file.input("x", kPicture)
+        .input("mask", {"height", "width"})
+        .input("n", {"count"})
+        .output("y")
+        .node("Relu", {"x"}, "y");
+    EXPECT_THROW(static_cast<void>(file.source().inputs({1, 4, 5})), Error);  // count is open
+    auto const types = file.source({{"count", 7}}).inputs({2, 4, 5});
+    EXPECT_EQ(types[0].shape, (Shape{2, 3, 4, 5}));
+    EXPECT_EQ(types[1].shape, (Shape{4, 5}));
+    EXPECT_EQ(types[2].shape, (Shape{7}));
+    EXPECT_THROW(static_cast<void>(file.source({{"nobody", 7}})), Error);
+}
+
+TEST(OnnxGraph, GraphsOfOneSizeRefuseOthers) {
+    OnnxFile file;
+    file.input("x", {"1", "3", "8", "8"}).output("y").node("Relu", {"x"}, "y");
+    OnnxSource const source = file.source();
+    EXPECT_EQ(source.allowed({1, 64, 64}), (Sizes{1, 8, 8}));
+    EXPECT_THROW(static_cast<void>(source.inputs({1, 9, 8})), Error);
+}
+
+}  // namespace
+}  // namespace vitrum
