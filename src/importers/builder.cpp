@@ -63,7 +63,11 @@ void Builder::evaluate(Dense const& op, std::vector<ValueId> const& inputs, std:
         problem.inputs.push_back(in.back().shape);
         problem.present.push_back(true);
     }
+    constexpr std::size_t kMostBytes = std::size_t{1} << 31;  // no mask or table of a network comes near
     for (DenseType const& type : outputs) {
+        if (static_cast<std::size_t>(type.shape.count()) > kMostBytes / size_of(type.dtype)) {
+            refuse("{} is too large to be computed beforehand", type.str());
+        }
         results.push_back(empty_constant(type));
         out.push_back(view_of(results.back()));
         problem.outputs.push_back(type.shape);
