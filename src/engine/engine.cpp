@@ -193,10 +193,25 @@ static std::vector<TensorInfo> infos_of(Graph const& graph, std::vector<ValueId>
     return infos;
 }
 
+/// Without a graph, which a network may not have at every size that one asks about.
+static std::vector<TensorInfo> onnx_inputs(OnnxSource const& source, Sizes const& sizes) {
+    std::vector<TensorInfo> infos;
+    auto const& ports = source.model().graph.inputs;
+    for (DenseType const& type : source.inputs(source.allowed(sizes))) {
+        bool const is_picture = OnnxSource::is_picture(type, OnnxSource::Edges::pixels);
+        auto& info = infos.emplace_back(TensorInfo{.name = std::string(ports[infos.size()].name),
+                                                   .shape = {type.shape.begin(), type.shape.end()},
+                                                   .dtype = std::string(name_of(type.dtype)),
+                                                   .as_stated = !is_picture});
+        if (is_picture) info.shape = {type.shape[0], type.shape[2], type.shape[3], type.shape[1]};
+    }
+    return infos;
+}
+
 std::vector<TensorInfo> Engine::inputs(Sizes const& sizes) const {
-    Sizes const fitting = data_->onnx ? data_->onnx->allowed(sizes) : sizes;
-    auto const graph = data_->prepared(fitting).graph;
-    return infos_of(*graph, graph->inputs, fitting);
+    if (data_->onnx) return onnx_inputs(*data_->onnx, sizes);
+    auto const graph = data_->prepared(sizes).graph;
+    return infos_of(*graph, graph->inputs, sizes);
 }
 std::vector<TensorInfo> Engine::outputs(Sizes const& sizes) const {
     auto const graph = data_->prepared(sizes).graph;

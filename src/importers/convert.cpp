@@ -26,15 +26,9 @@ Rule find_rule(std::string_view op) {
     return found == rules.end() ? nullptr : found->second;
 }
 
-/// Whether a value enters or leaves as an activation [N, H, W, C].
-static bool is_picture(DenseType const& type, OnnxSource::Edges edges) {
-    bool const fits = type.dtype == DType::f32 && type.shape.rank() == 4 && type.shape.count() > 0;
-    return fits && edges == OnnxSource::Edges::pixels;
-}
-
 ValueId Converter::add_input(OnnxPort const& port, DenseType const& type, OnnxSource::Edges edges) {
     std::string const name(port.name);
-    if (!is_picture(type, edges)) return b_.graph.add_dense_input(name, type);
+    if (!OnnxSource::is_picture(type, edges)) return b_.graph.add_dense_input(name, type);
     Shape const& s = type.shape;
     return b_.emit_on_pixels(b_.graph.add_input(name, {s[0], s[2], s[3], s[1]}));
 }
@@ -47,7 +41,7 @@ void Converter::add_output(ValueId made, std::string_view name, OnnxSource::Edge
     };
     b_.enter("the graph", "");
     DenseType const type = b_.type(made);
-    if (is_picture(type, edges)) {
+    if (OnnxSource::is_picture(type, edges)) {
         ValueId const behind = b_.pixels_behind(made);
         ValueId const source = b_.is_known(made) ? b_.copied(made) : made;
         return b_.graph.add_output(std::string(name), is_own(behind) ? behind : b_.graph.add(ToPixels{}, {source}, ""));

@@ -148,6 +148,11 @@ Sizes OnnxSource::allowed(Sizes const& wanted) const {
     return sizes;
 }
 
+bool OnnxSource::is_picture(DenseType const& type, Edges edges) {
+    bool const fits = type.dtype == DType::f32 && type.shape.rank() == 4 && type.shape.count() > 0;
+    return fits && edges == Edges::pixels;
+}
+
 std::int64_t OnnxSource::parameters() const {
     std::int64_t total = 0;
     for (OnnxTensor const& tensor : model_.graph.tensors) total += tensor.shape.count();

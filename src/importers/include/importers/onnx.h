@@ -34,6 +34,8 @@ public:
         pixels,    ///< float32 [N, C, H, W] as [N, H, W, C], as other networks' are; others as stated
         as_stated  ///< all as the file says
     };
+    /// Whether an input or output of that type enters or leaves as an activation [N, H, W, C].
+    [[nodiscard]] static bool is_picture(DenseType const& type, Edges edges);
     /// Numbers of inputs that are known beforehand, by name.
     using Known = std::map<std::string, Constant, std::less<>>;
     /// The graph for inputs of these types. `evaluator` computes what depends on nothing else. Throws Error: operators
