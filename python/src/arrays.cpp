@@ -129,11 +129,19 @@ Input import_input(nb::handle object, std::string const& what) {
 
 std::vector<std::int64_t> framework_shape(TensorInfo const& info) {
     auto const& s = info.shape;
+    if (info.as_stated) return s;
     if (info.queries) return {s[0], s[2], s[3]};
     return {s[0], s[3], s[1], s[2]};
 }
 
+/// ONNX graphs may also take and give tensors that are no float32 [N, C, H, W].
+static void refuse_as_stated(TensorInfo const& info) {
+    if (info.as_stated)
+        refuse(info.name + ": only float32 (N, C, H, W) of an ONNX file can be passed from Python so far");
+}
+
 Planes planes_of(Input const& input, TensorInfo const& info) {
+    refuse_as_stated(info);
     auto const expected = framework_shape(info);
     auto const& a = input.array;
     if (!std::equal(expected.begin(), expected.end(), a.shape_ptr(), a.shape_ptr() + a.ndim())) {
@@ -153,6 +161,7 @@ void Output::Free::operator()(std::byte* memory) const noexcept {
 }
 
 Output::Output(TensorInfo const& info, Element element) {
+    refuse_as_stated(info);
     auto const& s = info.shape;
     std::int64_t const n = s[0], h = s[1], w = s[2], c = s[3];
     auto const bytes = static_cast<std::size_t>(n * h * w * c) * size_of(element);
