@@ -37,6 +37,9 @@ MEDIUM = dict(upscale=4, upsampler="pixelshuffle", embed_dim=180,
 # The network, its configuration, the input N x H x W and its values' range.
 CASES = {
     "MST++": (mst.MSTPlusPlus, {}, (1, 482, 512), 1),
+    "MST++, 2 pictures": (mst.MSTPlusPlus, {}, (2, 96, 40), 1),
+    "MST++, 4 pictures": (mst.MSTPlusPlus, {}, (4, 33, 64), 1),
+    "MST++, 8 pictures": (mst.MSTPlusPlus, {}, (8, 48, 48), 1),
     "MST++, 16 pictures": (mst.MSTPlusPlus, {}, (16, 70, 51), 1),
     "MST, RGB": (mst.MST, dict(num_blocks=(4, 7, 5)), (1, 130, 200), 1),
     "MST-S, CASSI": (mst.CassiMST, {}, (1, 256, 256), 1),
