@@ -21,6 +21,7 @@ char const* name_of(Task task) {
         case Task::restore: return "restore";
         case Task::spectral: return "spectral";
         case Task::segment: return "segment";
+        case Task::tensors: return "tensors";
     }
     return "unknown";
 }
@@ -123,7 +124,8 @@ void bind_info(nb::module_& m) {
     nb::class_<ModelInfo>(m, "ModelInfo", "What the weights hold.")
         .def_ro("family", &ModelInfo::family, "\"SwinIR\"")
         .def_prop_ro(
-            "kind", [](ModelInfo const& i) { return name_of(i.kind); }, "restore, spectral or segment")
+            "kind", [](ModelInfo const& i) { return name_of(i.kind); },
+            "restore, spectral or segment; tensors for other ONNX graphs")
         .def_ro("task", &ModelInfo::task, "\"lightweight super-resolution\"")
         .def_ro("variant", &ModelInfo::variant, "one line: \"SwinIR lightweight super-resolution x2\"")
         .def_ro("scale", &ModelInfo::scale, "output pixels per input pixel along a side")

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from . import _core, _tasks
+from .errors import UsageError
 
 
 class Engine(_core.Engine):
@@ -35,7 +36,9 @@ class Engine(_core.Engine):
         """
         if not pictures:
             raise TypeError("run() needs a picture")
-        task = _tasks.by_kind[self.info.kind]
+        task = _tasks.by_kind.get(self.info.kind)
+        if task is None:
+            raise UsageError(f"{self.info.variant} takes tensors, not pictures: call it with arrays")
         results = [task(self, picture, **options) for picture in pictures]
         return results[0] if len(pictures) == 1 else results
 
