@@ -5,7 +5,9 @@
         --training "26730 steps of …"
 
 Keeps the averaged weights, in half precision, under their published names;
-what can be computed (masks, index tables) is left out.
+what can be computed (masks, index tables) is left out.  Several checkpoints of
+one ancestry, each with --share, give the mean of their weights, which does
+better than any of them (Wortsman et al., "Model soups", ICML 2022).
 """
 
 import argparse
@@ -32,17 +34,29 @@ def write(weights, path, scale, training):
     pathlib.Path(path).chmod(0o644)
 
 
+def mean(weights, shares):
+    """The weighted mean of several networks' weights."""
+    return {key: sum(share / sum(shares) * w[key].float()
+                     for share, w in zip(shares, weights))
+            for key in weights[0] if not key.endswith(COMPUTED)}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("checkpoint")
+    parser.add_argument("checkpoint", nargs="+")
     parser.add_argument("out")
     parser.add_argument("--scale", type=int, required=True)
     parser.add_argument("--training", required=True, help="what was done")
+    parser.add_argument("--share", type=float, nargs="+", default=[1.0],
+                        help="each checkpoint's share of the mean")
     args = parser.parse_args()
-    state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
-    write(state["average"], args.out, args.scale,
-          f"{state['step']} steps; {args.training}")
+    if len(args.share) != len(args.checkpoint):
+        parser.error("each checkpoint needs a --share")
+    states = [torch.load(path, map_location="cpu", weights_only=True)
+              for path in args.checkpoint]
+    write(mean([s["average"] for s in states], args.share), args.out,
+          args.scale, args.training)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 
 The learning rate follows a cosine over the time budget, which counts training
 time over all resumed runs: run again with the same --out to go on, with
---stop-after to split the budget into several sittings.
+--stop-after to split the budget into several sittings.  On a host with several
+GPUs, `torchrun --nproc-per-node N train.py …` gives each a batch of its own.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from PIL import Image
 
 import export
 import metrics
+import ranks
 import swinir
 from fast import FastSwinIR
 
@@ -108,7 +110,8 @@ class Pairs:
 
 def validation(model, pairs, count=32):
     """Mean PSNR (dB) over RGB of fixed crops of held-out pictures."""
-    with torch.random.fork_rng(devices=[0] if pairs.device == "cuda" else []):
+    devices = [torch.cuda.current_device()] if pairs.device == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(0)
         state = np.random.get_state()
         np.random.seed(0)
@@ -185,21 +188,25 @@ def train(run, forward, check, pairs, held_out, started):
     """Steps until the budget, or this sitting's share of it, is used up."""
     args, saved, mark = run.args, time.time(), (time.time(), run.step)
     total = torch.zeros((), device=run.device)
-    while run.fraction() < 1 and time.time() - started < args.stop_after:
+    done = run.fraction() == 1
+    while not done:
         begin = time.time()
         run.set_rate()
         lr, hr = pairs.batch(args.batch)
         loss = (forward(lr) - hr).abs().mean()
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        ranks.average_gradients(run.model)
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), 0.5)
         run.optimiser.step()
         run.update_average()
         total += loss.detach()
         run.step += 1
-        if run.step % 10 == 0 and run.device == "cuda":
-            torch.cuda.synchronize()  # else the clock runs ahead of the GPU
-        if time.time() - saved > args.save_every:
+        if run.step % 10 == 0:  # reading it waits for the GPU, as the clock must
+            late = time.time() - started > args.stop_after
+            run.seconds, late = ranks.from_first(run.seconds, late, run.device)
+            done = late or run.fraction() == 1
+        if ranks.first() and time.time() - saved > args.save_every:
             run.save()
             count = run.step - mark[1]
             print(f"x{args.scale} step {run.step} {run.fraction():.1%} "
@@ -208,21 +215,22 @@ def train(run, forward, check, pairs, held_out, started):
                   f"held-out {validation(check, held_out):.3f} dB", flush=True)
             saved, mark = time.time(), (time.time(), run.step)
             total.zero_()
-        if run.step > 1:  # the first step compiles
+        if time.time() - begin < 10:  # longer: it compiled
             run.seconds += time.time() - begin
-    run.save()
+    if ranks.first():
+        run.save()
 
 
 def main():
     started = time.time()
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = ranks.start()
     torch.manual_seed(args.seed)
     np.random.seed(args.seed)
     run = Run(args, device)
-    torch.manual_seed(args.seed + run.step)
-    np.random.seed(args.seed + run.step)
+    torch.manual_seed(args.seed + run.step + 1000003 * ranks.index())
+    np.random.seed(args.seed + run.step + 1000003 * ranks.index())
     torch.backends.cudnn.benchmark = True
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     forward = FastSwinIR(run.model, args.patch, dtype).to(device)
@@ -236,6 +244,8 @@ def main():
     print(f"x{args.scale}: {len(pairs.share)} tiles, {len(pairs.hr) / 1e6:.1f} "
           f"Mpixel, ready after {time.time() - started:.0f} s", flush=True)
     train(run, forward, check, pairs, held_out, started)
+    if not ranks.first():
+        return
     result = validation(check, held_out)
     export.write(run.average.state_dict(),
                  args.out / f"swinir_lightweight_x{args.scale}.safetensors",
