@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the ONNX files of the tests: tests/data/onnx, and the seeds in fuzz/corpus/onnx.
 
-Needs torch, onnx, onnxscript, onnxruntime and safetensors.  The outputs beside each exported network are those of ONNX
+With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime and safetensors.  The outputs beside each exported network are those of ONNX
 Runtime.
 """
 
 import pathlib
+import sys
 import zlib
 
 import numpy as np
@@ -66,8 +67,9 @@ def seeds():
 def exported():
     """Networks as PyTorch's two exporters write them: name, module, inputs, arguments of the export."""
     generator = torch.Generator().manual_seed(zlib.crc32(b"onnx"))
-    small = swinir.SwinIR(upscale=2, upsampler="pixelshuffledirect", embed_dim=12, depths=(2,), num_heads=(2,),
-                          window_size=4, img_size=16).eval()
+    config = dict(upscale=2, upsampler="pixelshuffledirect", embed_dim=12, depths=(2,), num_heads=(2,), window_size=4,
+                  img_size=16)
+    small = swinir.SwinIR(**config).eval()
     make_test_cases.randomise(small, generator)
     light = elan.Elan(scale=2, c_elan=15, m_elan=2, n_share=1, window_sizes=(2, 4, 8)).eval()
     make_test_cases.randomise_elan(light, generator)
@@ -83,12 +85,45 @@ def exported():
                                        torch.nn.PixelShuffle(2)).eval()
     open_sides = {"x": {0: "batch", 2: "height", 3: "width"}}
     yield "convolutions_open", convolutions, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
+    yield "convolution_bands", torch.nn.Conv2d(3, 5, 1).eval(), picture, script
+    clipped = Clipped(**config).eval()
+    clipped.load_state_dict(small.state_dict())
+    yield "swinir_clipped", clipped, picture, script
+    # Sizes in the graph, as the published network's own code leaves them there.
+    for module in (swinir, elan):
+        module.pad_to_multiple = pad_openly
+    yield "swinir_open_script17", small, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
+    sides = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    yield "swinir_open_dynamo18", small, torch.cat([picture, picture]), dict(dynamo, dynamic_shapes=(sides,))
+
+
+class Clipped(swinir.SwinIR):
+    """The same weights and another network."""
+
+    def forward(self, x):
+        return super().forward(x).clamp(0, 1)
+
+
+def pad_openly(x, multiple):
+    h, w = x.shape[2:]
+    return torch.nn.functional.pad(x, (0, -w % multiple, 0, -h % multiple), "reflect")
+
+
+def without_notes(path):
+    """PyTorch's notes on nodes and values, and nodes' names, are most of a small file."""
+    m = onnx.load(path)
+    for node in m.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = node.name = ""
+    del m.graph.value_info[:]
+    onnx.save(m, path)
 
 
 def export(name, module, picture, arguments):
     path = NETWORKS / f"{name}.onnx"
     with torch.inference_mode():
         torch.onnx.export(module, (picture,), path, verbose=False, **arguments)
+    without_notes(path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (output,) = session.run(None, {session.get_inputs()[0].name: picture.numpy()})
     io = NETWORKS / f"{name}.io.safetensors"
@@ -101,7 +136,8 @@ def export(name, module, picture, arguments):
 def main():
     NETWORKS.mkdir(parents=True, exist_ok=True)
     for case in exported():
-        export(*case)
+        if case[0] in sys.argv[1:] or len(sys.argv) == 1:
+            export(*case)
     SEEDS.mkdir(parents=True, exist_ok=True)
     for name, m in seeds():
         (SEEDS / name).write_bytes(m.SerializeToString())

@@ -8,6 +8,7 @@
 #include "engine_file.h"
 #include "models/model_data.h"
 #include "onnx_info.h"
+#include "onnx_recognise.h"
 #include "packed_weights.h"
 #include "passes/passes.h"
 #include "program.h"
@@ -95,6 +96,20 @@ std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
     return programs_.front();
 }
 
+/// As the family that the file holds, or else as the operators that it spells out.
+static std::shared_ptr<Engine::Data> open_onnx(std::filesystem::path const& path, CompileOptions const& options,
+                                               Overrides const& overrides) {
+    auto source = open_onnx_source(path, overrides);
+    Recognised recognised = recognise_onnx(source, overrides, options);
+    if (recognised.graph) {
+        return std::make_shared<Engine::Data>(std::move(recognised.info), std::move(*recognised.graph), options);
+    }
+    require_extents(*source, overrides, recognised.why_not);
+    ModelInfo info = onnx_info(*source, overrides);
+    if (!recognised.why_not.empty()) info.notes.push_back("not recognised as " + recognised.why_not);
+    return std::make_shared<Engine::Data>(std::move(info), std::move(source), options);
+}
+
 Engine Engine::compile(Model const& model, CompileOptions const& options) {
     return Engine(std::make_shared<Data>(model.info(), optimise(model.data().build_graph()), options));
 }
@@ -105,11 +120,7 @@ Engine Engine::load(std::filesystem::path const& path, CompileOptions const& opt
 }
 
 Engine Engine::open(std::filesystem::path const& path, CompileOptions const& options, Overrides const& overrides) {
-    if (is_onnx_file(path)) {
-        auto source = std::make_shared<OnnxSource const>(read_onnx(path), onnx_extents(overrides));
-        ModelInfo info = onnx_info(*source, overrides);
-        return Engine(std::make_shared<Data>(std::move(info), std::move(source), options));
-    }
+    if (is_onnx_file(path)) return Engine(open_onnx(path, options, overrides));
     if (!is_engine_file(path)) return compile(Model::load(path, overrides), options);
     if (!overrides.empty()) {
         fail_as(ErrorKind::usage,

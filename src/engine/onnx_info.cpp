@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onnx_info.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <set>
+
+#include <fmt/ranges.h>
 
 #include "base/check.h"
 #include "formats/file_kind.h"
@@ -56,24 +60,64 @@ bool is_onnx_file(std::filesystem::path const& path) {
     return file_kind(std::as_bytes(std::span(head).first(size))) == FileKind::onnx;
 }
 
-std::map<std::string, std::int64_t> onnx_extents(Overrides const& overrides) {
+Overrides family_settings(OnnxModel const& model, Overrides const& overrides) {
+    Overrides others;
+    for (auto const& [name, text] : overrides) {
+        bool const is_extent = std::ranges::any_of(model.graph.inputs, [&](OnnxPort const& input) {
+            return input.dims && std::ranges::find(*input.dims, name, &OnnxDim::name) != input.dims->end();
+        });
+        if (!is_extent && name != kRange) others.emplace(name, text);
+    }
+    return others;
+}
+
+std::shared_ptr<OnnxSource const> open_onnx_source(std::filesystem::path const& path, Overrides const& overrides) {
+    OnnxModel model = read_onnx(path);
+    Overrides const others = family_settings(model, overrides);
     std::map<std::string, std::int64_t> extents;
     for (auto const& [name, text] : overrides) {
-        if (name != kRange) extents[name] = number<std::int64_t>(name, text);
+        if (name != kRange && !others.contains(name)) extents[name] = number<std::int64_t>(name, text);
     }
-    return extents;
+    return std::make_shared<OnnxSource const>(std::move(model), std::move(extents));
+}
+
+void require_extents(OnnxSource const& source, Overrides const& overrides, std::string const& why_not) {
+    Overrides const others = family_settings(source.model(), overrides);
+    if (others.empty()) return;
+    auto const& [name, value] = *others.begin();
+    if (!why_not.empty()) {
+        fail_as(ErrorKind::usage, "{}: with --set {}={} not recognised as {}", source.model().path.string(), name,
+                value, why_not);
+    }
+    std::set<std::string, std::less<>> names = {std::string(kRange)};
+    for (OnnxPort const& input : source.model().graph.inputs) {
+        for (OnnxDim const& dim : input.dims.value_or(std::vector<OnnxDim>{})) {
+            if (!dim.name.empty()) names.emplace(dim.name);
+        }
+    }
+    fail_as(ErrorKind::usage, "{}: no extent is named \"{}\"; --set takes: {}", source.model().path.string(), name,
+            fmt::join(names, ", "));
+}
+
+std::string onnx_format(OnnxSource const& source) {
+    OnnxModel const& model = source.model();
+    return fmt::format("ONNX, opset {}{}{}", model.opsets.at(""), model.producer.empty() ? "" : ", from ",
+                       model.producer);
+}
+
+std::optional<double> stated_range(Overrides const& overrides) {
+    auto const found = overrides.find(std::string(kRange));
+    return found == overrides.end() ? std::nullopt : std::optional(number<double>("range", found->second));
 }
 
 ModelInfo onnx_info(OnnxSource const& source, Overrides const& overrides) {
     constexpr std::int64_t kSide = 64;
-    OnnxModel const& model = source.model();
     Sizes const sizes = source.allowed({1, kSide, kSide});
     Graph const graph = source.graph(source.inputs(sizes), *make_reference_backend(), OnnxSource::Edges::pixels);
     Pictures const pictures = pictures_of(graph);
     ModelInfo info;
     info.family = "ONNX";
-    info.format =
-        fmt::format("ONNX, opset {}{}{}", model.opsets.at(""), model.producer.empty() ? "" : ", from ", model.producer);
+    info.format = onnx_format(source);
     info.parameters = source.parameters();
     info.mixes_whole_picture = true;  // nothing says otherwise: tiles could show
     Sizes const fixed = source.allowed({0, 0, 0});
@@ -85,8 +129,8 @@ ModelInfo onnx_info(OnnxSource const& source, Overrides const& overrides) {
         info.variant = "ONNX graph";
         return info;
     }
-    auto const range = overrides.find(std::string(kRange));
-    info.value_range = range == overrides.end() ? 1 : number<double>("range", range->second);
+    auto const range = stated_range(overrides);
+    info.value_range = range.value_or(1);
     info.kind = Task::restore;
     info.task = "picture in, picture out";
     info.scale = static_cast<int>(pictures.scale);
@@ -94,9 +138,9 @@ ModelInfo onnx_info(OnnxSource const& source, Overrides const& overrides) {
     info.out_channels = static_cast<int>(pictures.out[3].at({}));
     info.variant = fmt::format("ONNX graph ×{}", info.scale);
     auto const at = fmt::format("the graph at {}×{}", sizes.w, sizes.h);
-    info.hyperparameters = {{"scale", std::to_string(info.scale), at},
-                            {"range", fmt::format("{:g}", info.value_range),
-                             range == overrides.end() ? "convention: values 0 … 1" : "--set"}};
+    info.hyperparameters = {
+        {"scale", std::to_string(info.scale), at},
+        {"range", fmt::format("{:g}", info.value_range), range ? "--set" : "convention: values 0 … 1"}};
     return info;
 }
 

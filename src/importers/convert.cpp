@@ -116,7 +116,12 @@ void Converter::run(OnnxNode const& node, Scope& scope) {
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
         if (node.outputs[i].empty()) continue;
         if (i >= results.size()) b_.refuse("its output {} is not supported", i);
-        scope.values[node.outputs[i]] = results[i];
+        ValueId made = results[i];
+        // Exporters store equal parameters once, and so give the others their names.
+        if (node.op == "Identity" && b_.is_known(made)) {
+            made = b_.graph.add_constant(std::string(node.outputs[i]), *b_.graph.value(made).constant);
+        }
+        scope.values[node.outputs[i]] = made;
     }
 }
 

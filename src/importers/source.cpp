@@ -159,6 +159,17 @@ std::int64_t OnnxSource::parameters() const {
     return total;
 }
 
+std::map<std::string, Constant> OnnxSource::named_tensors() const {
+    std::map<std::string, Constant> named;
+    for (OnnxTensor const& tensor : model_.graph.tensors) named.emplace(tensor.name, constants_.at(&tensor));
+    for (OnnxNode const& node : model_.graph.nodes) {
+        if (node.op != "Identity" || node.inputs.size() != 1 || node.outputs.size() != 1) continue;
+        auto const original = named.find(std::string(node.inputs[0]));
+        if (original != named.end()) named.emplace(node.outputs[0], original->second);
+    }
+    return named;
+}
+
 Graph OnnxSource::graph(std::vector<DenseType> const& inputs, Backend const& evaluator, Edges edges,
                         Known const& known) const {
     if (inputs.empty()) fail("{}: a graph without inputs, whose result is a constant", model_.path.string());

@@ -66,9 +66,10 @@ private:
             return refuse(head_key, fmt::format("{} channels do not divide into three groups", c_.channels));
         }
         if (c_.hidden < 1) return refuse(fc1_key, "no output channels");
-        while (dict_.has(c_.gmsa(c_.blocks, 0) + ".project_inp.0.weight")) ++c_.blocks;
-        while (dict_.has(c_.gmsa(0, c_.n_share + 1) + ".project_inp.0.weight")) ++c_.n_share;
-        if (c_.blocks == 0) return refuse(c_.gmsa(0, 0) + ".project_inp.0.weight", "no blocks");
+        // Not project_inp: where its batch norm is folded, as in ONNX files, no tensor has its name.
+        while (dict_.has(c_.gmsa(c_.blocks, 0) + ".project_out.weight")) ++c_.blocks;
+        while (dict_.has(c_.gmsa(0, c_.n_share + 1) + ".project_out.weight")) ++c_.n_share;
+        if (c_.blocks == 0) return refuse(c_.gmsa(0, 0) + ".project_out.weight", "no blocks");
         note("c_elan", fmt::format("{}", c_.channels), head_key + " " + head->str());
         note("hidden", fmt::format("{}", c_.hidden), fc1_key + " " + fc1->str());
         note("n_share", fmt::format("{}", c_.n_share), "body.0.modules_gmsa.*");

@@ -89,7 +89,7 @@ Graph Model::Data::build_graph() const {
 }
 
 /// Dictionaries point into the checkpoint, so it stays at one address for good.
-static Model recognise(std::shared_ptr<Checkpoint const> const& checkpoint, Overrides const& overrides) {
+Model recognise(std::shared_ptr<Checkpoint const> const& checkpoint, Overrides const& overrides) {
     std::vector<Attempt> attempts;
     for (StateDict const& dict : StateDict::candidates(*checkpoint)) {
         for (Family const& family : families()) {

@@ -72,7 +72,7 @@ std::optional<Shape> StateDict::shape(std::string_view name, int rank) const {
 }
 
 Constant Weights::get(std::string const& name, Shape const& expected) {
-    asked_.emplace(name, true);
+    if (asked_.insert(name).second) requests_.emplace_back(name, expected);
     auto const* tensor = dict_.find(name);
     if (tensor == nullptr) {
         missing_.push_back(name);

@@ -42,8 +42,9 @@ TEST_F(RunVerb, TakesOnnxFilesFromPictureToPicture) {
     CommandResult const result = vitrum({"run", data / "convolutions_open.onnx", at("photo.png")});
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_EQ(load_image(at("photo_x2.png")).width(), 26);
-    expect_one_line(vitrum({"run", data / "mstpp_script17.onnx", at("photo.png")}), 1, "tensors that are no pictures");
-    expect_one_line(vitrum({"run", data / "swinir_script17.onnx", at("photo.png")}), 1, "12×8 only");
+    expect_one_line(vitrum({"run", data / "convolution_bands.onnx", at("photo.png")}), 1,
+                    "tensors that are no pictures");
+    expect_one_line(vitrum({"run", data / "swinir_clipped.onnx", at("photo.png")}), 1, "12×8 only");
     expect_one_line(vitrum({"compile", data / "convolutions_open.onnx", "-o", at("x.vitrum")}), 1, "ONNX");
 }
 

@@ -2,6 +2,7 @@
 // Networks as PyTorch's exporters write them (zoo/make_onnx_cases.py), against ONNX Runtime.
 #include <gtest/gtest.h>
 
+#include "engine/engine_data.h"
 #include "vitrum/measure.h"
 
 namespace vitrum {
@@ -13,11 +14,8 @@ fs::path file(std::string const& name) {
     return fs::path(VITRUM_TEST_DATA) / "onnx" / name;
 }
 
-class OnnxNetwork : public testing::TestWithParam<std::tuple<std::string, Device>> {};
-
-TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
-    auto const& [name, device] = GetParam();
-    Session session(Engine::open(file(name + ".onnx"), {.device = device}));
+void expect_golden(Engine const& engine, std::string const& name) {
+    Session session(engine);
     auto const report = verify_golden(session, file(name + ".io.safetensors"));
     ASSERT_EQ(report.outputs.size(), 1U);
     EXPECT_EQ(report.outputs[0].non_finite, 0);
@@ -25,23 +23,115 @@ TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
     EXPECT_TRUE(report.passed);
 }
 
+std::string name_of_case(std::string const& name, Device device) {
+    return name + (device == Device::cpu ? "_cpu" : "_reference");
+}
+
+class OnnxNetwork : public testing::TestWithParam<std::tuple<std::string, Device>> {};
+
+/// The file's own operators, whether or not they would be recognised.
+TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
+    auto const& [name, device] = GetParam();
+    auto source =
+        std::make_shared<OnnxSource const>(read_onnx(file(name + ".onnx")), std::map<std::string, std::int64_t>{});
+    expect_golden(
+        Engine(std::make_shared<Engine::Data>(ModelInfo{}, std::move(source), CompileOptions{.device = device})), name);
+}
+
 INSTANTIATE_TEST_SUITE_P(Data, OnnxNetwork,
-                         testing::Combine(testing::Values("convolutions_open", "elan_script11", "mstpp_script17",
-                                                          "swinir_dynamo18", "swinir_script17"),
+                         testing::Combine(testing::Values("convolution_bands", "convolutions_open", "elan_script11",
+                                                          "mstpp_script17", "swinir_clipped", "swinir_dynamo18",
+                                                          "swinir_open_dynamo18", "swinir_open_script17",
+                                                          "swinir_script17"),
                                           testing::Values(Device::cpu, Device::reference)),
-                         [](auto const& at) {
-                             bool const is_cpu = std::get<1>(at.param) == Device::cpu;
-                             return std::get<0>(at.param) + (is_cpu ? "_cpu" : "_reference");
-                         });
+                         [](auto const& at) { return name_of_case(std::get<0>(at.param), std::get<1>(at.param)); });
+
+struct Exported {
+    std::string name, family, op;
+};
+
+class RecognisedNetwork : public testing::TestWithParam<Exported> {};
+
+TEST_P(RecognisedNetwork, IsTheFamilysGraphAndAgreesWithOnnxRuntime) {
+    auto const& [name, family, op] = GetParam();
+    Engine const engine = Engine::open(file(name + ".onnx"));
+    EXPECT_EQ(engine.info().family, family);
+    std::string const graph = engine.graph_text();
+    EXPECT_NE(graph.find(op), std::string::npos) << graph;
+    EXPECT_EQ(graph.find("MatMul"), std::string::npos) << graph;
+    expect_golden(engine, name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, RecognisedNetwork,
+                         testing::Values(Exported{"elan_script11", "ELAN", "GroupWindowAttention"},
+                                         Exported{"mstpp_script17", "MST++", "SpectralAttention"},
+                                         Exported{"swinir_dynamo18", "SwinIR", "WindowAttention"},
+                                         Exported{"swinir_open_dynamo18", "SwinIR", "WindowAttention"},
+                                         Exported{"swinir_open_script17", "SwinIR", "WindowAttention"},
+                                         Exported{"swinir_script17", "SwinIR", "WindowAttention"}),
+                         [](auto const& at) { return at.param.name; });
+
+TEST(OnnxRecognition, KeepsTheFilesOwnTensorNamesAndServesEverySize) {
+    Engine const engine = Engine::open(file("swinir_script17.onnx"));  // exported for 8 × 12
+    EXPECT_EQ(engine.inputs({1, 8, 12})[0].name, "x");
+    EXPECT_EQ(engine.info().format.substr(0, 14), "ONNX, opset 17");
+    Session session(engine);
+    session.prepare({2, 5, 17});
+    EXPECT_EQ(session.output().size(), 2U * 10 * 34 * 3);
+}
+
+TEST(OnnxRecognition, RefusesTheSameWeightsInAnotherNetworkAndSaysWhy) {
+    ModelInfo const info = Engine::open(file("swinir_clipped.onnx")).info();
+    EXPECT_EQ(info.family, "ONNX");
+    ASSERT_EQ(info.notes.size(), 1U);
+    EXPECT_EQ(info.notes[0].substr(0, 58), "not recognised as SwinIR: its network gives something else");
+}
+
+TEST(OnnxRecognition, ReadsOffTheFileWhatWeightsDoNotTell) {
+    ModelInfo const info = Engine::open(file("elan_script11.onnx")).info();
+    for (Hyperparameter const& h : info.hyperparameters) {
+        if (h.name != "window_sizes") continue;
+        EXPECT_EQ(h.value, "2, 4, 8");
+        EXPECT_EQ(h.evidence, "the file's operators");
+        return;
+    }
+    ADD_FAILURE() << "no window_sizes";
+}
+
+std::string refusal(std::string const& name, Overrides const& overrides) {
+    try {
+        static_cast<void>(Engine::open(file(name), {}, overrides));
+    } catch (Error const& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::usage);
+        return error.what();
+    }
+    return "accepted";
+}
+
+TEST(OnnxRecognition, TakesTheFamilysSettingsWhereTheyFitTheFile) {
+    EXPECT_EQ(refusal("swinir_script17.onnx", {{"img_range", "1"}}), "accepted");
+    EXPECT_NE(refusal("swinir_script17.onnx", {{"img_range", "2"}}).find("not recognised as SwinIR"),
+              std::string::npos);
+    EXPECT_NE(refusal("swinir_script17.onnx", {{"nothing", "2"}}).find("has no setting"), std::string::npos);
+    EXPECT_NE(refusal("convolutions_open.onnx", {{"img_range", "2"}}).find("no extent is named"), std::string::npos);
+}
+
+TEST(OnnxRecognition, MakesEngineFiles) {
+    auto const path = fs::temp_directory_path() / "vitrum_recognised.vitrum";
+    Engine::open(file("swinir_open_script17.onnx")).save(path);
+    expect_golden(Engine::load(path), "swinir_open_script17");
+    fs::remove(path);
+    EXPECT_THROW(Engine::open(file("convolutions_open.onnx")).save(path), Error);
+}
 
 TEST(OnnxModelInfo, TellsPicturesScaleAndTheOnlySize) {
-    ModelInfo const info = Engine::open(file("swinir_script17.onnx")).info();
+    ModelInfo const info = Engine::open(file("swinir_clipped.onnx")).info();
     EXPECT_EQ(info.kind, Task::restore);
     EXPECT_EQ(info.scale, 2);
     EXPECT_EQ(info.in_channels, 3);
     EXPECT_EQ(info.sizes.height, 8);
     EXPECT_EQ(info.sizes.width, 12);
-    EXPECT_EQ(Engine::open(file("mstpp_script17.onnx")).info().kind, Task::tensors);
+    EXPECT_EQ(Engine::open(file("convolution_bands.onnx")).info().kind, Task::tensors);
 }
 
 TEST(OnnxModelInfo, TakesTheValueRangeFromTheCaller) {
@@ -57,7 +147,7 @@ TEST(OnnxSizes, EachGetsAGraphOfItsOwnAndFixedOnesRefuseOthers) {
         EXPECT_EQ(session.output().size(), static_cast<std::size_t>(sizes.n * sizes.h * sizes.w * 12));
         session.run();
     }
-    Session fixed(Engine::open(file("swinir_script17.onnx")));
+    Session fixed(Engine::open(file("swinir_clipped.onnx")));
     EXPECT_THROW(fixed.prepare({1, 16, 16}), Error);
 }
 

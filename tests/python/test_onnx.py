@@ -20,7 +20,12 @@ def test_agrees_with_onnx_runtime(name):
 
 
 def test_a_graph_without_pictures_is_called_with_arrays():
-    engine = vitrum.compile(cases.DATA / "onnx" / "mstpp_script17.onnx")
+    engine = vitrum.compile(cases.DATA / "onnx" / "convolution_bands.onnx")
     assert engine.info.kind == "tensors"
     with pytest.raises(vitrum.UsageError, match="takes tensors"):
         engine.run(np.zeros((16, 16, 3), np.uint8))
+
+
+def test_an_exported_family_is_that_family():
+    engine = vitrum.compile(cases.DATA / "onnx" / "swinir_open_dynamo18.onnx")
+    assert engine.info.family == "SwinIR"

@@ -28,6 +28,9 @@ public:
     /// Sizes that the file allows, near to these.
     [[nodiscard]] Sizes allowed(Sizes const& wanted) const;
     [[nodiscard]] std::int64_t parameters() const;
+    /// The file's tensors by name. One that an Identity gives another name, as exporters do with equal tensors that
+    /// they store once, has both.
+    [[nodiscard]] std::map<std::string, Constant> named_tensors() const;
 
     /// How the graph's inputs and outputs lie.
     enum class Edges : std::uint8_t {

@@ -15,4 +15,7 @@ struct Model::Data {
     [[nodiscard]] Graph build_graph() const;
 };
 
+/// Recognises the network that a checkpoint holds, as Model::load does.
+[[nodiscard]] Model recognise(std::shared_ptr<Checkpoint const> const& checkpoint, Overrides const& overrides);
+
 }  // namespace vitrum

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,8 @@ public:
     Constant get(std::string const& name, Shape const& expected);
 
     [[nodiscard]] std::vector<std::string> const& missing() const { return missing_; }
+    /// Every key that was asked for with its shape, in the order of asking: that of the operators.
+    [[nodiscard]] std::vector<std::pair<std::string, Shape>> const& requests() const { return requests_; }
     /// Keys of the file that nobody asked for, but for those that `ignorable` accepts.
     [[nodiscard]] std::vector<std::string> unexpected(std::function<bool(std::string_view)> const& ignorable) const;
 
@@ -66,7 +69,8 @@ private:
 
     StateDict const& dict_;
     Mode mode_;
-    std::map<std::string, bool, std::less<>> asked_;
+    std::set<std::string, std::less<>> asked_;
+    std::vector<std::pair<std::string, Shape>> requests_;
     std::vector<std::string> missing_;  ///< "key" or "key: expected [..], got [..]"
 };
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "formats/checkpoint.h"
+#include "ir/graph.h"
+
+namespace vitrum {
+
+/// A weight by the name and in the shape of PyTorch's module.
+struct WantedWeight {
+    std::string name;
+    Shape shape;
+};
+
+/// Wanted weights as a checkpoint would hold them, and the names of those that were not found.
+struct FoundWeights {
+    Checkpoint checkpoint;
+    std::vector<std::string> missing;
+    bool has_moved_factors = false;  ///< a filter was multiplied by the factor
+};
+
+/// The weights of an imported graph, as PyTorch's modules hold them. Exporters keep most names, but transpose the
+/// matrices of linear layers, spread tables of relative positions, fold batch norms and store equal tensors once, and
+/// what they make so has no name. It is told by the operator that reads it and by its place among the named ones.
+class ExportedWeights {
+public:
+    /// `named`: the file's own tensors.
+    ExportedWeights(Graph const& graph, std::map<std::string, Constant> const& named);
+
+    /// What has a name: the file's tensors, the matrix in front of a named bias, the table between two named parameters
+    /// of one module.
+    [[nodiscard]] Checkpoint const& known() const { return known_; }
+
+    /// Weights that are wanted in the order in which operators run: each by its name, or else by its place. A batch
+    /// norm of which nothing is there is one that changes nothing, since it was folded. `prefix` is in front of all
+    /// names. Filters without a name are multiplied by `factor`: onnxsim moves GELU's 1/2 into the convolution behind
+    /// it.
+    [[nodiscard]] FoundWeights find(std::vector<WantedWeight> const& wanted, std::string const& prefix,
+                                    float factor = 1) const;
+
+private:
+    struct Weight {
+        ConstTensorView view;
+        std::shared_ptr<void const> owner;
+    };
+    /// A constant that an operator reads.
+    struct Use {
+        std::string name;  ///< the parameter's; empty where it has none
+        Weight weight;
+        std::optional<Weight> table;  ///< the table that it was spread from, [offsets, heads]
+        bool is_matrix = false;       ///< the right side of a product
+    };
+
+    void collect_uses(Graph const& graph);
+    void name_by_neighbours();
+    void add_known(std::string const& name, Weight const& weight);
+    [[nodiscard]] std::optional<Weight> known(std::string const& name) const;
+    [[nodiscard]] static std::optional<Weight> read_as(Use const& use, Shape const& shape);
+    [[nodiscard]] std::set<std::string> folded_norms(std::vector<WantedWeight> const& wanted,
+                                                     std::string const& prefix) const;
+    [[nodiscard]] std::vector<Use const*> places_of(std::vector<WantedWeight> const& wanted,
+                                                    std::string const& prefix) const;
+
+    std::vector<Use> uses_;  ///< in the order of the operators
+    std::map<std::string, Weight, std::less<>> by_name_;
+    Checkpoint known_;
+};
+
+}  // namespace vitrum

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "importers/weights.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "relative_table.h"
+
+namespace vitrum {
+namespace {
+
+/// PyTorch's names are paths: "norm.weight". Exporters' own are "onnx::MatMul_497", "/norm/Constant_output_0", "val_3".
+bool is_parameter_name(std::string_view name) {
+    return name.find('.') != std::string_view::npos && name.find_first_of(":/") == std::string_view::npos;
+}
+
+/// "layers.0.attn" of "layers.0.attn.qkv.bias" and "layers.0.attn.proj.bias".
+std::string common_module(std::string_view a, std::string_view b) {
+    std::size_t end = 0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()) && a[i] == b[i]; ++i) {
+        if (a[i] == '.') end = i;
+    }
+    return std::string(a.substr(0, end));
+}
+
+/// Extents other than 1 and their strides.
+std::vector<std::pair<std::int64_t, std::int64_t>> squeezed(Shape const& shape, Shape const& strides) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> left;
+    for (int i = 0; i < shape.rank(); ++i) {
+        if (shape[i] != 1) left.emplace_back(shape[i], strides[i]);
+    }
+    return left;
+}
+
+/// The same numbers with extents of 1 added or dropped, or nothing where the others differ.
+std::optional<ConstTensorView> viewed_as(ConstTensorView const& view, Shape const& shape) {
+    auto const from = squeezed(view.shape, view.strides), to = squeezed(shape, shape);
+    if (!std::ranges::equal(
+            from, to, {}, [](auto const& e) { return e.first; }, [](auto const& e) { return e.first; }))
+        return std::nullopt;
+    ConstTensorView result{view.data, view.dtype, shape, shape};
+    std::size_t next = 0;
+    for (int i = 0; i < shape.rank(); ++i) result.strides[i] = shape[i] == 1 ? 1 : from[next++].second;
+    return result;
+}
+
+ConstTensorView view_of(Constant const& constant) {
+    return {constant.bytes(), constant.dtype, constant.shape, constant.shape.contiguous_strides()};
+}
+
+ConstTensorView transposed(ConstTensorView const& view) {
+    return {view.data, view.dtype, {view.shape[1], view.shape[0]}, {view.strides[1], view.strides[0]}};
+}
+
+bool is_product(Op const& op) {
+    auto const* const dense_op = std::get_if<Dense>(&op);
+    return dense_op != nullptr && std::holds_alternative<dense::MatMul>(dense_op->op);
+}
+
+/// The parameters of a batch norm that changes nothing, by the ends of their names. The variance makes up for the
+/// epsilon that is added to it.
+struct NormPart {
+    std::string_view ending;
+    float value;
+};
+constexpr std::array kNormParts = {NormPart{".weight", 1.0F}, NormPart{".bias", 0.0F}, NormPart{".running_mean", 0.0F},
+                                   NormPart{".running_var", 1.0F - 1e-5F}};
+
+NormPart const* norm_part(std::string_view name, std::set<std::string> const& folded) {
+    for (NormPart const& part : kNormParts) {
+        if (!name.ends_with(part.ending)) continue;
+        if (folded.contains(std::string(name.substr(0, name.size() - part.ending.size())))) return &part;
+    }
+    return nullptr;
+}
+
+Constant filled(Shape const& shape, float value) {
+    auto owner = std::make_shared<std::vector<float> const>(static_cast<std::size_t>(shape.count()), value);
+    return {shape, owner->data(), owner};
+}
+
+Constant multiplied(ConstTensorView const& view, float factor) {
+    auto owner = std::make_shared<std::vector<float>>(static_cast<std::size_t>(view.shape.count()));
+    copy_to_f32(view, owner->data());
+    for (float& value : *owner) value *= factor;
+    return {view.shape, owner->data(), owner};
+}
+
+}  // namespace
+
+ExportedWeights::ExportedWeights(Graph const& graph, std::map<std::string, Constant> const& named) {
+    for (auto const& [name, constant] : named) {
+        if (is_parameter_name(name)) add_known(name, {view_of(constant), constant.owner});
+    }
+    collect_uses(graph);
+    name_by_neighbours();
+    auto const owners = std::make_shared<std::vector<std::shared_ptr<void const>>>();
+    for (auto const& [name, weight] : by_name_) {
+        known_.tensors.push_back({name, weight.view});
+        owners->push_back(weight.owner);
+    }
+    known_.storage = owners;
+}
+
+void ExportedWeights::add_known(std::string const& name, Weight const& weight) {
+    by_name_.try_emplace(name, weight);
+}
+
+std::optional<ExportedWeights::Weight> ExportedWeights::known(std::string const& name) const {
+    auto const found = by_name_.find(name);
+    return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void ExportedWeights::collect_uses(Graph const& graph) {
+    for (Node const& node : graph.nodes) {
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+            if (!graph.is_constant(node.inputs[i])) continue;
+            Value const& value = graph.value(node.inputs[i]);
+            Constant const& constant = *value.constant;
+            if (constant.dtype != DType::f32 || constant.shape.count() == 0) continue;
+            Use use{.name = is_parameter_name(value.name) ? value.name : "",
+                    .weight = {view_of(constant), constant.owner},
+                    .table = std::nullopt};
+            use.is_matrix = is_product(node.op) && i == 1 && constant.shape.rank() == 2;
+            if (use.is_matrix) use.weight.view = transposed(use.weight.view);
+            else if (auto const table = relative_table(constant)) use.table = Weight{view_of(*table), table->owner};
+            uses_.push_back(std::move(use));
+        }
+    }
+}
+
+void ExportedWeights::name_by_neighbours() {
+    std::string_view before;
+    for (std::size_t i = 0; i < uses_.size(); ++i) {
+        Use const& use = uses_[i];
+        if (!use.name.empty()) {
+            before = use.name;
+            continue;
+        }
+        if (use.is_matrix && i + 1 < uses_.size() && uses_[i + 1].name.ends_with(".bias") &&
+            uses_[i + 1].weight.view.shape.count() == use.weight.view.shape[0]) {
+            std::string const& bias = uses_[i + 1].name;
+            add_known(bias.substr(0, bias.size() - 4) + "weight", use.weight);
+        }
+        if (!use.table) continue;
+        auto const behind = std::find_if(uses_.begin() + static_cast<std::ptrdiff_t>(i), uses_.end(),
+                                         [](Use const& u) { return !u.name.empty(); });
+        if (behind == uses_.end()) continue;
+        auto const module = common_module(before, behind->name);
+        if (!module.empty()) add_known(module + ".relative_position_bias_table", *use.table);
+    }
+}
+
+std::optional<ExportedWeights::Weight> ExportedWeights::read_as(Use const& use, Shape const& shape) {
+    if (use.table && use.table->view.shape == shape) return use.table;
+    if (auto const view = viewed_as(use.weight.view, shape)) return Weight{*view, use.weight.owner};
+    return std::nullopt;
+}
+
+/// The best alignment of two sequences that keeps the order of both (Needleman and Wunsch, 1970): equal names hold it
+/// in place, and between them what has no name goes where it fits. A tensor with another parameter's name fits too,
+/// since exporters store equal tensors once.
+std::vector<ExportedWeights::Use const*> ExportedWeights::places_of(std::vector<WantedWeight> const& wanted,
+                                                                    std::string const& prefix) const {
+    constexpr std::size_t kMostCells = std::size_t{1} << 26;  // a quarter of a gigabyte; SwinIR-L has 5 million
+    std::size_t const rows = wanted.size(), columns = uses_.size();
+    std::vector<Use const*> places(rows, nullptr);
+    if ((rows + 1) * (columns + 1) > kMostCells) return places;
+    std::vector<int> best((rows + 1) * (columns + 1), 0);
+    auto const at = [&](std::size_t row, std::size_t column) -> int& { return best[row * (columns + 1) + column]; };
+    for (std::size_t row = 0; row < rows; ++row) {
+        std::string const name = prefix + wanted[row].name;
+        bool const is_known = by_name_.contains(name);
+        auto const worth = [&](Use const& use) {
+            constexpr int kSameName = 1000, kNoName = 10, kOtherName = 1;
+            if (use.name == name) return kSameName;
+            if (is_known || !read_as(use, wanted[row].shape)) return 0;
+            return use.name.empty() ? kNoName : kOtherName;
+        };
+        for (std::size_t column = 0; column < columns; ++column) {
+            at(row + 1, column + 1) =
+                std::max({at(row, column + 1), at(row + 1, column), at(row, column) + worth(uses_[column])});
+        }
+    }
+    for (std::size_t row = rows, column = columns; row > 0 && column > 0;) {
+        if (at(row, column) == at(row, column - 1)) --column;
+        else if (at(row, column) == at(row - 1, column)) --row;
+        else places[--row] = &uses_[--column];
+    }
+    return places;
+}
+
+/// Batch norms that are wanted and of which nothing is there.
+std::set<std::string> ExportedWeights::folded_norms(std::vector<WantedWeight> const& wanted,
+                                                    std::string const& prefix) const {
+    constexpr std::string_view kEnding = ".running_var";
+    std::set<std::string> folded;
+    for (WantedWeight const& w : wanted) {
+        if (!w.name.ends_with(kEnding)) continue;
+        std::string const norm = w.name.substr(0, w.name.size() - kEnding.size());
+        auto const is_there = [&](NormPart const& part) {
+            return by_name_.contains(prefix + norm + std::string(part.ending));
+        };
+        if (std::ranges::none_of(kNormParts, is_there)) folded.insert(norm);
+    }
+    return folded;
+}
+
+FoundWeights ExportedWeights::find(std::vector<WantedWeight> const& wanted, std::string const& prefix,
+                                   float factor) const {
+    std::set<std::string> const folded = folded_norms(wanted, prefix);
+    std::vector<WantedWeight> placed;
+    std::ranges::copy_if(wanted, std::back_inserter(placed),
+                         [&](WantedWeight const& w) { return norm_part(w.name, folded) == nullptr; });
+    auto const places = places_of(placed, prefix);
+
+    FoundWeights found;
+    auto const owners = std::make_shared<std::vector<std::shared_ptr<void const>>>();
+    auto const add = [&](std::string const& name, ConstTensorView const& view, std::shared_ptr<void const> owner) {
+        found.checkpoint.tensors.push_back({name, view});
+        owners->push_back(std::move(owner));
+    };
+    std::size_t next = 0;
+    for (WantedWeight const& w : wanted) {
+        if (auto const* const part = norm_part(w.name, folded)) {
+            Constant const constant = filled(w.shape, part->value);
+            add(w.name, view_of(constant), constant.owner);
+            continue;
+        }
+        Use const* const place = places[next++];
+        auto const named = known(prefix + w.name);
+        auto const by_place = place == nullptr ? std::nullopt : read_as(*place, w.shape);
+        if (named && named->view.shape == w.shape) add(w.name, named->view, named->owner);
+        else if (by_place && factor != 1 && place->name.empty() && w.shape.rank() == 4) {
+            Constant const constant = multiplied(by_place->view, factor);
+            add(w.name, view_of(constant), constant.owner);
+            found.has_moved_factors = true;
+        } else if (by_place) add(w.name, by_place->view, by_place->owner);
+        else found.missing.push_back(w.name);
+    }
+    found.checkpoint.storage = owners;
+    return found;
+}
+
+}  // namespace vitrum

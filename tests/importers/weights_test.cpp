@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "importers/weights.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "onnx_graph.h"
+#include "reference/backend.h"
+
+namespace vitrum {
+namespace {
+
+using test::OnnxFile;
+
+std::vector<float> counted(std::size_t count) {
+    std::vector<float> values(count);
+    std::iota(values.begin(), values.end(), 1.0F);
+    return values;
+}
+
+ExportedWeights weights_of(OnnxFile const& file, Sizes const& sizes) {
+    OnnxSource const source = file.source();
+    Graph const graph = source.graph(source.inputs(sizes), *make_reference_backend(), OnnxSource::Edges::as_stated);
+    return {graph, source.named_tensors()};
+}
+
+/// The numbers of a tensor in rows, or none where there is none of that name.
+std::vector<float> numbers(Checkpoint const& checkpoint, std::string const& name) {
+    CheckpointTensor const* const tensor = checkpoint.find(name);
+    if (tensor == nullptr) return {};
+    std::vector<float> values(static_cast<std::size_t>(tensor->view.shape.count()));
+    copy_to_f32(tensor->view, values.data());
+    return values;
+}
+
+TEST(ExportedWeights, AMatrixInFrontOfANamedBiasIsItsLayersWeight) {
+    OnnxFile file;
+    file.input("x", {"height", "2"}).output("y");
+    file.tensor("onnx::MatMul_7", {2, 3}, counted(6)).tensor("net.fc.bias", {3}, counted(3));
+    file.node("MatMul", {"x", "onnx::MatMul_7"}, "m").node("Add", {"m", "net.fc.bias"}, "y");
+    auto const weights = weights_of(file, {1, 4, 2});
+    EXPECT_EQ(numbers(weights.known(), "net.fc.weight"), (std::vector<float>{1, 4, 2, 5, 3, 6}));
+    EXPECT_EQ(numbers(weights.known(), "onnx::MatMul_7"), std::vector<float>());
+}
+
+TEST(ExportedWeights, SpreadBiasesAreATableOfTheirModule) {
+    // w = 2: position (y, x) is 2·y + x; one head whose bias is 10·dy + dx
+    std::vector<float> biases;
+    for (int a = 0; a < 4; ++a) {
+        for (int b = 0; b < 4; ++b) biases.push_back(static_cast<float>(10 * (a / 2 - b / 2) + a % 2 - b % 2));
+    }
+    OnnxFile file;
+    file.input("x", {"1", "height", "4"}).output("y").tensor("bias", {1, 4, 4}, biases);
+    file.tensor("body.attn.qkv.bias", {4}, counted(4)).tensor("body.attn.proj.bias", {4}, counted(4));
+    file.node("Add", {"x", "body.attn.qkv.bias"}, "q").node("Add", {"q", "bias"}, "b");
+    file.node("Mul", {"b", "body.attn.proj.bias"}, "y");
+    EXPECT_EQ(numbers(weights_of(file, {1, 4, 4}).known(), "body.attn.relative_position_bias_table"),
+              (std::vector<float>{-11, -10, -9, -1, 0, 1, 9, 10, 11}));
+    OnnxFile mask = file;  // in which positions with one offset differ
+    biases[0] = 5;
+    mask.tensor("mask", {1, 4, 4}, biases).node("Add", {"y", "mask"}, "z").output("z");
+    EXPECT_EQ(numbers(weights_of(mask, {1, 4, 4}).known(), "body.attn.relative_position_bias_table").at(4), 0);
+}
+
+TEST(ExportedWeights, WhatHasNoNameIsFoundByItsPlace) {
+    OnnxFile file;
+    file.input("x", {"height", "2"}).output("y");
+    file.tensor("a.scale", {2}, {1, 1}).tensor("v_1", {2, 2}, {1, 2, 3, 4}).tensor("v_2", {2, 2}, {5, 6, 7, 8});
+    file.tensor("b.scale", {2}, {2, 2});
+    file.node("Mul", {"x", "a.scale"}, "s").node("MatMul", {"s", "v_1"}, "q").node("MatMul", {"q", "v_2"}, "k");
+    file.node("Mul", {"k", "b.scale"}, "y");
+    std::vector<WantedWeight> const wanted = {
+        {"scale", {2}}, {"to_q.weight", {2, 2}}, {"to_k.weight", {2, 2, 1, 1}}, {"absent.weight", {3}}};
+    FoundWeights const found = weights_of(file, {1, 4, 2}).find(wanted, "a.");
+    EXPECT_EQ(numbers(found.checkpoint, "scale"), (std::vector<float>{1, 1}));
+    EXPECT_EQ(numbers(found.checkpoint, "to_q.weight"), (std::vector<float>{1, 3, 2, 4}));
+    EXPECT_EQ(numbers(found.checkpoint, "to_k.weight"), (std::vector<float>{5, 7, 6, 8}));
+    EXPECT_EQ(found.missing, std::vector<std::string>{"absent.weight"});
+}
+
+TEST(ExportedWeights, EqualParametersThatAreStoredOnceKeepTheirNames) {
+    OnnxFile file;
+    file.input("x", {"height", "2"}).output("y").tensor("a.scale", {2}, {3, 4});
+    file.node("Identity", {"a.scale"}, "b.scale").node("Mul", {"x", "a.scale"}, "m").node("Mul", {"m", "b.scale"}, "y");
+    EXPECT_EQ(numbers(weights_of(file, {1, 4, 2}).known(), "b.scale"), (std::vector<float>{3, 4}));
+}
+
+TEST(ExportedWeights, AFoldedBatchNormChangesNothing) {
+    OnnxFile file;
+    file.input("x", {"height", "2"}).output("y").tensor("a.scale", {2}, {3, 4});
+    file.node("Mul", {"x", "a.scale"}, "y");
+    std::vector<WantedWeight> wanted;
+    for (std::string const part : {"weight", "bias", "running_mean", "running_var"}) {
+        wanted.push_back({"norm." + part, {2}});
+    }
+    FoundWeights const found = weights_of(file, {1, 4, 2}).find(wanted, "");
+    EXPECT_TRUE(found.missing.empty());
+    EXPECT_EQ(numbers(found.checkpoint, "norm.weight"), (std::vector<float>{1, 1}));
+    EXPECT_FLOAT_EQ(numbers(found.checkpoint, "norm.running_var").at(0) + 1e-5F, 1);
+}
+
+}  // namespace
+}  // namespace vitrum
