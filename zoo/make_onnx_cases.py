@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the ONNX files of the tests: tests/data/onnx, and the seeds in fuzz/corpus/onnx.
 
-With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime and safetensors.  The outputs beside each exported network are those of ONNX
-Runtime.
+With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime and safetensors.  The outputs beside each
+exported network are those of ONNX Runtime.
 """
 
 import pathlib
