@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,10 @@ struct BenchResult {
 };
 
 [[nodiscard]] VITRUM_API BenchResult benchmark(Session& session, Sizes const& sizes, BenchOptions const& options = {});
+/// A diagram, as SVG or PNG by the extension: milliseconds per picture over the input's size, a line for each batch
+/// with a band from the fastest run to the slowest but a tenth. At least one result. Throws Error: any other
+/// extension, what keeps a file from being written.
+VITRUM_API void save_bench_plot(std::span<BenchResult const> results, std::filesystem::path const& path);
 
 /// What this machine can do at most, as measured: the roof that a profile is held against.
 struct Roofline {

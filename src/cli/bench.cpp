@@ -18,6 +18,7 @@ struct BenchCommand {
     std::vector<std::string> sizes = {"256x256"};
     std::vector<int> batches = {1};
     BenchOptions bench;
+    std::string plot;
     bool json = false;
 };
 
@@ -66,6 +67,7 @@ std::vector<Sizes> all_sizes(BenchCommand const& options) {
 
 int bench(BenchCommand const& options) {
     std::vector<Sizes> const sizes = all_sizes(options);
+    std::string const plot = parse_plot("--plot", options.plot);  // before minutes of measuring
     Engine const engine = open_engine(options.model);
     Session session(engine);
     std::vector<BenchResult> results;
@@ -80,6 +82,7 @@ int bench(BenchCommand const& options) {
         results.push_back(benchmark(session, sizes[i], step));
     }
     progress.finish();
+    if (!plot.empty()) save_bench_plot(results, plot);
     if (options.json) {
         Json all = Json::array();
         for (BenchResult const& result : results) all.push_back(result_json(result));
@@ -124,6 +127,7 @@ Command add_bench(CLI::App& root) {
         .value("S")
         .between(0.0, 86400.0)
         .shows_default();
+    verb.option("--plot", options->plot, "draw the time per picture over the sizes: .svg or .png").value("FILE");
     verb.flag("--json", options->json, "print JSON");
     add_model_options(verb, options->model);
     verb.footer("Example:\n  vitrum bench model.pth --size 128x128 --size 256x256 --batch 1 --batch 4");

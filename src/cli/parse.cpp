@@ -97,6 +97,12 @@ std::vector<std::int64_t> parse_whole_numbers(std::string_view option, std::stri
     return numbers;
 }
 
+std::string parse_plot(std::string_view option, std::string const& text) {
+    bool const known = text.ends_with(".svg") || text.ends_with(".png");
+    if (!text.empty() && !known) refuse(option, text, "a name that ends in .svg or .png");
+    return text;
+}
+
 std::pair<std::string, std::string> parse_override(std::string const& text) {
     std::size_t const equals = text.find('=');
     if (equals == std::string::npos || equals == 0) refuse("--set", text, "name=value, such as img_range=255");

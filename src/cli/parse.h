@@ -36,6 +36,9 @@ struct Resize {
 [[nodiscard]] std::vector<std::int64_t> parse_whole_numbers(std::string_view option, std::string const& text,
                                                             std::size_t count);
 
+/// "", or a name that ends in .svg or .png
+[[nodiscard]] std::string parse_plot(std::string_view option, std::string const& text);
+
 /// "name=value"
 [[nodiscard]] std::pair<std::string, std::string> parse_override(std::string const& text);
 

@@ -10,6 +10,7 @@
 
 #include "batch.h"
 #include "interrupt.h"
+#include "parse.h"
 #include "vitrum/error.h"
 #include "vitrum/spectral.h"
 
@@ -154,10 +155,7 @@ void check_request(RunOptions const& options, Engine const& engine) {
         refuse("where should the spectrum go? Add --spectrum FILE.csv, --spectrum-plot FILE.svg or --json");
     }
     if (!asked.rgb.empty()) static_cast<void>(format_of_path(asked.rgb));
-    std::string const extension = fs::path(asked.plot).extension().string();
-    if (!asked.plot.empty() && extension != ".svg" && extension != ".png") {
-        refuse("--spectrum-plot " + asked.plot + ": a plot is written as .svg or .png");
-    }
+    static_cast<void>(parse_plot("--spectrum-plot", asked.plot));
 }
 
 /// The views beside the cube must not fall on what is read, nor on one another.

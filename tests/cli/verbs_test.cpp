@@ -144,6 +144,19 @@ TEST_F(Verbs, BenchMeasuresEverySizeAndBatch) {
     EXPECT_EQ(vitrum({"bench", model_, "--batch", "0"}).exit_code, 2);
 }
 
+TEST_F(Verbs, BenchDrawsALineForEachBatch) {
+    CommandResult const result =
+        vitrum({"bench", model_, "--size", "8", "--size", "16", "--batch", "1", "--batch", "2", "--duration", "0",
+                "--warm-up", "0", "--iterations", "1", "--plot", at("speed.svg")});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    std::ifstream file(at("speed.svg"));
+    std::string const svg(std::istreambuf_iterator<char>(file), {});
+    EXPECT_NE(svg.find(">batch 1</text>"), std::string::npos) << svg;
+    EXPECT_NE(svg.find(">batch 2</text>"), std::string::npos) << svg;
+    EXPECT_EQ(svg.find("nan"), std::string::npos) << svg;
+    EXPECT_EQ(vitrum({"bench", model_, "--plot", at("speed.jpg")}).exit_code, 2);
+}
+
 TEST_F(Verbs, ProfileWritesATraceThatAddsUp) {
     json const report =
         parsed(vitrum({"profile", model_, "--size", "32x32", "--runs", "2", "--trace", at("t.json"), "--json"}));

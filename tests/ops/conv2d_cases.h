@@ -40,6 +40,8 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
     {.name = "c12", .h = 6, .w = 9, .c_in = 12, .c_out = 12},
     {.name = "c16", .h = 16, .w = 16, .c_in = 16, .c_out = 16},
     {.name = "c30", .h = 7, .w = 9, .c_in = 30, .c_out = 30},
+    {.name = "c31_two_blocks", .n = 2, .h = 11, .w = 70, .c_in = 31, .c_out = 31},
+    {.name = "c15_two_blocks", .n = 2, .h = 21, .w = 70, .c_in = 15, .c_out = 15},
     {.name = "c60", .h = 12, .w = 13, .c_in = 60, .c_out = 60},
     {.name = "c64", .h = 8, .w = 15, .c_in = 64, .c_out = 64},
     {.name = "c180", .h = 8, .w = 9, .c_in = 180, .c_out = 180},

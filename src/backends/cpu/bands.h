@@ -54,27 +54,30 @@ private:
     [[nodiscard]] std::int64_t row_bands() const { return (height + rows - 1) / rows; }
 };
 
-/// The last three rows of a channel-major feature map: [3][channels][stride], the band's first column at kMargin.
+/// The last three or four rows of a channel-major feature map: [rows][channels][stride], the band's first column at
+/// kMargin.
 struct RowRing {
     static constexpr std::int64_t kMargin = 16;  ///< a whole vector: the band's columns are aligned
 
     float* data;
-    std::int64_t channels, stride;
+    std::int64_t rows, channels, stride;
 
     /// An odd number of cache lines, so that channels spread over all cache sets. Blocks of 64 columns may begin two
     /// columns left of the band and end beyond its right neighbours.
     [[nodiscard]] static constexpr std::int64_t stride_for(std::int64_t columns) {
         return (kMargin + round_up(columns + 2, 16) + 16) / 16 * 16 | 16;
     }
-    [[nodiscard]] static constexpr std::int64_t floats(std::int64_t channels, std::int64_t columns) {
-        return 3 * channels * stride_for(columns);
+    [[nodiscard]] static constexpr std::int64_t floats(std::int64_t rows, std::int64_t channels, std::int64_t columns) {
+        return rows * channels * stride_for(columns);
     }
 
     /// Row of the picture (−2 and up), channel 0, the band's first column.
-    [[nodiscard]] float* row(std::int64_t index) const { return data + (index + 3) % 3 * channels * stride + kMargin; }
+    [[nodiscard]] float* row(std::int64_t index) const {
+        return data + (index + rows) % rows * channels * stride + kMargin;
+    }
     void clear_row(std::int64_t index) const { std::fill_n(row(index) - kMargin, channels * stride, 0.0F); }
     /// Zeros where convolutions look beyond the picture; what is computed later leaves them alone.
-    void clear() const { std::fill_n(data, 3 * channels * stride, 0.0F); }
+    void clear() const { std::fill_n(data, rows * channels * stride, 0.0F); }
 };
 
 }  // namespace vitrum::cpu

@@ -79,8 +79,8 @@ struct SpectralScratch {
         carver.take(rows, kGroup * s.padded);
         carver.take(x, rows4 * kSpectralTokens);
         carver.take(guided, rows4 * kSpectralTokens);
-        carver.take(values, RowRing::floats(s.channels, s.bands.columns));
-        carver.take(features, RowRing::floats(s.channels, s.bands.columns));
+        carver.take(values, RowRing::floats(3, s.channels, s.bands.columns));
+        carver.take(features, RowRing::floats(3, s.channels, s.bands.columns));
         carver.take(trash, rows4);
         carver.take(from, kSpectralTokens);
         carver.take(add, kSpectralTokens);

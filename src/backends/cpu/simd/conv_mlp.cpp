@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// norm → fc1 → GELU → depthwise 3 × 3 → GELU → fc2 → residual, row after row of a band: the hidden layer, four times
-// as wide as the picture's features, exists as three rows in the second-level cache.
+// norm → fc1 → GELU → depthwise 3 × 3 → GELU → fc2 → residual, two rows of a band after the other: the hidden layer,
+// four times as wide as the picture's features, exists as four rows in the second-level cache.
 #include "bands.h"
 #include "simd/targets.h"
 #undef HWY_TARGET_INCLUDE
@@ -18,19 +18,21 @@ namespace {
 
 using Op = ConvMlp;
 
-constexpr std::int64_t kTokens = 64;  // whole register blocks on every target
+constexpr std::int64_t kTokens = 64;   // whole register blocks on every target
+constexpr std::int64_t kColumns = 32;  // of the two rows that are written together
+constexpr std::int64_t kRingRows = 4;  // behind these two
 
 struct MlpShape {
     std::int64_t channels, hidden;
     Bands bands;
 
     MlpShape(Shape const& x, Shape const& fc1, int threads)
-        : channels(x[3]), hidden(fc1[0]), bands(x, 3 * fc1[0], threads) {}
+        : channels(x[3]), hidden(fc1[0]), bands(x, kRingRows * fc1[0], threads) {}
 };
 
 struct MlpScratch {
     float* x;            ///< [C][T] the normalised tokens, or the result
-    float* ring;         ///< [3][hidden][stride] the hidden layer
+    float* ring;         ///< [kRingRows][hidden][stride] the hidden layer
     float* filtered;     ///< [hidden][T]
     float* trash;        ///< [C] where tokens beyond the band are stored
     float const** from;  ///< [T] pixels of x
@@ -40,7 +42,7 @@ struct MlpScratch {
     MlpScratch(ScratchCarver& carver, MlpShape const& s) {
         std::int64_t const rows = round_up(s.channels, 4);
         carver.take(x, rows * kTokens);
-        carver.take(ring, RowRing::floats(s.hidden, s.bands.columns));
+        carver.take(ring, RowRing::floats(kRingRows, s.hidden, s.bands.columns));
         carver.take(filtered, s.hidden * kTokens);
         carver.take(trash, rows);
         carver.take(from, kTokens);
@@ -60,13 +62,16 @@ public:
           shape_(shape),
           s_(scratch),
           band_(band),
-          ring_{scratch.ring, shape.hidden, RowRing::stride_for(shape.bands.columns)} {}
+          ring_{scratch.ring, kRingRows, shape.hidden, RowRing::stride_for(shape.bands.columns)} {}
 
     void run() const {
         ring_.clear();
-        for (std::int64_t row = band_.row - 1; row <= band_.end_row; ++row) {
-            hide(row);
-            if (row > band_.row) write(row - 1);
+        hide(band_.row - 1);
+        hide(band_.row);
+        for (std::int64_t row = band_.row; row < band_.end_row; row += 2) {
+            std::int64_t const rows = std::min<std::int64_t>(band_.end_row - row, 2);
+            for (std::int64_t i = 1; i <= rows; ++i) hide(row + i);
+            write(row, rows);
         }
     }
 
@@ -98,22 +103,25 @@ private:
         }
     }
 
-    void write(std::int64_t row) const {
+    /// One or two rows. Their columns lie side by side in the tile, [row][column], so that they fill register blocks.
+    void write(std::int64_t row, std::int64_t rows) const {
         TensorView const& given = in_[Op::kResidual];
         Nhwc<float> const residual = given.data == nullptr ? x_ : nhwc(given);
-        for (std::int64_t column = band_.column; column < band_.end_column; column += kTokens) {
-            std::int64_t const real = std::min(kTokens, band_.end_column - column);
-            std::int64_t const tokens = round_up(real, kLanes);
-            filter_rows(ThreeRows(ring_, row, column - band_.column), shape_.hidden, ring_.stride,
-                        floats(in_[Op::kDepthWeight]), tokens, [&](std::int64_t c, std::int64_t t, Vf sum) HWY_ATTR {
-                            hn::StoreU(gelu(sum), F32(), s_.filtered + c * kTokens + t);
-                        });
+        for (std::int64_t column = band_.column; column < band_.end_column; column += kColumns) {
+            std::int64_t const real = std::min(kColumns, band_.end_column - column);
+            std::int64_t const width = round_up(real, kLanes);
+            std::int64_t const tokens = rows * width;
+            filter_two_rows(FourRows(ring_, row, column - band_.column), shape_.hidden, ring_.stride,
+                            floats(in_[Op::kDepthWeight]), width,
+                            [&](int i, std::int64_t c, std::int64_t t, Vf sum)
+                                HWY_ATTR { hn::StoreU(gelu(sum), F32(), s_.filtered + c * kTokens + i * width + t); });
             linear(floats(packed_[1]), shape_.channels, nullptr, {s_.filtered, kTokens, shape_.hidden}, tokens, s_.x,
                    kTokens, NoFinish());
             for (std::int64_t t = 0; t < tokens; ++t) {
-                std::int64_t const at = column + std::min(t, real - 1);
-                s_.add[t] = residual.pixel(band_.n, row, at);
-                s_.to[t] = t < real ? y_.pixel(band_.n, row, at) : s_.trash;
+                std::int64_t const y = row + t / width;
+                std::int64_t const at = column + std::min(t % width, real - 1);
+                s_.add[t] = residual.pixel(band_.n, y, at);
+                s_.to[t] = t % width < real ? y_.pixel(band_.n, y, at) : s_.trash;
             }
             store_tile(s_.x, kTokens, tokens, 0, shape_.channels, y_.stride, s_.to,
                        given.data == nullptr ? nullptr : s_.add);

@@ -71,18 +71,6 @@ struct SampleScratch {
     }
 };
 
-/// to += sum + bias
-struct AddRows {
-    float* to;
-    float const* bias;
-    [[nodiscard]] HWY_INLINE AddRows at(std::int64_t t) const { return {to + t, bias}; }
-    HWY_INLINE void operator()(int m, int v, Vf sum) const {
-        F32 const d;
-        float* const at = to + m * kTokens + v * kLanes;
-        hn::StoreU(hn::Add(hn::Add(sum, hn::Set(d, bias[m])), hn::LoadU(d, at)), d, at);
-    }
-};
-
 /// One corner's share along an axis: `share` where it lies inside, and its index held inside.
 struct Side {
     Vf share;
@@ -265,7 +253,7 @@ private:
         std::int64_t const c = shape_.channels;
         for (std::int64_t m = 0; m < c; m += kPanelRows, panel += c * kPanelRows) {
             multiply(static_cast<int>(std::min(c - m, kPanelRows)), PanelRows{panel}, {s_.query, kTokens, c}, kTokens,
-                     AddRows{s_.x + m * kTokens, floats(in_[Op::kProjBias]) + m});
+                     AddRows{s_.x + m * kTokens, kTokens, floats(in_[Op::kProjBias]) + m});
         }
     }
 

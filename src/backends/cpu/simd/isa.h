@@ -32,6 +32,7 @@ extern EntryTable<Mlp> const kMlp;
 extern EntryTable<ShiftMlp> const kShiftMlp;
 extern EntryTable<GroupWindowAttention> const kGroupAttention;
 extern EntryTable<Conv2d> const kConv;
+extern EntryTable<Conv2d> const kWinogradConv;
 extern EntryTable<Conv2d> const kGatheredConv;
 extern EntryTable<LayerNorm> const kLayerNorm;
 extern EntryTable<Add> const kAdd;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementary functions on vectors of float32. Coefficients: weighted minimax fits in float64 (Lawson's iteration),
-// errors measured on random arguments with float32 Horner and fused multiply-adds.
+// Elementary functions on vectors of float32. Coefficients: weighted minimax fits in float64 (Lawson's iteration,
+// linear programming), errors measured on random arguments with float32 Horner and fused multiply-adds.
 #if defined(VITRUM_CPU_MATH_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef VITRUM_CPU_MATH_INL
 #undef VITRUM_CPU_MATH_INL
@@ -55,16 +55,60 @@ HWY_INLINE Vf exp2_nonpositive(Vf x) {
     return exp2_bounded(hn::Max(x, hn::Set(F32(), -126.0F)));
 }
 
-/// x · Φ(x) = max(x, 0) − |x| · Φ(−|x|) with Φ(−a) = 2^P(a). Absolute error <= 3e-7 for |x| <= 7, relative error
-/// near 0 <= 2.3e-7. log2 Φ(−a) is nearly quadratic, so that P needs degree 7 where Φ itself needs 26, and small
-/// tails keep their digits; from a = 6 on |x| · Φ(−|x|) is held at its 6e-9.
-HWY_INLINE Vf gelu(Vf x) {
+#if HWY_TARGET <= HWY_AVX3
+// Sixteen lanes hold a table of sixteen floats, and looking one up costs no multiply-add: half as many of those as
+// below, where they and not the shuffles are what runs out.
+
+/// Φ(−a) for 0 <= a <= 5.99, absolute error · a <= 1.5e-7, relative error below 1 <= 5e-7: a polynomial in the distance
+/// from the middle of each sixteenth of [0, 6].
+HWY_INLINE Vf normal_tail(Vf a) {
     F32 const d;
+    hn::RebindToSigned<F32> const di;
+    alignas(64) static constexpr float kCoefficients[5][16] = {
+        {0.425634325F, 0.286887705F, 0.174250722F, 0.094675757F, 0.045753628F, 0.0195800774F, 0.00739460485F,
+         0.00245789997F, 0.00071754196F, 0.000183670025F, 4.11675719e-05F, 8.07100241e-06F, 1.38283531e-06F,
+         2.0690328e-07F, 2.70181051e-08F, 3.07759906e-09F},
+        {-0.146995276F, -0.127712339F, -0.0964031592F, -0.0632233173F, -0.0360237509F, -0.0178329647F, -0.00766969053F,
+         -0.00286581181F, -0.000930311391F, -0.0002623701F, -6.42834857e-05F, -1.36828448e-05F, -2.53009762e-06F,
+         -4.06418451e-07F, -5.67120111e-08F, -6.87432911e-09F},
+        {0.00516763935F, 0.0134696225F, 0.0169451665F, 0.0155582121F, 0.0113978451F, 0.00689634914F, 0.00350542017F,
+         0.00151139731F, 0.000556087121F, 0.000175293302F, 4.74738736e-05F, 1.1068445e-05F, 2.22492395e-06F,
+         3.86047532e-07F, 5.78700892e-08F, 7.50009388e-09F},
+        {0.00330308382F, 0.0020382239F, 0.000280921056F, -0.00105670665F, -0.00154891226F, -0.00135590625F,
+         -0.000889282848F, -0.000466821453F, -0.000201924238F, -7.31045729e-05F, -2.23631068e-05F, -5.81638778e-06F,
+         -1.29177613e-06F, -2.45752119e-07F, -4.01428935e-08F, -5.64053249e-09F},
+        {-0.000177745082F, -0.000421116769F, -0.000417192496F, -0.000230995094F, -2.0824049e-05F, 0.000100073696F,
+         0.000119999437F, 8.67650015e-05F, 4.67788414e-05F, 2.00660324e-05F, 7.05313869e-06F, 2.06472828e-06F,
+         5.08473363e-07F, 1.06052077e-07F, 1.88226768e-08F, 2.8528071e-09F}};
+    Vf const magic = hn::Set(d, 12582912.0F);  // as in exp2_bounded
+    Vf const place = hn::MulAdd(a, hn::Set(d, 16.0F / 6.0F), hn::Set(d, -0.5F));
+    Vf const rounded = hn::Add(place, magic);
+    Vf const distance = hn::Sub(place, hn::Sub(rounded, magic));
+    auto const row = hn::IndicesFromVec(d, hn::And(hn::BitCast(di, rounded), hn::Set(di, 15)));
+    auto const look_up = [&](int k) HWY_ATTR { return hn::TableLookupLanes(hn::Load(d, kCoefficients[k]), row); };
+    Vf sum = look_up(4);
+    VITRUM_UNROLL for (int k = 3; k >= 0; --k) sum = hn::MulAdd(sum, distance, look_up(k));
+    return sum;
+}
+inline constexpr float kNormalEnd = 5.99F;
+#else
+/// Φ(−a) for 0 <= a <= 6 as 2^P(a), absolute error · a <= 3e-7, relative error near 0 <= 2.3e-7. log2 Φ(−a) is nearly
+/// quadratic, so that P needs degree 7 where Φ itself needs 26, and small tails keep their digits.
+HWY_INLINE Vf normal_tail(Vf a) {
     static constexpr float kCoefficients[] = {-0.999999821F,  -1.15111494F,     -0.459120303F,    -0.0527846888F,
                                               0.00750828069F, -0.000494709122F, -3.24785724e-05F, 6.11925225e-06F};
+    return exp2_bounded(polynomial(a, kCoefficients));
+}
+inline constexpr float kNormalEnd = 6.0F;
+#endif
+
+/// x · Φ(x) = max(x, 0) − |x| · Φ(−|x|), absolute error <= 3e-7 for |x| <= 7, relative error near 0 <= 5e-7. From the
+/// end of the range on |x| · Φ(−|x|) is held at its 6e-9.
+HWY_INLINE Vf gelu(Vf x) {
+    F32 const d;
     // The variable operand comes second: on x86 that is what Min and Max return for NaN.
-    Vf const a = hn::Min(hn::Set(d, 6.0F), hn::Abs(x));
-    return hn::NegMulAdd(a, exp2_bounded(polynomial(a, kCoefficients)), hn::Max(hn::Zero(d), x));
+    Vf const a = hn::Min(hn::Set(d, kNormalEnd), hn::Abs(x));
+    return hn::NegMulAdd(a, normal_tail(a), hn::Max(hn::Zero(d), x));
 }
 
 /// 1 / (1 + e^−x), relative error <= 4e-7 down to 2^−126.

@@ -135,6 +135,17 @@ struct StoreRows {
     }
 };
 
+/// Rows of a product, plus a bias per row, added to what is there.
+struct AddRows {
+    float* to;
+    std::int64_t stride;
+    float const* bias;  ///< of the first row, or null
+    [[nodiscard]] HWY_INLINE AddRows at(std::int64_t t) const { return {to + t, stride, bias}; }
+    HWY_INLINE void operator()(int m, int v, Vf sum) const {
+        StoreRows{to, stride, bias}(m, v, hn::Add(hn::LoadU(F32(), to + m * stride + v * kLanes), sum));
+    }
+};
+
 /// out = weights · b + bias for packed weights of `rows` rows; finish(to, rows) sees each panel's rows while they
 /// are in the first-level cache.
 template <int kTaps = 1, class Finish>

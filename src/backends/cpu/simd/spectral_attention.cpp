@@ -35,8 +35,8 @@ public:
           channels_(shape.channels),
           s_(scratch),
           band_(band),
-          values_{scratch.values, shape.channels, RowRing::stride_for(shape.bands.columns)},
-          features_{scratch.features, shape.channels, values_.stride} {}
+          values_{scratch.values, 3, shape.channels, RowRing::stride_for(shape.bands.columns)},
+          features_{scratch.features, 3, shape.channels, values_.stride} {}
 
     void run() const {
         values_.clear();
