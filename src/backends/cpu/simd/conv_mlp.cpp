@@ -111,10 +111,10 @@ private:
             std::int64_t const real = std::min(kColumns, band_.end_column - column);
             std::int64_t const width = round_up(real, kLanes);
             std::int64_t const tokens = rows * width;
-            filter_two_rows(FourRows(ring_, row, column - band_.column), shape_.hidden, ring_.stride,
-                            floats(in_[Op::kDepthWeight]), width,
-                            [&](int i, std::int64_t c, std::int64_t t, Vf sum)
-                                HWY_ATTR { hn::StoreU(gelu(sum), F32(), s_.filtered + c * kTokens + i * width + t); });
+            filter_rows(RowsBehind<2>(ring_, row, column - band_.column), shape_.hidden, ring_.stride,
+                        floats(in_[Op::kDepthWeight]), width,
+                        [&](int i, std::int64_t c, std::int64_t t, Vf sum)
+                            HWY_ATTR { hn::StoreU(gelu(sum), F32(), s_.filtered + c * kTokens + i * width + t); });
             linear(floats(packed_[1]), shape_.channels, nullptr, {s_.filtered, kTokens, shape_.hidden}, tokens, s_.x,
                    kTokens, NoFinish());
             for (std::int64_t t = 0; t < tokens; ++t) {

@@ -75,8 +75,8 @@ private:
         std::int64_t const count = std::min(band_.end_column + 1, x_.w) - begin;
         std::int64_t const width = round_up(count, kLanes);
         float* const to = features_.row(row) + begin - band_.column;
-        filter_rows(ThreeRows(values_, row, begin - band_.column), channels_, values_.stride,
-                    floats(in_[Op::kPosition1]), width, [&](std::int64_t c, std::int64_t t, Vf sum) HWY_ATTR {
+        filter_rows(RowsBehind<1>(values_, row, begin - band_.column), channels_, values_.stride,
+                    floats(in_[Op::kPosition1]), width, [&](int, std::int64_t c, std::int64_t t, Vf sum) HWY_ATTR {
                         hn::StoreU(gelu(sum), F32(), to + c * features_.stride + t);
                     });
         if (count == width) return;
@@ -94,8 +94,8 @@ private:
             std::int64_t const tokens = round_up(real, kLanes);
             linear(mixing_, channels_, bias, guided_values(row, column, real, tokens), tokens, s_.x, kTokens,
                    NoFinish());
-            filter_rows(ThreeRows(features_, row, column - band_.column), channels_, features_.stride,
-                        floats(in_[Op::kPosition2]), tokens, [&](std::int64_t c, std::int64_t t, Vf sum) HWY_ATTR {
+            filter_rows(RowsBehind<1>(features_, row, column - band_.column), channels_, features_.stride,
+                        floats(in_[Op::kPosition2]), tokens, [&](int, std::int64_t c, std::int64_t t, Vf sum) HWY_ATTR {
                             float* const to = s_.x + c * kTokens + t;
                             hn::StoreU(hn::Add(sum, hn::LoadU(F32(), to)), F32(), to);
                         });
