@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vitrum/model.h"
@@ -16,13 +17,24 @@ namespace vitrum {
 enum class Device {
     cpu,        ///< fused SIMD kernels, the instruction set chosen at run time
     reference,  ///< scalar kernels with float64 sums: slow, the meaning of every operator
+    cuda,       ///< an NVIDIA GPU, by libvitrum_cuda.so
 };
 
 struct CompileOptions {
     Device device = Device::cpu;
     int threads = 0;       ///< 0: every core that this process may use
     std::string isa = {};  ///< forces an instruction set of the CPU backend ("AVX2"); empty: the best
+    int device_index = 0;  ///< which GPU, as CUDA counts them
 };
+
+struct DeviceName {
+    Device device = Device::cpu;
+    int index = 0;  ///< of several GPUs
+};
+/// What "cpu", "reference", "cuda" (the first GPU) or "cuda:1" names. Throws Error (usage) for anything else.
+[[nodiscard]] VITRUM_API DeviceName device_named(std::string_view name);
+/// The name of the device that the options choose.
+[[nodiscard]] VITRUM_API std::string device_name(CompileOptions const& options);
 
 /// One input or output of a network.
 struct TensorInfo {

@@ -21,14 +21,9 @@ PyEngine::PyEngine(Engine engine) : pool_(std::move(engine)) {
 
 namespace {
 
-Device device_of(std::string const& name) {
-    if (name == "cpu") return Device::cpu;
-    if (name == "reference") return Device::reference;
-    refuse("device \"" + name + "\": this build has cpu, and reference, whose scalar kernels define every operator");
-}
-
 CompileOptions options_of(std::string const& device, int threads, std::string const& isa) {
-    return {device_of(device), threads, isa};
+    DeviceName const chosen = device_named(device);
+    return {chosen.device, threads, isa, chosen.index};
 }
 
 void compile_model(PyEngine* self, Model const& model, std::string const& device, int threads, std::string const& isa) {
@@ -105,8 +100,7 @@ void bind_facts(PyClass& engine) {
         .def_prop_ro(
             "info", [](PyEngine const& e) -> ModelInfo const& { return e.engine().info(); },
             nb::rv_policy::reference_internal)
-        .def_prop_ro("device",
-                     [](PyEngine const& e) { return e.engine().options().device == Device::cpu ? "cpu" : "reference"; })
+        .def_prop_ro("device", [](PyEngine const& e) { return device_name(e.engine().options()); })
         .def_prop_ro("threads", [](PyEngine const& e) { return e.engine().options().threads; })
         .def_prop_ro(
             "isa", [](PyEngine const& e) { return e.engine().isa(); }, "the instruction set of the kernels")

@@ -20,13 +20,6 @@ namespace fs = std::filesystem;
     throw Error(text, ErrorKind::usage);
 }
 
-Device parse_device(std::string const& name) {
-    if (name == "cpu") return Device::cpu;
-    if (name == "reference") return Device::reference;
-    if (name.starts_with("cuda")) refuse("--device " + name + ": this build has no CUDA backend; use --device cpu");
-    refuse("--device " + name + ": expected cpu or reference");
-}
-
 void check_precision(std::string const& name) {
     constexpr std::array<std::string_view, 6> kPlanned = {"tf32", "fp16", "bf16", "int8", "fp8", "mixed"};
     if (name == "fp32" || name == "auto") return;
@@ -48,7 +41,8 @@ void check_model_path(fs::path const& path) {
 }  // namespace
 
 void add_model_options(Verb const& verb, ModelOptions& options) {
-    verb.option("--device", options.device, "cpu, or reference (slow, the meaning of every operator)")
+    verb.option("--device", options.device,
+                "cpu, cuda or cuda:N (see `vitrum doctor`), or reference (slow, the meaning of every operator)")
         .value("NAME")
         .shows_default();
     verb.option("--precision", options.precision, "fp32 or auto (which is fp32)").value("NAME").shows_default();
@@ -63,8 +57,9 @@ void add_model_options(Verb const& verb, ModelOptions& options) {
 }
 
 Engine open_engine(ModelOptions const& options) {
+    DeviceName const device = device_named(options.device);
     CompileOptions const compile{
-        .device = parse_device(options.device), .threads = options.threads, .isa = options.isa};
+        .device = device.device, .threads = options.threads, .isa = options.isa, .device_index = device.index};
     check_precision(options.precision);
     Overrides overrides;
     for (std::string const& text : options.overrides)

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "command.h"
 #include "model_options.h"
@@ -61,6 +62,9 @@ OpProfile sum_of(std::vector<OpProfile> const& ops) {
     return sum;
 }
 
+/// Of the processor; nobody has measured a GPU's yet.
+using Roof = std::optional<Roofline>;
+
 /// Operators of one kind and kernel as one, the longest first.
 std::vector<OpProfile> by_kind(std::vector<OpProfile> const& ops) {
     std::map<std::pair<std::string, std::string>, std::vector<OpProfile>> kinds;
@@ -76,21 +80,21 @@ std::vector<OpProfile> by_kind(std::vector<OpProfile> const& ops) {
     return sums;
 }
 
-void print_table(std::vector<OpProfile> const& ops, OpProfile const& total, Roofline const& roof) {
+void print_table(std::vector<OpProfile> const& ops, OpProfile const& total, Roof const& roof) {
     Table table({"operator", "kernel", "module", "ms", "share", "GFLOP/s", "GB/s", "of roof"});
     auto const add = [&](OpProfile const& op, std::string const& name) {
         double const seconds = std::max(op.seconds, 1e-12);
         table.add({name, op.kernel, op.provenance, fmt::format("{:.3f}", op.seconds * 1e3),
                    fmt::format("{:.1f}%", 100 * op.seconds / total.seconds),
                    fmt::format("{:.1f}", op.flops / seconds / 1e9), fmt::format("{:.1f}", op.bytes / seconds / 1e9),
-                   fmt::format("{:.0f}%", 100 * share_of_roofline(op, roof))});
+                   roof ? fmt::format("{:.0f}%", 100 * share_of_roofline(op, *roof)) : "–"});
     };
     for (OpProfile const& op : ops) add(op, op.op);
     add(total, "total");
     fmt::print("{}", table.str(3));
 }
 
-Json profile_json(std::vector<OpProfile> const& ops, OpProfile const& total, Roofline const& roof) {
+Json profile_json(std::vector<OpProfile> const& ops, OpProfile const& total, Roof const& roof) {
     Json all = Json::array();
     for (OpProfile const& op : ops) {
         all.push_back({{"op", op.op},
@@ -98,12 +102,14 @@ Json profile_json(std::vector<OpProfile> const& ops, OpProfile const& total, Roo
                        {"kernel", op.kernel},
                        {"ms", op.seconds * 1e3},
                        {"flops", op.flops},
-                       {"bytes", op.bytes},
-                       {"share_of_roofline", share_of_roofline(op, roof)}});
+                       {"bytes", op.bytes}});
+        if (roof) all.back()["share_of_roofline"] = share_of_roofline(op, *roof);
     }
-    return {{"ms", total.seconds * 1e3},
-            {"roofline", {{"flops_per_second", roof.flops_per_second}, {"bytes_per_second", roof.bytes_per_second}}},
-            {"operators", all}};
+    Json json = {{"ms", total.seconds * 1e3}, {"operators", all}};
+    if (roof) {
+        json["roofline"] = {{"flops_per_second", roof->flops_per_second}, {"bytes_per_second", roof->bytes_per_second}};
+    }
+    return json;
 }
 
 int profile(ProfileOptions const& options) {
@@ -115,17 +121,21 @@ int profile(ProfileOptions const& options) {
     static_cast<void>(benchmark(session, sizes, warm_up));  // fills the input, packs weights, touches memory
     std::vector<OpProfile> const ops = session.profile(options.runs);
     OpProfile const total = sum_of(ops);
-    Roofline const roof = measure_roofline(engine.options().threads);
+    CompileOptions const& on = engine.options();
+    Roof const roof = on.device == Device::cuda ? Roof() : measure_roofline(on.threads);
 
     if (!options.trace.empty()) write_trace(options.trace, trace_json(ops, engine.info()));
     if (options.json) {
         print_json(profile_json(ops, total, roof));
         return 0;
     }
-    fmt::print("{} at {}×{} (height × width), {} threads, mean of {} runs\n", engine.info().variant, sizes.h, sizes.w,
-               engine.options().threads, options.runs);
-    fmt::print("roof as measured: {:.0f} GFLOP/s, {:.1f} GB/s from memory; above 100% where a cache delivers\n\n",
-               roof.flops_per_second / 1e9, roof.bytes_per_second / 1e9);
+    fmt::print("{} at {}×{} (height × width), {}, mean of {} runs\n", engine.info().variant, sizes.h, sizes.w,
+               roof ? fmt::format("{} threads", on.threads) : device_name(on), options.runs);
+    if (roof) {
+        fmt::print("roof as measured: {:.0f} GFLOP/s, {:.1f} GB/s from memory; above 100% where a cache delivers\n",
+                   roof->flops_per_second / 1e9, roof->bytes_per_second / 1e9);
+    }
+    fmt::print("\n");
     print_table(options.all ? ops : by_kind(ops), total, roof);
     if (!options.trace.empty()) fmt::print(stderr, "{} opens in ui.perfetto.dev or chrome://tracing\n", options.trace);
     return 0;

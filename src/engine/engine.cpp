@@ -6,6 +6,8 @@
 #include "cpu/backend.h"
 #include "engine/engine_data.h"
 #include "engine_file.h"
+#include "host_memory.h"
+#include "loader/cuda.h"
 #include "models/model_data.h"
 #include "onnx_info.h"
 #include "onnx_recognise.h"
@@ -21,6 +23,7 @@ std::unique_ptr<Backend const> make_backend(CompileOptions const& options) {
     switch (options.device) {
         case Device::cpu: return make_cpu_backend({.isa = options.isa});
         case Device::reference: return make_reference_backend();
+        case Device::cuda: return open_cuda_backend(options.device_index);
     }
     VITRUM_ASSERT(false);
 }
@@ -31,6 +34,9 @@ CompileOptions resolved(CompileOptions options) {
         fail_as(ErrorKind::usage, "{} threads: 1 to {} can be used, 0 for all cores", options.threads, kMaxThreads);
     }
     if (options.threads == 0) options.threads = available_cores();
+    if (options.device == Device::cuda && !options.isa.empty()) {
+        fail_as(ErrorKind::usage, "an instruction set ({}) can be chosen for the CPU only", options.isa);
+    }
     return options;
 }
 
@@ -40,7 +46,14 @@ Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile
     : info(std::move(model_info)),
       options(resolved(std::move(compile_options))),
       backend(make_backend(options)),
-      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>()} {}
+      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())} {}
+
+Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options,
+                   std::unique_ptr<Backend const> chosen)
+    : info(std::move(model_info)),
+      options(resolved(std::move(compile_options))),
+      backend(std::move(chosen)),
+      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())} {}
 
 Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options)
     : info(std::move(model_info)),
@@ -49,6 +62,10 @@ Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_
       onnx(std::move(onnx_source)) {}
 
 Engine::Data::~Data() = default;
+
+Memory& Engine::Data::memory() const {
+    return memory_of(*backend);
+}
 
 Engine::Data::Prepared Engine::Data::prepared(Sizes const& sizes) {
     if (!onnx) return only;
@@ -66,7 +83,7 @@ Engine::Data::Prepared Engine::Data::prepared_unlocked(Sizes const& sizes) {
     } else {
         Graph graph = optimise(onnx->graph(onnx->inputs(sizes), *make_reference_backend(), OnnxSource::Edges::pixels));
         graphs_.push_front(
-            {sizes, {std::make_shared<Graph const>(std::move(graph)), std::make_shared<PackedWeights>()}});
+            {sizes, {std::make_shared<Graph const>(std::move(graph)), std::make_shared<PackedWeights>(memory())}});
         if (graphs_.size() > kKept) graphs_.pop_back();
     }
     return graphs_.front().second;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
 #include <optional>
 
-#include "base/buffer.h"
 #include "base/check.h"
 #include "engine/engine_data.h"
+#include "host_memory.h"
 #include "packed_weights.h"
 #include "program.h"
 
@@ -23,20 +22,80 @@ struct BoundStep {
     double done_fraction;  ///< of the run's expected time, when this step is over
 };
 
+/// An input or output of the network: where kernels find it, and where the caller does. On the host that is one place.
+struct Edge {
+    TensorView view;
+    std::byte* host;
+    std::size_t bytes;
+
+    [[nodiscard]] bool is_staged() const { return host != view.data; }
+};
+
+constexpr std::size_t kAlignment = 64;
+
+std::size_t bytes_of(TensorView const& view) {
+    return static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype);
+}
+
+/// From the first element to behind the last one, padding between pixels included.
+std::size_t span_bytes(TensorView const& view) {
+    std::int64_t last = 0;
+    for (int i = 0; i < view.shape.rank(); ++i) {
+        if (view.shape[i] == 0) return 0;
+        last += (view.shape[i] - 1) * view.strides[i];
+    }
+    return static_cast<std::size_t>(last + 1) * size_of(view.dtype);
+}
+
+/// Makes room where there is none, or where far too much is held.
+template <class Allocate>
+void reserve(Block& block, std::size_t bytes, Allocate const& allocate) {
+    // One huge picture must not keep its memory through a folder of small ones.
+    constexpr std::size_t kSlack = std::size_t{64} << 20;
+    if (bytes <= block.size_bytes && block.size_bytes <= 2 * bytes + kSlack) return;
+    block = {};  // before the new one, so that both are never there together
+    block = allocate(bytes);
+}
+
+/// What a step's time is about proportional to: some operators compute, others move memory, at four operations
+/// per byte on the machines that this was measured on.
+double expected_cost(Step const& step) {
+    return step.flops + 4 * step.bytes;
+}
+
 }  // namespace
 
 struct Session::State {
-    explicit State(Engine e) : engine(std::move(e)), threads(engine.options().threads) {}
+    explicit State(Engine e)
+        : engine(std::move(e)),
+          memory(engine.data().memory()),
+          queue(memory.make_queue()),
+          threads(memory.is_host() ? engine.options().threads : 1) {}
 
+    void prepare(std::shared_ptr<Program const> next);
     void bind();
-    void reserve(std::size_t bytes);
+    void bind_edges();
+    void bind_step(Step const& step, BoundStep& bound);
     [[nodiscard]] TensorView resolve(Operand const& operand) const;
+    [[nodiscard]] TensorView resolve(Operand const& operand, ValueId id) const;
+
+    void launch(BoundStep const& bound);
+    void launch_all(Progress const& progress);
+    void upload_inputs();
+    void download_outputs();
+    void run_on_device();
 
     Engine engine;
+    Memory& memory;
+    std::unique_ptr<Queue> queue;
     ThreadPool threads;
     std::shared_ptr<Program const> program;
-    Buffer arena;
+    Block arena;
+    Block staging;  ///< the host's side of inputs and outputs, where the device has memory of its own
     std::vector<BoundStep> steps;
+    std::vector<Edge> inputs, outputs;
+    std::unique_ptr<Recording> recording;  ///< of all that a run queues
+    bool has_run = false;                  ///< since the program was bound
 };
 
 TensorView Session::State::resolve(Operand const& operand) const {
@@ -45,43 +104,128 @@ TensorView Session::State::resolve(Operand const& operand) const {
     return view;
 }
 
-void Session::State::reserve(std::size_t bytes) {
-    // One huge picture must not keep its memory through a folder of small ones.
-    constexpr std::size_t kSlack = std::size_t{64} << 20;
-    if (bytes <= arena.size_bytes() && arena.size_bytes() <= 2 * bytes + kSlack) return;
-    arena = {};  // before the new one, so that both are never there together
-    arena = Buffer(bytes);
+TensorView Session::State::resolve(Operand const& operand, ValueId id) const {
+    TensorView view = resolve(operand);
+    if (operand.kind == Operand::Kind::constant) {
+        view.data = const_cast<std::byte*>(program->packed->canonical(*program->graph->value(id).constant));
+    }
+    return view;
 }
 
-/// What a step's time is about proportional to: some operators compute, others move memory, at four operations
-/// per byte on the machines that this was measured on.
-static double expected_cost(Step const& step) {
-    return step.flops + 4 * step.bytes;
+void Session::State::prepare(std::shared_ptr<Program const> next) {
+    queue->enter();
+    program = nullptr;  // nothing half-bound stays if memory runs out below
+    recording = nullptr;
+    has_run = false;
+    steps.clear();
+    reserve(arena, next->arena_bytes, [&](std::size_t bytes) { return memory.allocate(bytes); });
+    program = std::move(next);
+    try {
+        bind();
+    } catch (...) {
+        program = nullptr;
+        throw;
+    }
+}
+
+void Session::State::bind_edges() {
+    inputs.clear();
+    outputs.clear();
+    for (Operand const& operand : program->inputs) inputs.push_back({resolve(operand), nullptr, 0});
+    for (Operand const& operand : program->outputs) outputs.push_back({resolve(operand), nullptr, 0});
+    std::size_t all = 0;
+    for (auto* const edges : {&inputs, &outputs}) {
+        for (Edge& edge : *edges) {
+            edge.bytes = bytes_of(edge.view);
+            edge.host = edge.view.data;
+            all += (edge.bytes + kAlignment - 1) / kAlignment * kAlignment;
+        }
+    }
+    if (memory.is_host()) return;
+    reserve(staging, all, [&](std::size_t bytes) { return memory.allocate_staging(bytes); });
+    std::byte* next = staging.data();
+    for (auto* const edges : {&inputs, &outputs}) {
+        for (Edge& edge : *edges) {
+            edge.host = next;
+            next += (edge.bytes + kAlignment - 1) / kAlignment * kAlignment;
+        }
+    }
+}
+
+void Session::State::bind_step(Step const& step, BoundStep& bound) {
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+        bound.inputs.push_back(resolve(step.inputs[i], step.node->inputs[i]));
+    }
+    for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
+    for (Packing const& packing : step.selection.packings) {
+        ValueId const weight = step.node->inputs[static_cast<std::size_t>(packing.input)];
+        bound.packed.push_back(program->packed->get(*program->graph->value(weight).constant, packing));
+    }
+    bound.launch = {.inputs = bound.inputs,
+                    .outputs = bound.outputs,
+                    .packed = bound.packed,
+                    .workspace = arena.data() + step.workspace_offset,
+                    .threads = memory.is_host() ? &threads : nullptr,
+                    .stream = queue->handle()};
 }
 
 void Session::State::bind() {
-    auto& packed_weights = *program->packed;
-    Graph const& graph = *program->graph;
+    bind_edges();
     double all = 0;
     double done = 0;
     for (Step const& step : program->steps) all += step.once ? 0 : expected_cost(step);
-    steps.clear();
     steps.reserve(program->steps.size());
     for (Step const& step : program->steps) {
         done += step.once ? 0 : expected_cost(step);
         auto& bound =
             steps.emplace_back(BoundStep{&step, &step.node->op, step.selection.launch, {}, {}, {}, {}, done / all});
-        for (Operand const& input : step.inputs) bound.inputs.push_back(resolve(input));
-        for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
-        for (Packing const& packing : step.selection.packings) {
-            ValueId const weight = step.node->inputs[static_cast<std::size_t>(packing.input)];
-            bound.packed.push_back(packed_weights.get(*graph.value(weight).constant, packing));
-        }
-        bound.launch = {bound.inputs, bound.outputs, bound.packed, arena.data() + step.workspace_offset, &threads};
+        bind_step(step, bound);
         if (!step.once) continue;
-        bound.function(*bound.op, bound.launch);
+        launch(bound);
         steps.pop_back();
     }
+    queue->wait();
+}
+
+void Session::State::launch(BoundStep const& bound) {
+    bound.function(*bound.op, bound.launch);
+    if (memory.is_host()) return;
+    if (std::string const why = queue->launch_error(); !why.empty()) {
+        fail("{} ({}), kernel {}: {}", name_of(*bound.op), bound.step->node->provenance, bound.step->selection.kernel,
+             why);
+    }
+}
+
+void Session::State::upload_inputs() {
+    for (Edge const& edge : inputs) {
+        if (edge.is_staged()) queue->upload(edge.view.data, edge.host, edge.bytes);
+    }
+}
+
+void Session::State::download_outputs() {
+    for (Edge const& edge : outputs) {
+        if (edge.is_staged()) queue->download(edge.host, edge.view.data, edge.bytes);
+    }
+}
+
+void Session::State::launch_all(Progress const& progress) {
+    upload_inputs();
+    for (BoundStep const& step : steps) {
+        launch(step);
+        if (progress && !progress(step.done_fraction)) fail("cancelled");
+    }
+    download_outputs();
+}
+
+/// A size that occurs once, as in a folder of different pictures, is not worth a recording.
+void Session::State::run_on_device() {
+    if (has_run && recording == nullptr) {
+        recording = queue->record([&] { launch_all(nullptr); });
+    }
+    if (recording != nullptr) recording->replay();
+    else launch_all(nullptr);
+    queue->wait();
+    has_run = true;
 }
 
 Session::Session(Engine engine) : state_(std::make_unique<State>(std::move(engine))) {}
@@ -91,54 +235,62 @@ Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::prepare(Sizes const& sizes) {
     if (state_->program && state_->program->sizes == sizes) return;
-    auto program = state_->engine.data().program(sizes);
-    state_->program = nullptr;  // nothing half-bound stays if memory runs out below
-    state_->steps.clear();
-    state_->reserve(program->arena_bytes);
-    state_->program = std::move(program);
-    state_->bind();
+    state_->prepare(state_->engine.data().program(sizes));
 }
 
 std::span<float> Session::input(std::size_t index) {
-    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->inputs.size());
-    TensorView const view = state_->resolve(state_->program->inputs[index]);
-    VITRUM_ASSERT(view.dtype == DType::f32);
-    return {reinterpret_cast<float*>(view.data), static_cast<std::size_t>(view.shape.count())};
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->inputs.size());
+    VITRUM_ASSERT(state_->inputs[index].view.dtype == DType::f32);
+    auto const bytes = input_bytes(index);
+    return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
 std::span<float const> Session::output(std::size_t index) const {
-    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->outputs.size());
-    TensorView const view = state_->resolve(state_->program->outputs[index]);
-    VITRUM_ASSERT(view.dtype == DType::f32);
-    return {reinterpret_cast<float const*>(view.data), static_cast<std::size_t>(view.shape.count())};
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->outputs.size());
+    VITRUM_ASSERT(state_->outputs[index].view.dtype == DType::f32);
+    auto const bytes = output_bytes(index);
+    return {reinterpret_cast<float const*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
 std::span<std::byte> Session::input_bytes(std::size_t index) {
-    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->inputs.size());
-    TensorView const view = state_->resolve(state_->program->inputs[index]);
-    return {view.data, static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype)};
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->inputs.size());
+    Edge const& edge = state_->inputs[index];
+    return {edge.host, edge.bytes};
 }
 
 std::span<std::byte const> Session::output_bytes(std::size_t index) const {
-    VITRUM_ASSERT(state_->program != nullptr && index < state_->program->outputs.size());
-    TensorView const view = state_->resolve(state_->program->outputs[index]);
-    return {view.data, static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype)};
+    VITRUM_ASSERT(state_->program != nullptr && index < state_->outputs.size());
+    Edge const& edge = state_->outputs[index];
+    return {edge.host, edge.bytes};
 }
 
 void Session::run(Progress const& progress) {
     VITRUM_ASSERT(state_->program != nullptr);
-    for (BoundStep const& step : state_->steps) {
-        step.function(*step.op, step.launch);
-        if (progress && !progress(step.done_fraction)) fail("cancelled");
+    if (state_->memory.is_host()) {
+        state_->launch_all(progress);
+        return;
     }
+    state_->queue->enter();
+    state_->run_on_device();
+    if (progress && !progress(1)) fail("cancelled");
 }
 
 void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
     VITRUM_ASSERT(state_->program != nullptr);
+    State& state = *state_;
+    state.queue->enter();
+    state.upload_inputs();
+    std::vector<std::byte> fetched;
     std::vector<float> packed;
-    for (BoundStep const& bound : state_->steps) {
-        bound.function(*bound.op, bound.launch);
-        TensorView const& view = bound.outputs.front();
+    for (BoundStep const& bound : state.steps) {
+        state.launch(bound);
+        TensorView view = bound.outputs.front();
+        if (!state.memory.is_host()) {
+            fetched.resize(span_bytes(view));
+            state.queue->download(fetched.data(), view.data, fetched.size());
+            state.queue->wait();
+            view.data = fetched.data();
+        }
         packed.resize(static_cast<std::size_t>(view.shape.count()));
         copy_to_f32({view.data, view.dtype, view.shape, view.strides}, packed.data());
         look({std::string(name_of(*bound.op)),
@@ -146,24 +298,32 @@ void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
               {view.shape.begin(), view.shape.end()},
               packed});
     }
+    state.download_outputs();
+    state.queue->wait();
 }
 
 std::vector<OpProfile> Session::profile(int runs) {
     VITRUM_ASSERT(state_->program != nullptr && runs > 0);
-    using Clock = std::chrono::steady_clock;
+    State& state = *state_;
+    state.queue->enter();
+    state.upload_inputs();
     std::vector<OpProfile> profiles;
-    for (BoundStep const& bound : state_->steps) {
+    for (BoundStep const& bound : state.steps) {
         Step const& step = *bound.step;
         profiles.push_back({std::string(name_of(step.node->op)), step.node->provenance,
                             std::string(step.selection.kernel), 0, step.flops, step.bytes});
     }
     for (int run = 0; run < runs; ++run) {
-        for (std::size_t i = 0; i < state_->steps.size(); ++i) {
-            auto const start = Clock::now();
-            state_->steps[i].function(*state_->steps[i].op, state_->steps[i].launch);
-            profiles[i].seconds += std::chrono::duration<double>(Clock::now() - start).count() / runs;
+        state.queue->mark();
+        for (BoundStep const& bound : state.steps) {
+            state.launch(bound);
+            state.queue->mark();
         }
+        std::vector<double> const laps = state.queue->laps();
+        for (std::size_t i = 0; i < laps.size(); ++i) profiles[i].seconds += laps[i] / runs;
     }
+    state.download_outputs();
+    state.queue->wait();
     return profiles;
 }
 
@@ -172,7 +332,7 @@ Engine const& Session::engine() const {
 }
 
 std::size_t Session::arena_bytes() const {
-    return state_->arena.size_bytes();
+    return state_->arena.size_bytes;
 }
 
 }  // namespace vitrum

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "noise.h"
+#include "tasks/memory.h"
 #include "vitrum/measure.h"
 
 namespace vitrum {
@@ -29,6 +30,10 @@ double percentile(std::vector<double> const& sorted, double percent) {
 }
 
 }  // namespace
+
+std::size_t peak_resident_bytes() {
+    return peak_resident_memory();
+}
 
 BenchResult benchmark(Session& session, Sizes const& sizes, BenchOptions const& options) {
     if (options.iterations < 1) fail_as(ErrorKind::usage, "a benchmark needs at least one iteration");

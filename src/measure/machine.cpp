@@ -11,6 +11,7 @@
 
 #include "base/threads.h"
 #include "cpu/backend.h"
+#include "loader/cuda.h"
 #include "tasks/memory.h"
 #include "vitrum/image.h"
 #include "vitrum/measure.h"
@@ -66,14 +67,17 @@ std::string operating_system() {
     return uname(&names) == 0 ? fmt::format("{} {} {}", names.sysname, names.release, names.machine) : "unknown";
 }
 
-}  // namespace
-
-std::size_t peak_resident_bytes() {
-    return peak_resident_memory();
+std::string device_names(CudaFacts const& cuda) {
+    std::string names = "cpu, reference";
+    for (std::size_t i = 0; i < cuda.devices.size(); ++i) names += fmt::format(", cuda:{}", i);
+    return names;
 }
 
+}  // namespace
+
 std::vector<MachineFact> doctor() {
-    return {
+    CudaFacts const cuda = cuda_facts();
+    std::vector<MachineFact> facts = {
         {"compiler", __VERSION__},
         {"system", operating_system()},
         {"processor", cpuinfo("model name")},
@@ -82,12 +86,14 @@ std::vector<MachineFact> doctor() {
         {"instruction sets", instruction_sets()},
         {"kernels for", fmt::format("{} (the first is used)", fmt::join(cpu_isas(), ", "))},
         {"memory", fmt::format("{} free of {}", gibibytes(available_memory().value_or(0)), gibibytes(total_memory()))},
-        {"devices", "cpu, reference"},
-        {"cuda", "not built in"},
+        {"devices", device_names(cuda)},
+        {"cuda", cuda.library},
         {"precisions", "fp32"},
         {"models", ".pth .pt .safetensors .vitrum (told apart by content)"},
         {"pictures", formats()},
     };
+    for (std::size_t i = 0; i < cuda.devices.size(); ++i) facts.push_back({fmt::format("cuda:{}", i), cuda.devices[i]});
+    return facts;
 }
 
 }  // namespace vitrum

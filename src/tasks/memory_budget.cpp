@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "backends/memory.h"
+#include "engine/engine_data.h"
 #include "tasks/memory.h"
 
 namespace vitrum {
@@ -10,11 +12,22 @@ namespace {
 
 /// Left to the rest of the machine, to the codec and to what the kernel needs to keep files cached.
 constexpr std::uint64_t percent_of_free = 80;
+/// A device's memory serves nothing else, but is handed out in pieces of megabytes.
+constexpr std::uint64_t percent_of_device = 95;
+
+/// Of the device's memory, which holds weights and activations; pictures stay on the host.
+std::uint64_t device_budget(Session const& session, std::uint64_t limit) {
+    std::uint64_t const weights = session.engine().weight_bytes();
+    std::uint64_t const free_bytes = session.engine().data().memory().free_bytes();
+    std::uint64_t const free = limit != 0 ? limit : free_bytes / 100 * percent_of_device + session.arena_bytes();
+    return free - std::min(free, weights);
+}
 
 }  // namespace
 
 std::optional<std::uint64_t> activation_budget(Session const& session, std::uint64_t picture_bytes,
                                                std::uint64_t limit) {
+    if (!session.engine().data().memory().is_host()) return device_budget(session, limit);
     // The session's present memory is given back when it is prepared for another size.
     std::uint64_t const reusable = session.arena_bytes();
     // Weights are packed at the first run; until then as much again as there is now may come.

@@ -71,24 +71,6 @@ TEST(Session, TreatsEveryPictureOfABatchAlike) {
         std::equal(single.begin(), single.end(), output.begin() + static_cast<std::ptrdiff_t>(output.size() / 2)));
 }
 
-/// Reads three values that depend on the picture's size alone, the first through a chain that may run in place.
-Graph graph_with_positions() {
-    Graph graph;
-    Dim const h(Symbol::h), w(Symbol::w);
-    auto owner = std::make_shared<std::vector<float> const>(std::vector<float>{1, 2, 3, 4});
-    auto const level = graph.add_constant("level", {{4}, owner->data(), owner});
-    auto const x = graph.add_input("input", {Dim(Symbol::n), h, w, 4});
-    auto const position = graph.add(SinePosition{.height = h, .width = w}, {level}, "");
-    auto const folded = graph.add(Activate{Activation::leaky_relu, -1.0F}, {position}, "");  // its absolute values
-    auto const first = graph.add(AddPosition{}, {x, folded}, "");
-    auto const half = graph.add(Resize{h.ceil_div(2), w.ceil_div(2)}, {first, kNone}, "");
-    auto const coarse = graph.add(SinePosition{.height = h.ceil_div(2), .width = w.ceil_div(2)}, {level}, "");
-    auto const second = graph.add(AddPosition{}, {half, coarse}, "");
-    auto const again = graph.add(AddPosition{}, {graph.add(Resize{h, w}, {second, first}, ""), folded}, "");
-    graph.add_output("output", again);
-    return graph;
-}
-
 TEST(Session, ComputesOnceWhatReadsNoPicture) {
     for (Device const device : {Device::cpu, Device::reference}) {
         Session session(Engine(std::make_shared<Engine::Data>(small_info(), graph_with_positions(),

@@ -11,6 +11,9 @@ namespace vitrum {
 [[nodiscard]] Graph small_graph();
 [[nodiscard]] ModelInfo small_info();
 
+/// Reads three values that depend on the picture's size alone, the first through a chain that may run in place.
+[[nodiscard]] Graph graph_with_positions();
+
 /// The network compiled; no file is read.
 [[nodiscard]] Engine small_engine(CompileOptions const& options = {});
 

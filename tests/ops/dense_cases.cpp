@@ -65,6 +65,7 @@ std::vector<OpCase> reduce_cases() {
         make("sums", Cumulate{1}, {f32({3, 40, 5})}, 40),
         make("reverse_exclusive", Cumulate{0, false, true, true}, {f32({9, 4})}, 9),
         make("rows", Softmax{2}, {f32({3, 5, 49}, 3)}, 49, 3),
+        make("long_rows", Softmax{1}, {f32({2, 300}, 3)}, 300, 3),
         make("channels_log", Softmax{1, true}, {f32({2, 19, 7}, 3)}, 19, 3),
         make("tokens", Normalise{2}, {f32({2, 9, 60})}, 60),
         make("planes_rms", Normalise{2, 1e-6F, true}, {f32({2, 3, 8, 5})}, 40),

@@ -24,8 +24,8 @@ inline void PrintTo(OpCase const& c, std::ostream* out) {
 /// The reference backend's output for these inputs.
 [[nodiscard]] std::vector<float> reference_output(OpCase const& c, Values const& values);
 
-/// Demands, with 1, 2 and 3 threads, the reference's result within the tolerance, guards that stand, and the
-/// very same result in place of every input that the kernel calls reusable.
+/// Demands, with 1, 2 and 3 threads (on a device once), the reference's result within the tolerance, guards that stand,
+/// and the very same result in place of every input that the kernel calls reusable.
 void check_against_reference(Backend const& backend, OpCase const& c);
 
 }  // namespace vitrum::test

@@ -8,6 +8,7 @@
 
 #include "cases.h"
 #include "elementwise_cases.h"
+#include "fake_device.h"
 #include "harness.h"
 #include "memory.h"
 
@@ -118,6 +119,15 @@ TEST(Harness, SeesAnInputThatIsNotReusable) {
                                 },
                                 {1}),
                             "memory of its own");
+}
+
+TEST(Harness, RunsAndLooksAtADevice) {
+    FakeLog log;
+    auto const device = make_fake_device(log);
+    check_against_reference(*device, a_case());
+    EXPECT_EQ(log.launches, 1);
+    log.stray_write = true;
+    EXPECT_NONFATAL_FAILURE(check_against_reference(*make_fake_device(log), a_case()), "outside of its memory");
 }
 
 TEST(Harness, ReadsFarBeyondAnInputFault) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "base/buffer.h"
 
@@ -22,6 +23,8 @@ public:
 
     [[nodiscard]] std::byte* data() const { return data_; }
     [[nodiscard]] std::size_t size_bytes() const { return bytes_; }
+    /// The memory with both guards: what a device gets a copy of.
+    [[nodiscard]] std::span<std::byte> all() const { return {mapping_, mapping_bytes_}; }
     [[nodiscard]] bool guards_intact() const;
 
 private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "prepared_op.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace vitrum::test {
@@ -22,7 +23,7 @@ void scatter(std::vector<float> const& values, Nhwc<float> const& to) {
 }  // namespace
 
 PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place)
-    : op_(c.op), threads_(&threads) {
+    : op_(c.op), threads_(&threads), device_(backend.memory()) {
     Problem const problem = c.problem();
     selection_ = backend.select(c.op, problem, threads.size());
     if (refused()) return;
@@ -53,6 +54,48 @@ PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& va
         }
     }
     workspace_ = own(selection_.workspace_bytes, GuardedMemory::Fill::nan, kGuardBytes).data();
+    launch_ = {.inputs = inputs_, .outputs = outputs_, .packed = packed_, .workspace = workspace_, .threads = threads_};
+    if (device_ != nullptr) copy_to_device();
+}
+
+/// The host's address as the device's: both have the same guards around the same memory.
+std::byte* PreparedOp::on_device(std::byte const* address) const {
+    for (std::size_t i = 0; i < memory_.size(); ++i) {
+        auto const all = memory_[i].all();
+        if (address >= all.data() && address < all.data() + all.size()) {
+            return blocks_[i].data() + (address - all.data());
+        }
+    }
+    return nullptr;  // of an absent input
+}
+
+void PreparedOp::copy_to_device() {
+    for (GuardedMemory const& memory : memory_) {
+        blocks_.push_back(device_->allocate(memory.all().size()));
+        device_->upload(blocks_.back().data(), memory.all().data(), memory.all().size());
+    }
+    device_inputs_ = inputs_;
+    device_outputs_ = outputs_;
+    for (TensorView& view : device_inputs_) view.data = on_device(view.data);
+    for (TensorView& view : device_outputs_) view.data = on_device(view.data);
+    for (std::byte const* const weights : packed_) device_packed_.push_back(on_device(weights));
+    queue_ = device_->make_queue();
+    queue_->enter();
+    launch_ = {.inputs = device_inputs_,
+               .outputs = device_outputs_,
+               .packed = device_packed_,
+               .workspace = on_device(workspace_),
+               .stream = queue_->handle()};
+}
+
+/// What the device made of the memory, guards included.
+void PreparedOp::fetch() {
+    if (device_ == nullptr) return;
+    if (std::string const why = queue_->launch_error(); !why.empty()) throw Error(why);
+    for (std::size_t i = 0; i < memory_.size(); ++i) {
+        queue_->download(memory_[i].all().data(), blocks_[i].data(), blocks_[i].size_bytes);
+    }
+    queue_->wait();
 }
 
 GuardedMemory& PreparedOp::own(std::size_t bytes, GuardedMemory::Fill fill, std::size_t guard_bytes) {
@@ -65,9 +108,10 @@ void PreparedOp::add_input(Backend const& backend, CaseInput const& input, std::
     } else if (input.role == Role::dense) {
         add_dense_input(input, values);
     } else if (input.role == Role::weight) {
-        // A weight may lie anywhere in a mapped file: aligned to a float and no more.
+        // A weight may lie anywhere in a mapped file: aligned to a float and no more. A device has a copy.
+        std::size_t const alignment = device_ == nullptr ? alignof(float) : Buffer::kAlignment;
         auto const& memory =
-            memory_.emplace_back(values.size() * sizeof(float), GuardedMemory::Fill::nan, 0, alignof(float));
+            memory_.emplace_back(values.size() * sizeof(float), GuardedMemory::Fill::nan, 0, alignment);
         std::memcpy(memory.data(), values.data(), memory.size_bytes());
         inputs_.push_back({memory.data(), DType::f32, input.shape, input.shape.contiguous_strides()});
     } else {
@@ -106,11 +150,11 @@ void PreparedOp::pack_weights() {
 }
 
 void PreparedOp::run() {
-    selection_.launch(
-        op_, {.inputs = inputs_, .outputs = outputs_, .packed = packed_, .workspace = workspace_, .threads = threads_});
+    selection_.launch(op_, launch_);
 }
 
-std::vector<float> PreparedOp::output() const {
+std::vector<float> PreparedOp::output() {
+    fetch();
     std::vector<float> values;
     for (TensorView const& output : outputs_) {
         auto const start = values.size();
@@ -120,7 +164,8 @@ std::vector<float> PreparedOp::output() const {
     return values;
 }
 
-bool PreparedOp::guards_intact() const {
+bool PreparedOp::guards_intact() {
+    fetch();
     for (GuardedMemory const& memory : memory_) {
         if (!memory.guards_intact()) return false;
     }

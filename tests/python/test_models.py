@@ -78,7 +78,7 @@ def test_error_classes():
 @pytest.mark.parametrize(
     "options, text",
     [
-        ({"device": "cuda"}, 'device "cuda"'),
+        ({"device": "cuda:x"}, 'device "cuda:x"'),
         ({"device": "cpu:1"}, "device"),
         ({"isa": "Z80"}, "Z80"),
         ({"threads": -1}, "threads"),

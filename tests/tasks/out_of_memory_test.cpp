@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "engine/engine_data.h"
+#include "fake_device.h"
 #include "networks.h"
 #include "tasks/memory.h"
 #include "vitrum/error.h"
@@ -87,6 +89,30 @@ TEST(OutOfMemory, AMemoryLimitBelowTheSmallestTileIsAnError) {
         EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
         EXPECT_NE(std::string(error.what()).find("--memory"), std::string::npos) << error.what();
     }
+}
+
+Engine on_fake_device(Engine const& engine, test::FakeLog& log) {
+    return Engine(std::make_shared<Engine::Data>(engine.info(), *engine.data().only.graph, engine.options(),
+                                                 test::make_fake_device(log)));
+}
+
+TEST(OutOfMemory, ADevicesMemoryDecidesHowLargeTilesAre) {
+    test::FakeLog log;
+    log.memory_limit = 30 * kMiB;
+    Session session(on_fake_device(make_engine({.scale = 2}), log));
+    RestoreReport const report = restore(session, large_picture(), {});
+    EXPECT_GT(report.tiles, 1);
+    EXPECT_EQ(report.retries, 0);
+}
+
+TEST(OutOfMemory, ADeviceThatRefusesMemoryGetsSmallerTiles) {
+    test::FakeLog log;
+    log.memory_limit = 30 * kMiB;
+    log.hides_limit = true;
+    Session session(on_fake_device(make_engine({.scale = 2}), log));
+    RestoreReport const report = restore(session, large_picture(), {});
+    EXPECT_GT(report.tiles, 1);
+    EXPECT_GT(report.retries, 0);
 }
 
 }  // namespace

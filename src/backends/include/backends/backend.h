@@ -54,13 +54,15 @@ struct Packing {
     void (*pack)(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) = nullptr;
 };
 
-/// Everything a kernel gets to run: nothing in it needs looking up, nothing may be allocated.
+/// Everything a kernel gets to run: nothing in it needs looking up, nothing may be allocated. On devices every address
+/// is the device's, weights are 64-byte aligned, and launch() queues its work on the stream and returns.
 struct Launch {
     std::span<TensorView const> inputs;  ///< data is null for absent inputs; weights in canonical float32
     std::span<TensorView const> outputs;
     std::span<std::byte const* const> packed;  ///< in the order of packings()
     std::byte* workspace = nullptr;            ///< 64-byte aligned, contents undefined
-    ThreadPool* threads = nullptr;
+    ThreadPool* threads = nullptr;             ///< null on devices
+    void* stream = nullptr;                    ///< a device backend's queue (cudaStream_t)
 };
 
 struct Refusal {
@@ -78,6 +80,8 @@ struct Selection {
     std::vector<Refusal> refusals;
 };
 
+class Memory;
+
 class Backend {
 public:
     virtual ~Backend() = default;
@@ -87,6 +91,8 @@ public:
     /// Floats from one pixel to the next of an activation with that many channels.
     [[nodiscard]] virtual std::int64_t pixel_stride(std::int64_t channels) const = 0;
     [[nodiscard]] virtual Selection select(Op const& op, Problem const& problem, int threads) const = 0;
+    /// Where kernels find activations and weights; null: in the host's memory.
+    [[nodiscard]] virtual Memory* memory() const { return nullptr; }
 };
 
 }  // namespace vitrum

@@ -13,6 +13,7 @@
 namespace vitrum {
 
 struct Program;
+class Memory;
 class PackedWeights;
 
 struct Engine::Data {
@@ -20,6 +21,8 @@ struct Engine::Data {
     Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options);
     /// A graph for each size.
     Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options);
+    /// For a backend that the options do not name.
+    Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options, std::unique_ptr<Backend const> chosen);
     ~Data();
 
     /// A graph and the packed forms of its constants, which live as long as it does.
@@ -31,6 +34,8 @@ struct Engine::Data {
     Prepared prepared(Sizes const& sizes);
     /// The program for these sizes: from the last few used, or made now.
     std::shared_ptr<Program const> program(Sizes const& sizes);
+    /// Where the backend's kernels find activations and weights.
+    [[nodiscard]] Memory& memory() const;
     /// The same network for other options.
     [[nodiscard]] std::shared_ptr<Data> with(CompileOptions const& other) const;
 

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+// Where activations and weights live, and how a session's work gets there. On the host all of it is memory and calls;
+// a device has memory of its own and a queue that runs beside the host. Errors of a device are Error, and memory that
+// it refuses is ErrorKind::out_of_memory, as on the host.
+
+namespace vitrum {
+
+/// Memory that goes back to where it came from with its last copy. Must not outlive the Memory that gave it.
+struct Block {
+    std::shared_ptr<std::byte> owned;
+    std::size_t size_bytes = 0;
+
+    [[nodiscard]] std::byte* data() const { return owned.get(); }
+};
+
+/// Queued work that was recorded once and runs again as one piece, on the same addresses.
+class Recording {
+public:
+    virtual ~Recording() = default;
+    virtual void replay() = 0;
+};
+
+/// One session's work on a device, done in the order in which it came. One thread at a time.
+class Queue {
+public:
+    virtual ~Queue() = default;
+    /// What kernels launch on (Launch::stream). Null on the host, where they are done when they return.
+    [[nodiscard]] virtual void* handle() const = 0;
+    /// Makes the device the calling thread's current one; comes before all other work of that thread.
+    virtual void enter() = 0;
+    /// Queued copies. The host's side must stay until wait().
+    virtual void upload(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
+    virtual void download(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
+    /// Why the last kernel could not be launched, or "".
+    [[nodiscard]] virtual std::string launch_error() = 0;
+    /// Returns when everything is done. Throws Error where some of it failed.
+    virtual void wait() = 0;
+    /// Records what `work` queues instead of running it; null where there is nothing to gain (the host).
+    [[nodiscard]] virtual std::unique_ptr<Recording> record(std::function<void()> const& work) = 0;
+    /// Notes when the queue gets here.
+    virtual void mark() = 0;
+    /// Waits; the seconds from each mark to the next, which are then forgotten.
+    [[nodiscard]] virtual std::vector<double> laps() = 0;
+};
+
+class Memory {
+public:
+    virtual ~Memory() = default;
+    /// Whether the host reads and writes it as it stands, so that nothing is ever copied.
+    [[nodiscard]] virtual bool is_host() const = 0;
+    /// For kernels: 64-byte aligned, contents undefined. Throws Error (out_of_memory).
+    [[nodiscard]] virtual Block allocate(std::size_t bytes) = 0;
+    /// The host's side of queued copies. Not asked for where is_host().
+    [[nodiscard]] virtual Block allocate_staging(std::size_t bytes) = 0;
+    /// Copies to the device at once: weights. Not asked for where is_host().
+    virtual void upload(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
+    /// What could still be allocated. Not asked for where is_host().
+    [[nodiscard]] virtual std::uint64_t free_bytes() const = 0;
+    [[nodiscard]] virtual std::unique_ptr<Queue> make_queue() = 0;
+};
+
+}  // namespace vitrum

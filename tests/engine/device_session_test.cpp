@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "engine/engine_data.h"
+#include "fake_device.h"
+#include "small_network.h"
+#include "vitrum/error.h"
+
+namespace vitrum {
+namespace {
+
+using test::FakeLog;
+
+Engine on_fake_device(FakeLog& log, Graph graph = small_graph()) {
+    return Engine(std::make_shared<Engine::Data>(small_info(), std::move(graph), CompileOptions{.threads = 1},
+                                                 test::make_fake_device(log)));
+}
+
+Engine on_reference(Graph graph = small_graph()) {
+    return Engine(std::make_shared<Engine::Data>(small_info(), std::move(graph),
+                                                 CompileOptions{.device = Device::reference, .threads = 1}));
+}
+
+std::vector<float> run_with(Session& session, unsigned seed) {
+    std::mt19937 random(seed);
+    for (float& value : session.input()) value = static_cast<float>(random() % 256) / 255.0F;
+    session.run();
+    return {session.output().begin(), session.output().end()};
+}
+
+TEST(DeviceSession, GivesWhatTheHostGivesOnEveryRunAtEverySize) {
+    FakeLog log;
+    Session device(on_fake_device(log));
+    Session host(on_reference());
+    for (Sizes const sizes : {Sizes{1, 5, 7}, Sizes{2, 12, 9}, Sizes{1, 1, 1}, Sizes{1, 5, 7}}) {
+        device.prepare(sizes);
+        host.prepare(sizes);
+        for (unsigned run = 0; run < 4; ++run) {  // as it stands, recorded, replayed, replayed
+            EXPECT_EQ(run_with(device, run), run_with(host, run)) << sizes.h << "x" << sizes.w << ", run " << run;
+        }
+    }
+}
+
+TEST(DeviceSession, RecordsARunWhenASizeComesAgainAndReplaysIt) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    static_cast<void>(run_with(session, 1));
+    EXPECT_EQ(log.recordings, 0) << "a size that occurs once is not worth it";
+    static_cast<void>(run_with(session, 2));
+    static_cast<void>(run_with(session, 3));
+    EXPECT_EQ(log.recordings, 1);
+    EXPECT_EQ(log.replays, 2);
+    EXPECT_EQ(log.launches, static_cast<int>(2 * small_graph().nodes.size()));
+    session.prepare({1, 4, 8});
+    static_cast<void>(run_with(session, 4));
+    EXPECT_EQ(log.replays, 2) << "replayed another size's run";
+}
+
+TEST(DeviceSession, CopiesEveryWeightOnce) {
+    FakeLog log;
+    Engine const engine = on_fake_device(log);
+    for (Sizes const sizes : {Sizes{1, 8, 8}, Sizes{1, 9, 4}}) {
+        Session session(engine);
+        session.prepare(sizes);
+        static_cast<void>(run_with(session, 1));
+    }
+    ASSERT_FALSE(log.weight_uploads.empty());
+    for (Value const& value : engine.data().only.graph->values) {
+        if (value.constant == nullptr) continue;
+        EXPECT_LE(log.weight_uploads[value.constant->bytes()], 1) << value.name;
+    }
+    auto const before = log.weight_uploads;
+    Session third(engine);
+    third.prepare({1, 8, 8});
+    EXPECT_EQ(log.weight_uploads, before);
+}
+
+TEST(DeviceSession, ComputesOnceWhatReadsNoPicture) {
+    FakeLog log;
+    Session device(on_fake_device(log, graph_with_positions()));
+    Session host(on_reference(graph_with_positions()));
+    for (Sizes const sizes : {Sizes{2, 9, 7}, Sizes{2, 7, 9}, Sizes{2, 9, 7}}) {
+        device.prepare(sizes);
+        host.prepare(sizes);
+        for (unsigned run = 0; run < 3; ++run) EXPECT_EQ(run_with(device, run), run_with(host, run));
+    }
+    for (OpProfile const& op : device.profile(1)) EXPECT_NE(op.op, "SinePosition");
+}
+
+TEST(DeviceSession, ShowsEveryLayerAndLeavesItsOutput) {
+    FakeLog log;
+    Session device(on_fake_device(log));
+    Session host(on_reference());
+    std::vector<std::vector<float>> layers;
+    for (Session* const session : {&host, &device}) {
+        session->prepare({1, 6, 5});
+        fill_input(*session);
+    }
+    host.run_layers([&](LayerValue const& layer) { layers.emplace_back(layer.values.begin(), layer.values.end()); });
+    std::size_t next = 0;
+    device.run_layers([&](LayerValue const& layer) {
+        ASSERT_LT(next, layers.size());
+        EXPECT_TRUE(std::ranges::equal(layer.values, layers[next++])) << layer.op << " " << layer.provenance;
+    });
+    EXPECT_EQ(next, layers.size());
+    EXPECT_TRUE(std::ranges::equal(device.output(), host.output()));
+}
+
+TEST(DeviceSession, TimesEveryOperator) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    auto const ops = session.profile(3);
+    ASSERT_EQ(ops.size(), small_graph().nodes.size());
+    for (OpProfile const& op : ops) EXPECT_NEAR(op.seconds, 1e-3, 1e-9);
+}
+
+TEST(DeviceSession, ReportsMemoryThatTheDeviceRefusesAndStaysUsable) {
+    FakeLog log;
+    log.memory_limit = std::size_t{4} << 20;
+    Session session(on_fake_device(log));
+    try {
+        session.prepare({1, 512, 512});
+        FAIL() << "should have thrown";
+    } catch (Error const& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
+    }
+    session.prepare({1, 8, 8});
+    EXPECT_FALSE(run_with(session, 1).empty());
+}
+
+TEST(DeviceSession, ReportsWeightsThatDoNotFitAndTriesAgain) {
+    FakeLog log;
+    Engine const engine = on_fake_device(log);
+    Session session(engine);
+    log.memory_limit = engine.arena_bytes({1, 8, 8}) + 100;
+    EXPECT_THROW(session.prepare({1, 8, 8}), Error);
+    EXPECT_THROW(session.prepare({1, 8, 8}), Error) << "half a program was taken for a whole one";
+    log.memory_limit = SIZE_MAX;
+    session.prepare({1, 8, 8});
+    EXPECT_FALSE(run_with(session, 1).empty());
+}
+
+TEST(DeviceSession, GivesAllMemoryBack) {
+    FakeLog log;
+    {
+        Session session(on_fake_device(log));
+        session.prepare({1, 8, 8});
+        for (unsigned run = 0; run < 2; ++run) static_cast<void>(run_with(session, run));
+        EXPECT_GT(log.bytes_held, 0U);
+        EXPECT_GT(log.staging_held, 0U);
+    }
+    EXPECT_EQ(log.bytes_held, 0U);
+    EXPECT_EQ(log.staging_held, 0U);
+}
+
+TEST(DeviceSession, NamesTheOperatorThatCannotBeLaunched) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    log.refuse_launch_of = "WindowAttention";
+    try {
+        session.run();
+        FAIL() << "should have thrown";
+    } catch (Error const& error) {
+        EXPECT_NE(std::string(error.what()).find("WindowAttention (attn)"), std::string::npos) << error.what();
+        EXPECT_NE(std::string(error.what()).find("too many resources"), std::string::npos) << error.what();
+    }
+}
+
+TEST(DeviceSession, TellsItsProgressAtTheEndAndCanBeCancelled) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    double last = 0;
+    session.run([&](double fraction) {
+        last = fraction;
+        return true;
+    });
+    EXPECT_EQ(last, 1.0);
+    EXPECT_THROW(session.run([](double) { return false; }), Error);
+}
+
+TEST(DeviceSession, MayBeRunFromAnotherThreadThanItWasPreparedOn) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    auto const here = run_with(session, 1);
+    std::vector<float> there;
+    std::jthread([&] { there = run_with(session, 1); }).join();
+    EXPECT_EQ(here, there);
+}
+
+}  // namespace
+}  // namespace vitrum

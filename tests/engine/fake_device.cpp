@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fake_device.h"
+
+#include <array>
+#include <cstring>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "reference/backend.h"
+
+namespace vitrum::test {
+namespace {
+
+using Function = void (*)(Op const&, Launch const&);
+
+/// Far beyond any address of this process: whoever reads there on the host faults.
+constexpr std::uintptr_t kAway = std::uintptr_t{1} << 60;
+
+std::byte* moved(std::byte const* address, std::uintptr_t by) {
+    return reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(address) + by);
+}
+
+class FakeMemory final : public Memory {
+public:
+    explicit FakeMemory(FakeLog& log) : log_(log) {}
+
+    [[nodiscard]] bool is_host() const override { return false; }
+    [[nodiscard]] Block allocate(std::size_t bytes) override {
+        std::scoped_lock const lock(mutex_);
+        if (bytes > log_.memory_limit - log_.bytes_held) fail_as(ErrorKind::out_of_memory, "the device is full");
+        auto const buffer = std::make_shared<Buffer>(bytes);
+        if (bytes > 0) std::memset(buffer->data(), 0xff, bytes);
+        log_.bytes_held += bytes;
+        std::byte* const data = moved(buffer->data(), kAway);
+        blocks_[data] = bytes;
+        return {std::shared_ptr<std::byte>(data, [this, buffer](std::byte* block) { release(block); }), bytes};
+    }
+    [[nodiscard]] Block allocate_staging(std::size_t bytes) override {
+        auto const buffer = std::make_shared<Buffer>(bytes);
+        if (bytes > 0) std::memset(buffer->data(), 0xff, bytes);
+        log_.staging_held += bytes;
+        auto const release = [this, buffer](std::byte*) { log_.staging_held -= buffer->size_bytes(); };
+        return {std::shared_ptr<std::byte>(buffer->data(), release), bytes};
+    }
+    void upload(std::byte* to, std::byte const* from, std::size_t bytes) override {
+        std::memcpy(host_address(to, bytes), from, bytes);
+        std::scoped_lock const lock(mutex_);
+        ++log_.weight_uploads[from];
+    }
+    [[nodiscard]] std::uint64_t free_bytes() const override {
+        return (log_.hides_limit ? SIZE_MAX : log_.memory_limit) - log_.bytes_held;
+    }
+    [[nodiscard]] std::unique_ptr<Queue> make_queue() override;
+
+    /// Where the bytes of a device address really are.
+    [[nodiscard]] std::byte* host_address(std::byte const* address, std::size_t bytes) const {
+        std::scoped_lock const lock(mutex_);
+        auto const after = blocks_.upper_bound(moved(address, 0));
+        if (after != blocks_.begin()) {
+            auto const& [start, size] = *std::prev(after);
+            if (static_cast<std::size_t>(address - start) + bytes <= size) return moved(address, 0 - kAway);
+        }
+        throw std::logic_error("an address that is none of the device's");
+    }
+
+    [[nodiscard]] FakeLog& log() { return log_; }
+    [[nodiscard]] Selection select(Op const& op, Problem const& problem, int threads);
+    [[nodiscard]] Function real_kernel(Op const& op) const { return kernels_.at(op.index()); }
+
+private:
+    void release(std::byte* block) {
+        std::scoped_lock const lock(mutex_);
+        log_.bytes_held -= blocks_.at(block);
+        blocks_.erase(block);
+    }
+
+    FakeLog& log_;
+    mutable std::mutex mutex_;
+    std::map<std::byte*, std::size_t> blocks_;
+    std::unique_ptr<Backend> reference_ = make_reference_backend();
+    std::array<Function, std::variant_size_v<Op>> kernels_{};  ///< the reference has one for each operator
+};
+
+class FakeQueue final : public Queue {
+public:
+    explicit FakeQueue(FakeMemory& memory) : memory_(memory) {}
+
+    [[nodiscard]] void* handle() const override { return const_cast<FakeQueue*>(this); }
+    void enter() override { thread_ = std::this_thread::get_id(); }
+    void upload(std::byte* to, std::byte const* from, std::size_t bytes) override {
+        push([=, this] { std::memcpy(memory_.host_address(to, bytes), from, bytes); });
+    }
+    void download(std::byte* to, std::byte const* from, std::size_t bytes) override {
+        push([=, this] { std::memcpy(to, memory_.host_address(from, bytes), bytes); });
+    }
+    [[nodiscard]] std::string launch_error() override { return std::exchange(launch_error_, {}); }
+    void wait() override {
+        auto const work = std::exchange(pending_, {});
+        for (auto const& item : work) item();
+    }
+    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work) override;
+    void mark() override { ++marks_; }
+    [[nodiscard]] std::vector<double> laps() override {
+        wait();
+        return std::vector<double>(static_cast<std::size_t>(std::exchange(marks_, 0) - 1), 1e-3);
+    }
+
+    void push(std::function<void()> item) {
+        if (thread_ != std::this_thread::get_id()) throw std::logic_error("this thread did not enter()");
+        pending_.push_back(std::move(item));
+    }
+    void launch(Op const& op, Launch const& launch);
+
+private:
+    class List;
+    void run(Op const& op, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
+             std::vector<std::byte const*> packed, std::byte* workspace);
+    [[nodiscard]] TensorView on_host(TensorView view) const;
+
+    FakeMemory& memory_;
+    std::thread::id thread_;
+    std::vector<std::function<void()>> pending_;
+    std::string launch_error_;
+    ThreadPool threads_{1};
+    int marks_ = 0;
+};
+
+class FakeQueue::List final : public Recording {
+public:
+    List(FakeQueue& queue, std::vector<std::function<void()>> items) : queue_(queue), items_(std::move(items)) {}
+    void replay() override {
+        ++queue_.memory_.log().replays;
+        for (auto const& item : items_) queue_.push(item);
+    }
+
+private:
+    FakeQueue& queue_;
+    std::vector<std::function<void()>> items_;
+};
+
+std::unique_ptr<Recording> FakeQueue::record(std::function<void()> const& work) {
+    auto before = std::exchange(pending_, {});
+    work();
+    ++memory_.log().recordings;
+    return std::make_unique<List>(*this, std::exchange(pending_, std::move(before)));
+}
+
+TensorView FakeQueue::on_host(TensorView view) const {
+    if (view.data == nullptr) return view;
+    auto const bytes = static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype);
+    view.data = memory_.host_address(view.data, bytes);
+    return view;
+}
+
+void FakeQueue::launch(Op const& op, Launch const& launch) {
+    if (launch.threads != nullptr) throw std::logic_error("threads of the host for a device");
+    ++memory_.log().launches;
+    if (name_of(op) == memory_.log().refuse_launch_of) {
+        launch_error_ = "too many resources";
+        return;
+    }
+    push([this, &op, inputs = std::vector(launch.inputs.begin(), launch.inputs.end()),
+          outputs = std::vector(launch.outputs.begin(), launch.outputs.end()),
+          packed = std::vector(launch.packed.begin(), launch.packed.end()),
+          workspace = launch.workspace] { run(op, inputs, outputs, packed, workspace); });
+}
+
+void FakeQueue::run(Op const& op, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
+                    std::vector<std::byte const*> packed, std::byte* workspace) {
+    for (TensorView& view : inputs) view = on_host(view);
+    for (TensorView& view : outputs) view = on_host(view);
+    for (std::byte const*& weights : packed) weights = memory_.host_address(weights, 0);
+    if (memory_.log().stray_write) *memory_.host_address(workspace - 1, 1) = std::byte{0};
+    memory_.real_kernel(op)(op, {.inputs = inputs,
+                                 .outputs = outputs,
+                                 .packed = packed,
+                                 .workspace = memory_.host_address(workspace, 0),
+                                 .threads = &threads_});
+}
+
+std::unique_ptr<Queue> FakeMemory::make_queue() {
+    return std::make_unique<FakeQueue>(*this);
+}
+
+Selection FakeMemory::select(Op const& op, Problem const& problem, int threads) {
+    Selection selection = reference_->select(op, problem, threads);
+    std::scoped_lock const lock(mutex_);
+    kernels_.at(op.index()) = selection.launch;
+    selection.launch = [](Op const& o, Launch const& launch) {
+        static_cast<FakeQueue*>(launch.stream)->launch(o, launch);
+    };
+    return selection;
+}
+
+class FakeDevice final : public Backend {
+public:
+    explicit FakeDevice(FakeLog& log) : memory_(log) {}
+    [[nodiscard]] std::string_view name() const override { return "fake"; }
+    [[nodiscard]] std::string isa() const override { return "fake"; }
+    [[nodiscard]] std::int64_t pixel_stride(std::int64_t channels) const override { return channels + 3; }
+    [[nodiscard]] Selection select(Op const& op, Problem const& problem, int threads) const override {
+        return memory_.select(op, problem, threads);
+    }
+    [[nodiscard]] Memory* memory() const override { return &memory_; }
+
+private:
+    mutable FakeMemory memory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend const> make_fake_device(FakeLog& log) {
+    return std::make_unique<FakeDevice>(log);
+}
+
+}  // namespace vitrum::test

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "backends/backend.h"
+#include "backends/memory.h"
+
+namespace vitrum::test {
+
+/// What a fake device has seen and what it shall do.
+struct FakeLog {
+    std::size_t memory_limit = SIZE_MAX;  ///< bytes that may be allocated together
+    bool hides_limit = false;             ///< answers that all of the address space is free
+    std::string refuse_launch_of;         ///< an operator's name
+    bool stray_write = false;             ///< kernels write a byte before their workspace
+    int recordings = 0, replays = 0, launches = 0;
+    std::map<std::byte const*, int> weight_uploads;  ///< by the host's address
+    std::size_t bytes_held = 0, staging_held = 0;
+};
+
+/// A device for tests: the reference backend's kernels, on memory that has other addresses than the host's and holds
+/// NaN at first. Nothing that is queued happens before wait(). It throws std::logic_error where an address that is not
+/// the device's reaches a kernel, or work comes from a thread that did not enter(). `log` must outlive it.
+[[nodiscard]] std::unique_ptr<Backend const> make_fake_device(FakeLog& log);
+
+}  // namespace vitrum::test
