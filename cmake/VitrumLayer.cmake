@@ -32,9 +32,10 @@ function(vitrum_use_precompiled target precompiled)
 endfunction()
 
 function(vitrum_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Wno-sign-conversion>)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    target_compile_options(${target} PRIVATE -Wno-restrict)  # takes "text" + string for an overlap (GCC bug 105651)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)  # takes "text" + string for an overlap (GCC bug 105651)
   endif()
   if(VITRUM_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${VITRUM_SANITIZE} -fno-omit-frame-pointer

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dense.cuh"
+
+#include "../kernels.h"
+
+namespace vitrum::cuda {
+
+void DenseKernel::launch(Dense const& op, Launch const& launch) {
+    std::visit([&](auto const& o) { run(o, launch); }, op.op);
+}
+
+}  // namespace vitrum::cuda

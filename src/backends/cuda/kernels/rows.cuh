@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "gemm.cuh"
+#include "windows.cuh"
+
+// Loaders and stores whose rows are pixels or rows of a buffer.
+
+namespace vitrum::cuda {
+
+// ---- Which pixel a row of the product is.
+
+struct InOrder {
+    [[nodiscard]] __host__ __device__ std::int64_t operator()(std::int64_t m) const { return m; }
+};
+
+// ---- LayerNorm on the way: its moments are computed before.
+
+struct Moments {
+    float mean, factor;
+};
+
+struct Norm {
+    Moments const* moments = nullptr;  ///< of each pixel; null: no normalisation
+    float const* weight = nullptr;
+    float const* bias = nullptr;
+
+    /// Channels c … c + 3, of which `count` exist.
+    [[nodiscard]] __device__ float4 apply(float4 v, Moments m, int c, int count) const {
+        return each(v, [&](float x, int i) {
+            return i < count ? (x - m.mean) * m.factor * weight[c + i] + bias[c + i] : 0.0F;
+        });
+    }
+};
+
+/// Rows of pixels, normalised or not. Pixel −1 is zero, also after the norm.
+template <class Map>
+struct RowLoad {
+    Matrix x;
+    int channels;
+    Norm norm;
+    Map map;
+
+    struct Row {
+        float const* data;
+        Moments moments;
+    };
+    [[nodiscard]] __device__ Row row(std::int64_t m) const {
+        std::int64_t const pixel = map(m);
+        if (pixel < 0) return {nullptr, {}};
+        return {x.at(pixel), norm.moments == nullptr ? Moments{} : norm.moments[pixel]};
+    }
+    [[nodiscard]] __device__ float4 operator()(Row const& row, int k) const {
+        if (row.data == nullptr) return make_float4(0, 0, 0, 0);
+        float4 const v = load4(row.data + k, channels - k, x.vector);
+        return norm.moments == nullptr ? v : norm.apply(v, row.moments, k, channels - k);
+    }
+};
+
+[[nodiscard]] inline RowLoad<InOrder> rows_of(Matrix const& x, int channels, Norm const& norm = {}) {
+    return {x, channels, norm, {}};
+}
+
+// ---- What follows a product.
+
+/// Bias, activation and residual, in the order that the operator wants.
+struct Finish {
+    float const* bias = nullptr;
+    Activation activation = Activation::none;
+    float negative_slope = 0;
+    bool residual_first = false;  ///< before the activation
+
+    [[nodiscard]] __device__ float4 operator()(float4 sums, float4 residual, int column, int columns) const {
+        float4 const added = bias == nullptr ? make_float4(0, 0, 0, 0) : load4(bias + column, columns - column, false);
+        float4 v = sums + added;
+        if (residual_first) v = v + residual;
+        if (activation != Activation::none) {
+            v = each(v, [&](float x, int) { return activate(activation, negative_slope, x); });
+        }
+        return residual_first ? v : v + residual;
+    }
+};
+
+/// Stores rows of pixels; pixel −1 is dropped. The residual may be the output itself.
+template <class Map>
+struct RowStore {
+    Matrix y, residual;
+    int columns;
+    Finish finish;
+    Map map;
+
+    struct Row {
+        float* y;
+        float const* residual;
+    };
+    [[nodiscard]] __device__ Row row(std::int64_t m) const {
+        std::int64_t const pixel = map(m);
+        if (pixel < 0) return {nullptr, nullptr};
+        return {y.at(pixel), residual.data == nullptr ? nullptr : residual.at(pixel)};
+    }
+    __device__ void operator()(Row const& row, int column, float4 sums) const {
+        if (row.y == nullptr) return;
+        float4 added = make_float4(0, 0, 0, 0);
+        if (row.residual != nullptr) added = load4(row.residual + column, columns - column, residual.vector);
+        store4(row.y + column, finish(sums, added, column, columns), columns - column, y.vector);
+    }
+};
+
+[[nodiscard]] inline RowStore<InOrder> rows_to(Matrix const& y, int columns, Finish const& finish = {},
+                                               Matrix const& residual = {}) {
+    return {y, residual, columns, finish, {}};
+}
+
+// ---- The moments that Norm applies.
+
+constexpr int kRowsPerBlock = 8;  // a warp each
+
+/// Mean and 1 / sqrt(variance + epsilon) of each row, the variance around the mean. `Load` gives raw channels, and
+/// width(k) how many of the quad at k exist.
+template <class Load>
+__global__ void __launch_bounds__(kRowsPerBlock * 32)
+    moments_kernel(std::int64_t rows, int depth, int channels, Load load, float epsilon, Moments* to) {
+    int const lane = static_cast<int>(threadIdx.x) % 32;
+    std::int64_t const m = static_cast<std::int64_t>(blockIdx.x) * kRowsPerBlock + threadIdx.x / 32;
+    if (m >= rows) return;  // a whole warp
+    typename Load::Row const row = load.row(m);
+    float sum = 0;
+    for (int k = lane * 4; k < depth; k += 128) {
+        float4 const v = load(row, k);
+        sum += (v.x + v.y) + (v.z + v.w);
+    }
+    float const mean = warp_sum(sum) / static_cast<float>(channels);
+    float squares = 0;
+    for (int k = lane * 4; k < depth; k += 128) {
+        int const width = load.width(k);
+        float4 const d = each(load(row, k), [&](float x, int i) { return i < width ? x - mean : 0.0F; });
+        squares += (d.x * d.x + d.y * d.y) + (d.z * d.z + d.w * d.w);
+    }
+    float const variance = warp_sum(squares) / static_cast<float>(channels);
+    if (lane == 0) to[m] = {mean, 1.0F / sqrtf(variance + epsilon)};
+}
+
+template <class Load>
+void compute_moments(void* stream, std::int64_t rows, int depth, int channels, Load const& load, float epsilon,
+                     Moments* to) {
+    start(stream, moments_kernel<Load>, divide_up(rows, kRowsPerBlock), kRowsPerBlock * 32, rows, depth, channels, load,
+          epsilon, to);
+}
+
+/// Rows without a norm, for their moments.
+struct RawRows {
+    Matrix x;
+    int channels;
+
+    struct Row {
+        float const* data;
+    };
+    [[nodiscard]] __device__ Row row(std::int64_t m) const { return {x.at(m)}; }
+    [[nodiscard]] __device__ float4 operator()(Row const& row, int k) const {
+        return load4(row.data + k, channels - k, x.vector);
+    }
+    [[nodiscard]] __device__ int width(int k) const { return channels - k; }
+};
+
+/// The norm of an operator that has one: computes the moments of `rows` rows into `moments`.
+[[nodiscard]] inline Norm prepare_norm(void* stream, Matrix const& x, std::int64_t rows, int channels,
+                                       TensorView const& weight, TensorView const& bias, float epsilon,
+                                       Moments* moments) {
+    if (weight.data == nullptr) return {};
+    compute_moments(stream, rows, channels, channels, RawRows{x, channels}, epsilon, moments);
+    return {moments, floats(weight), floats(bias)};
+}
+
+}  // namespace vitrum::cuda

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory.h"
+
+#include "base/check.h"
+
+namespace vitrum::cuda {
+
+void check(cudaError_t result, char const* doing) {
+    if (result == cudaSuccess) return;
+    static_cast<void>(cudaGetLastError());  // else the next call, which may be fine, would report it once more
+    auto const kind = result == cudaErrorMemoryAllocation ? ErrorKind::out_of_memory : ErrorKind::failed;
+    fail_as(kind, "CUDA, {}: {} ({})", doing, cudaGetErrorString(result), cudaGetErrorName(result));
+}
+
+void DeviceMemory::enter() const {
+    check(cudaSetDevice(device_), "choosing the GPU");
+}
+
+Block DeviceMemory::allocate(std::size_t bytes) {
+    if (bytes == 0) return {};
+    enter();
+    void* data = nullptr;
+    cudaError_t const result = cudaMalloc(&data, bytes);
+    if (result == cudaErrorMemoryAllocation) {
+        static_cast<void>(cudaGetLastError());
+        fail_as(ErrorKind::out_of_memory,
+                "cannot allocate {:.1f} MiB on GPU {}, where {:.1f} MiB are free; use smaller tiles (--tile or "
+                "--memory), or end what else uses the GPU",
+                static_cast<double>(bytes) / 0x1p20, device_, static_cast<double>(free_bytes()) / 0x1p20);
+    }
+    check(result, "allocating memory");
+    auto const release = [device = device_](std::byte* block) {
+        if (cudaSetDevice(device) == cudaSuccess) static_cast<void>(cudaFree(block));
+    };
+    return {std::shared_ptr<std::byte>(static_cast<std::byte*>(data), release), bytes};
+}
+
+Block DeviceMemory::allocate_staging(std::size_t bytes) {
+    if (bytes == 0) return {};
+    enter();
+    void* data = nullptr;
+    check(cudaHostAlloc(&data, bytes, cudaHostAllocDefault), "allocating memory of the host for copies");
+    auto const release = [](std::byte* block) { static_cast<void>(cudaFreeHost(block)); };
+    return {std::shared_ptr<std::byte>(static_cast<std::byte*>(data), release), bytes};
+}
+
+void DeviceMemory::upload(std::byte* to, std::byte const* from, std::size_t bytes) {
+    enter();
+    check(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), "copying weights to the GPU");
+    // From memory that is not pinned the call may return while the device still copies from a buffer of the driver,
+    // and sessions' streams do not wait for the default one.
+    check(cudaStreamSynchronize(cudaStreamLegacy), "copying weights to the GPU");
+}
+
+std::uint64_t DeviceMemory::free_bytes() const {
+    enter();
+    std::size_t free = 0;
+    std::size_t total = 0;
+    check(cudaMemGetInfo(&free, &total), "asking for free memory");
+    return free;
+}
+
+std::unique_ptr<Queue> DeviceMemory::make_queue() {
+    return make_stream(device_);
+}
+
+}  // namespace vitrum::cuda

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "backends/memory.h"
+
+namespace vitrum::cuda {
+
+/// Throws Error for what a CUDA call answered; memory that the device refuses is ErrorKind::out_of_memory.
+void check(cudaError_t result, char const* doing);
+
+/// The memory of one GPU, by its index.
+class DeviceMemory final : public Memory {
+public:
+    explicit DeviceMemory(int device) : device_(device) {}
+
+    [[nodiscard]] bool is_host() const override { return false; }
+    [[nodiscard]] Block allocate(std::size_t bytes) override;
+    [[nodiscard]] Block allocate_staging(std::size_t bytes) override;
+    void upload(std::byte* to, std::byte const* from, std::size_t bytes) override;
+    [[nodiscard]] std::uint64_t free_bytes() const override;
+    [[nodiscard]] std::unique_ptr<Queue> make_queue() override;
+
+private:
+    void enter() const;
+
+    int device_;
+};
+
+[[nodiscard]] std::unique_ptr<Queue> make_stream(int device);
+
+}  // namespace vitrum::cuda

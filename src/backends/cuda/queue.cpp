@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "memory.h"
+
+namespace vitrum::cuda {
+namespace {
+
+/// A captured graph: one launch for all kernels and copies of a run.
+class CapturedGraph final : public Recording {
+public:
+    CapturedGraph(cudaGraph_t graph, cudaStream_t stream) : stream_(stream) {
+        auto const result = cudaGraphInstantiate(&executable_, graph, 0);
+        static_cast<void>(cudaGraphDestroy(graph));
+        check(result, "preparing a graph of kernels");
+    }
+    ~CapturedGraph() override { static_cast<void>(cudaGraphExecDestroy(executable_)); }
+    CapturedGraph(CapturedGraph const&) = delete;
+    CapturedGraph& operator=(CapturedGraph const&) = delete;
+
+    void replay() override { check(cudaGraphLaunch(executable_, stream_), "launching a graph of kernels"); }
+
+private:
+    cudaStream_t stream_;
+    cudaGraphExec_t executable_ = nullptr;
+};
+
+class Stream final : public Queue {
+public:
+    explicit Stream(int device) : device_(device) {
+        enter();
+        check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+    }
+    ~Stream() override {
+        static_cast<void>(cudaSetDevice(device_));
+        static_cast<void>(cudaStreamSynchronize(stream_));
+        for (cudaEvent_t const event : marks_) static_cast<void>(cudaEventDestroy(event));
+        static_cast<void>(cudaStreamDestroy(stream_));
+    }
+    Stream(Stream const&) = delete;
+    Stream& operator=(Stream const&) = delete;
+
+    [[nodiscard]] void* handle() const override { return stream_; }
+    void enter() override { check(cudaSetDevice(device_), "choosing the GPU"); }
+
+    void upload(std::byte* to, std::byte const* from, std::size_t bytes) override {
+        check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copying to the GPU");
+    }
+    void download(std::byte* to, std::byte const* from, std::size_t bytes) override {
+        check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the GPU");
+    }
+
+    [[nodiscard]] std::string launch_error() override {
+        cudaError_t const result = cudaGetLastError();
+        if (result == cudaSuccess) return {};
+        return fmt::format("{} ({})", cudaGetErrorString(result), cudaGetErrorName(result));
+    }
+
+    void wait() override { check(cudaStreamSynchronize(stream_), "running kernels"); }
+
+    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work) override {
+        // Of this thread only: other threads may allocate meanwhile.
+        check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording a graph of kernels");
+        std::exception_ptr failure;
+        try {
+            work();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        cudaGraph_t graph = nullptr;
+        cudaError_t const result = cudaStreamEndCapture(stream_, &graph);
+        if (failure != nullptr) {
+            if (graph != nullptr) static_cast<void>(cudaGraphDestroy(graph));
+            static_cast<void>(cudaGetLastError());
+            std::rethrow_exception(failure);
+        }
+        check(result, "recording a graph of kernels");
+        return std::make_unique<CapturedGraph>(graph, stream_);
+    }
+
+    void mark() override {
+        cudaEvent_t event = nullptr;
+        check(cudaEventCreate(&event), "making an event");
+        marks_.push_back(event);
+        check(cudaEventRecord(event, stream_), "recording an event");
+    }
+
+    [[nodiscard]] std::vector<double> laps() override {
+        std::vector<cudaEvent_t> const marks = std::exchange(marks_, {});
+        cudaError_t result = cudaStreamSynchronize(stream_);
+        std::vector<double> seconds;
+        for (std::size_t i = 1; i < marks.size() && result == cudaSuccess; ++i) {
+            float milliseconds = 0;
+            result = cudaEventElapsedTime(&milliseconds, marks[i - 1], marks[i]);
+            seconds.push_back(static_cast<double>(milliseconds) * 1e-3);
+        }
+        for (cudaEvent_t const event : marks) static_cast<void>(cudaEventDestroy(event));
+        check(result, "timing kernels");
+        return seconds;
+    }
+
+private:
+    int device_;
+    cudaStream_t stream_ = nullptr;
+    std::vector<cudaEvent_t> marks_;
+};
+
+}  // namespace
+
+std::unique_ptr<Queue> make_stream(int device) {
+    return std::make_unique<Stream>(device);
+}
+
+}  // namespace vitrum::cuda

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every case of tests/data on a GPU: what PyTorch answers, and what a replayed run answers. Needs no picture library,
+// so that it can be carried to a machine that has little but a GPU.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "loader/cuda.h"
+#include "vitrum/error.h"
+#include "vitrum/measure.h"
+
+namespace vitrum {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSuffix = ".io.safetensors";
+
+/// The environment's VITRUM_TEST_DATA, where the tests were carried elsewhere.
+fs::path data_folder() {
+    char const* const folder = std::getenv("VITRUM_TEST_DATA");
+    return folder != nullptr ? folder : VITRUM_TEST_DATA;
+}
+
+std::vector<std::string> cases() {
+    std::vector<std::string> names;
+    std::error_code none;
+    for (auto const& entry : fs::directory_iterator(data_folder(), none)) {
+        auto const file = entry.path().filename().string();
+        if (file.ends_with(kSuffix)) names.push_back(file.substr(0, file.size() - kSuffix.size()));
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+fs::path checkpoint_of(std::string const& name) {
+    for (std::string const extension : {".pth", ".pt", ".safetensors", ".pkl", ""}) {
+        auto path = data_folder() / (name + extension);
+        if (fs::exists(path)) return path;
+    }
+    return name + " has no checkpoint";
+}
+
+std::string why_no_gpu() {
+    static std::string const why = [] {
+        try {
+            static_cast<void>(open_cuda_backend(0));
+        } catch (Error const& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    }();
+    return why;
+}
+
+TEST(CudaGoldenCases, AreThere) {
+    EXPECT_FALSE(cases().empty()) << data_folder() << " holds none";
+}
+
+class CudaGolden : public testing::TestWithParam<std::string> {};
+
+TEST_P(CudaGolden, AgreesWithPyTorchOnEveryRun) {
+    if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+    Session session(Engine::open(checkpoint_of(GetParam()), {.device = Device::cuda}));
+    for (int run = 0; run < 3; ++run) {  // as it stands, recorded, replayed
+        auto const report = verify_golden(session, data_folder() / (GetParam() + std::string(kSuffix)));
+        ASSERT_FALSE(report.outputs.empty());
+        for (auto const& output : report.outputs) {
+            EXPECT_EQ(output.non_finite, 0) << output.name << ", run " << run;
+            EXPECT_LT(output.normalised, report.tolerance) << output.name << ", run " << run;
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, CudaGolden, testing::ValuesIn(cases()), [](auto const& at) { return at.param; });
+
+}  // namespace
+}  // namespace vitrum
