@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -29,6 +30,11 @@ struct Barrier {
     }
 };
 
+struct Copy {
+    void* to;
+    void const* from;
+};
+
 /// Runs the threads of one index, block after block. Begun by a context of its own; the switches from then on are
 /// jumps, which unlike contexts ask nothing of the system.
 struct Fiber {
@@ -37,12 +43,15 @@ struct Fiber {
     std::unique_ptr<char[]> stack{new char[kStackBytes]};
     bool begun = false;
     bool ended = false;
+    std::vector<std::vector<Copy>> copies{1};  ///< groups under way, the last one still open
 };
 
 struct Block {
     std::deque<Fiber> fibers;
     std::vector<Barrier> warps;
     std::vector<std::array<std::uint64_t, kWarp>> exchanged;
+    std::vector<std::vector<std::byte>> shared_bytes;  ///< of each warp
+    std::vector<std::uint64_t> dynamic;                ///< shared memory
     Barrier all;
     ucontext_t unused{};
     jmp_buf scheduler{};
@@ -107,10 +116,13 @@ void run_block(int threads, bool backwards) {
     block_state.all = {threads};
     block_state.warps.assign(static_cast<std::size_t>((threads + kWarp - 1) / kWarp), {});
     block_state.exchanged.resize(block_state.warps.size());
+    block_state.shared_bytes.resize(block_state.warps.size());
+    std::ranges::fill(block_state.dynamic, ~std::uint64_t{0});
     while (static_cast<int>(block_state.fibers.size()) < threads) add_fiber();
     for (int i = 0; i < threads; ++i) {
         ++block_state.warps[static_cast<std::size_t>(i / kWarp)].members;
         block_state.fibers[static_cast<std::size_t>(i)].ended = false;
+        block_state.fibers[static_cast<std::size_t>(i)].copies.assign(1, {});
     }
     for (int left = threads; left > 0;) {
         left = 0;
@@ -125,8 +137,9 @@ void run_block(int threads, bool backwards) {
 
 }  // namespace
 
-void run(dim3 grid, dim3 block, std::function<void()> const& thread) {
+void run(dim3 grid, dim3 block, std::size_t shared_bytes, std::function<void()> const& thread) {
     static bool backwards = false;
+    block_state.dynamic.resize((shared_bytes + 127) / 128 * 16 + 16);
     backwards = !backwards;
     gridDim = grid;
     blockDim = block;
@@ -134,6 +147,37 @@ void run(dim3 grid, dim3 block, std::function<void()> const& thread) {
     for (unsigned i = 0; i < grid.x; ++i) {
         blockIdx = dim3(backwards ? grid.x - 1 - i : i);
         run_block(static_cast<int>(block.x), backwards);
+    }
+}
+
+void* dynamic_shared() {
+    auto const start = reinterpret_cast<std::uintptr_t>(block_state.dynamic.data());
+    return reinterpret_cast<void*>((start + 127) / 128 * 128);
+}
+
+void share_bytes(void const* mine, std::size_t bytes, void* all) {
+    auto& slots = block_state.shared_bytes[static_cast<std::size_t>(block_state.current / kWarp)];
+    slots.resize(std::max(slots.size(), bytes * kWarp));
+    std::memcpy(slots.data() + bytes * static_cast<std::size_t>(block_state.current % kWarp), mine, bytes);
+    wait(warp());
+    std::memcpy(all, slots.data(), bytes * kWarp);
+    wait(warp());
+}
+
+void copy_later(void* to, void const* from, bool exists) {
+    if (exists) current().copies.back().push_back({to, from});
+    else std::memset(to, 0, 16);
+}
+
+void commit_copies() {
+    current().copies.emplace_back();
+}
+
+void wait_for_copies(int left) {
+    auto& groups = current().copies;
+    while (static_cast<int>(groups.size()) - 1 > left) {
+        for (Copy const& copy : groups.front()) std::memcpy(copy.to, copy.from, 16);
+        groups.erase(groups.begin());
     }
 }
 

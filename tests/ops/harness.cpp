@@ -31,9 +31,9 @@ bool may_overwrite(OpCase const& c, std::vector<int> const& reusable, int index)
 }
 
 void check_in_place(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int index,
-                    std::vector<float> const& expected) {
+                    Precision precision, std::vector<float> const& expected) {
     SCOPED_TRACE(fmt::format("in place of input {}", index));
-    PreparedOp prepared(backend, c, values, threads, index);
+    PreparedOp prepared(backend, c, values, threads, index, precision);
     prepared.run();
     EXPECT_TRUE(prepared.guards_intact());
     EXPECT_EQ(prepared.output(), expected) << "differs from the result in memory of its own";
@@ -54,11 +54,21 @@ double normalised_error(std::span<float const> y, std::span<float const> expecte
     return worst == 0 ? 0 : worst / std::sqrt(squares / static_cast<double>(y.size()));
 }
 
-double tolerance(OpCase const& c) {
+double tolerance(OpCase const& c, Precision precision) {
     // Rounding errors of a sum of K products grow like a random walk: of 1e5 straight float32 sums the worst is off
     // by 1.8e-7 to 2.2e-7 times √K (measured without FMA, K = 9 … 2304). The constant is for the steps around the
     // sum (exp, erf, the division of a norm), each good to a few ε. Long sums must do better than straight ones.
-    return std::min(1e-5, 1e-6 + 2.2e-7 * std::sqrt(c.reduction)) * c.amplification;
+    double const float32 = std::min(1e-5, 1e-6 + 2.2e-7 * std::sqrt(c.reduction)) * c.amplification;
+    // Rounding an operand is off by at most u, by u / √3 on average, and a sum's error relates to the sum as one
+    // product's does: √(2 / 3) · u. The worst of many results is 4 to 5 times that, and operators chain up to four
+    // products (q and k, scores, values, projection): 16 u.
+    switch (precision) {
+        case Precision::fp32: return float32;
+        case Precision::tf32:
+        case Precision::fp16: return float32 + 16 * 0x1p-11 * c.amplification;
+        case Precision::bf16: return float32 + 16 * 0x1p-8 * c.amplification;
+    }
+    return 0;
 }
 
 std::vector<float> reference_output(OpCase const& c, Values const& values) {
@@ -70,24 +80,24 @@ std::vector<float> reference_output(OpCase const& c, Values const& values) {
     return prepared.output();
 }
 
-void check_against_reference(Backend const& backend, OpCase const& c) {
+void check_against_reference(Backend const& backend, OpCase const& c, Precision precision) {
     Values const values = make_values(c);
     std::vector<float> const expected = reference_output(c, values);
     int const most = backend.memory() == nullptr ? 3 : 1;  // a device has threads of its own
     for (int count = 1; count <= most; ++count) {
         SCOPED_TRACE(fmt::format("{} threads", count));
         ThreadPool threads(count);
-        PreparedOp prepared(backend, c, values, threads);
+        PreparedOp prepared(backend, c, values, threads, -1, precision);
         ASSERT_FALSE(prepared.refused()) << "no kernel for " << c.name << refusals(prepared.selection());
         prepared.run();
         EXPECT_TRUE(prepared.guards_intact()) << prepared.selection().kernel << " writes outside of its memory";
         auto const result = prepared.output();
         double const error = normalised_error(result, expected);
-        EXPECT_LE(error, tolerance(c)) << prepared.selection().kernel;
+        EXPECT_LE(error, tolerance(c, precision)) << prepared.selection().kernel;
         for (int const index : prepared.selection().reusable_inputs) {
             if (!c.inputs[static_cast<std::size_t>(index)].present()) continue;
             if (may_overwrite(c, prepared.selection().reusable_inputs, index)) {
-                check_in_place(backend, c, values, threads, index, result);
+                check_in_place(backend, c, values, threads, index, precision, result);
             }
         }
     }

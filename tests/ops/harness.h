@@ -18,14 +18,14 @@ inline void PrintTo(OpCase const& c, std::ostream* out) {
 /// for outputs of mean zero, and defined for one element). NaN where any value is.
 [[nodiscard]] double normalised_error(std::span<float const> y, std::span<float const> expected);
 
-/// What float32 arithmetic may lose against the reference on this case, as a normalised error.
-[[nodiscard]] double tolerance(OpCase const& c);
+/// What this precision may lose against the reference on this case, as a normalised error.
+[[nodiscard]] double tolerance(OpCase const& c, Precision precision = Precision::fp32);
 
 /// The reference backend's output for these inputs.
 [[nodiscard]] std::vector<float> reference_output(OpCase const& c, Values const& values);
 
 /// Demands, with 1, 2 and 3 threads (on a device once), the reference's result within the tolerance, guards that stand,
 /// and the very same result in place of every input that the kernel calls reusable.
-void check_against_reference(Backend const& backend, OpCase const& c);
+void check_against_reference(Backend const& backend, OpCase const& c, Precision precision = Precision::fp32);
 
 }  // namespace vitrum::test

@@ -22,9 +22,11 @@ void scatter(std::vector<float> const& values, Nhwc<float> const& to) {
 
 }  // namespace
 
-PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place)
+PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place,
+                       Precision precision)
     : op_(c.op), threads_(&threads), device_(backend.memory()) {
-    Problem const problem = c.problem();
+    Problem problem = c.problem();
+    problem.precision = precision;
     selection_ = backend.select(c.op, problem, threads.size());
     if (refused()) return;
 

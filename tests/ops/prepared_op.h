@@ -16,7 +16,8 @@ namespace vitrum::test {
 class PreparedOp {
 public:
     /// `in_place`: the input (one of reusable_inputs) whose memory the first output takes, or -1.
-    PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place = -1);
+    PreparedOp(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int in_place = -1,
+               Precision precision = Precision::fp32);
 
     [[nodiscard]] Selection const& selection() const { return selection_; }
     /// Where every kernel refused there is nothing to run.

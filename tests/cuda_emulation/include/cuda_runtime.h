@@ -5,8 +5,11 @@
 // missing barrier shows as a difference. What it cannot show: time, memory coalescing, limits of the hardware.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -40,6 +43,14 @@ enum cudaError_t { cudaSuccess };
 inline char const* cudaGetErrorString(cudaError_t) {
     return "";
 }
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+template <class Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
+    return cudaSuccess;
+}
+inline float2 make_float2(float x, float y) {
+    return {x, y};
+}
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
     unsigned long dynamicSmemBytes = 0;
@@ -48,10 +59,23 @@ struct cudaLaunchConfig_t {
 
 namespace emulation {
 
-/// Runs `thread` for every thread of every block.
-void run(dim3 grid, dim3 block, std::function<void()> const& thread);
+/// Runs `thread` for every thread of every block, each with that much dynamic shared memory, which holds NaN at first.
+void run(dim3 grid, dim3 block, std::size_t shared_bytes, std::function<void()> const& thread);
+[[nodiscard]] void* dynamic_shared();
 /// The value that a thread of the caller's warp brings to the same exchange.
 std::uint64_t exchange(std::uint64_t value, int source_lane);
+/// What all lanes of the caller's warp bring.
+void share_bytes(void const* mine, std::size_t bytes, void* all);
+template <class T>
+std::array<T, 32> share(T const& mine) {
+    std::array<T, 32> all;
+    share_bytes(&mine, sizeof(T), all.data());
+    return all;
+}
+/// Copies of 16 bytes that take place no sooner than their group is waited for, and zeros as early as they may.
+void copy_later(void* to, void const* from, bool exists);
+void commit_copies();
+void wait_for_copies(int left);
 
 }  // namespace emulation
 
@@ -68,10 +92,20 @@ T __shfl_xor_sync(unsigned, T value, int mask) {
     return value;
 }
 
+template <class T>
+T __shfl_sync(unsigned, T value, int source_lane) {
+    static_assert(sizeof(T) <= 8);
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(T));
+    bits = emulation::exchange(bits, source_lane % 32);
+    std::memcpy(&value, &bits, sizeof(T));
+    return value;
+}
+
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(cudaLaunchConfig_t const* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-    emulation::run(config->gridDim, config->blockDim, [&] { kernel(arguments...); });
+    emulation::run(config->gridDim, config->blockDim, config->dynamicSmemBytes, [&] { kernel(arguments...); });
     return cudaSuccess;
 }
 

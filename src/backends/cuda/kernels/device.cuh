@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "../choices.h"
 #include "backends/backend.h"
@@ -166,17 +167,33 @@ template <class F>
     return value;
 }
 
-/// Queues a kernel. Nothing waits: what fails later is seen by whoever synchronises.
+/// What a block may have without asking.
+constexpr std::size_t kUsualSharedBytes = 48 << 10;
+
+/// Queues a kernel whose blocks get `shared_bytes` of dynamic shared memory. Nothing waits: what fails later is seen by
+/// whoever synchronises.
 template <class... Parameters, class... Arguments>
-void start(void* stream, void (*kernel)(Parameters...), std::int64_t blocks, int threads, Arguments&&... arguments) {
+void start_shared(void* stream, void (*kernel)(Parameters...), std::int64_t blocks, int threads,
+                  std::size_t shared_bytes, Arguments&&... arguments) {
     if (blocks <= 0) return;
     VITRUM_ASSERT(blocks < std::int64_t{1} << 31);
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(static_cast<unsigned>(blocks));
     config.blockDim = dim3(static_cast<unsigned>(threads));
+    config.dynamicSmemBytes = shared_bytes;
     config.stream = static_cast<cudaStream_t>(stream);
-    cudaError_t const status = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+    cudaError_t status = cudaSuccess;
+    if (shared_bytes > kUsualSharedBytes) {
+        status =
+            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+    }
+    if (status == cudaSuccess) status = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
     if (status != cudaSuccess) fail("the GPU refused a kernel: {}", cudaGetErrorString(status));
+}
+
+template <class... Parameters, class... Arguments>
+void start(void* stream, void (*kernel)(Parameters...), std::int64_t blocks, int threads, Arguments&&... arguments) {
+    start_shared(stream, kernel, blocks, threads, 0, std::forward<Arguments>(arguments)...);
 }
 
 constexpr int kElementThreads = 256;

@@ -11,6 +11,7 @@
 #include "base/tensor_view.h"
 #include "base/threads.h"
 #include "ir/op.h"
+#include "vitrum/precision.h"
 
 // The contract between the engine and a backend. A kernel is a struct with
 //     static constexpr std::string_view kName;
@@ -34,7 +35,8 @@ struct Support {
 struct Problem {
     std::vector<Shape> inputs;
     std::vector<Shape> outputs;
-    std::vector<bool> present;  ///< which inputs exist
+    std::vector<bool> present;              ///< which inputs exist
+    Precision precision = Precision::fp32;  ///< of products' operands: a kernel may be more exact, never less
 };
 
 /// Which packed form of a weight: unique within a backend, equal keys give equal bytes.

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace vitrum {
+
+/// What the operands of matrix products are rounded to. Sums, statistics, softmax and what is kept between operators
+/// stay float32 in all of them, and an operator whose operands might leave the range of `fp16` takes `tf32` for it.
+enum class Precision {
+    fp32,  ///< true float32
+    tf32,  ///< 10 bits of fraction, float32's range
+    bf16,  ///< 7 bits of fraction, float32's range
+    fp16,  ///< 10 bits of fraction, up to 65504
+};
+
+}  // namespace vitrum
