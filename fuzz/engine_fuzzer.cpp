@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
         auto const engine = vitrum::parse_engine({reinterpret_cast<std::byte const*>(data), size}, *weights, weights);
         static_cast<void>(vitrum::print(engine.graph));
         for (vitrum::Sizes const sizes : {vitrum::Sizes{1, 1, 1}, vitrum::Sizes{2, 7, 1 << 20}}) {
-            static_cast<void>(vitrum::make_program(engine.graph, *backend, sizes, 2));
+            static_cast<void>(vitrum::make_program(engine.graph, *backend, sizes, 2, engine.precision));
         }
     } catch (vitrum::Error const&) {
         // what a damaged file is meant to end in

@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "vitrum/model.h"
+#include "vitrum/precision.h"
 
 namespace vitrum {
 
@@ -25,6 +27,8 @@ struct CompileOptions {
     int threads = 0;       ///< 0: every core that this process may use
     std::string isa = {};  ///< forces an instruction set of the CPU backend ("AVX2"); empty: the best
     int device_index = 0;  ///< which GPU, as CUDA counts them
+    /// Empty: an engine file's own, else fp32, the only one on CPUs.
+    std::optional<Precision> precision = std::nullopt;
 };
 
 struct DeviceName {
@@ -35,6 +39,9 @@ struct DeviceName {
 [[nodiscard]] VITRUM_API DeviceName device_named(std::string_view name);
 /// The name of the device that the options choose.
 [[nodiscard]] VITRUM_API std::string device_name(CompileOptions const& options);
+
+/// What "fp32", "tf32", "bf16", "fp16" or "auto" (empty) names. Throws Error (usage) for anything else.
+[[nodiscard]] VITRUM_API std::optional<Precision> precision_named(std::string_view name);
 
 /// One input or output of a network.
 struct TensorInfo {
@@ -82,15 +89,17 @@ class Session;
 /// kernels ask for them. Cheap to copy, shareable between threads; each thread runs a Session of its own.
 class VITRUM_API Engine {
 public:
-    /// Throws Error: weights that hold NaN or Inf, an instruction set this machine lacks.
+    /// Throws Error: weights that hold NaN or Inf, an instruction set this machine lacks, a precision that the device
+    /// lacks (usage).
     static Engine compile(Model const& model, CompileOptions const& options = {});
-    /// Loads an engine file written by save(). Throws Error: truncated, altered or written by a newer version.
+    /// Loads an engine file written by save(). Throws Error: truncated, altered or written by a newer version; compiled
+    /// for another precision than the options ask for (usage).
     static Engine load(std::filesystem::path const& path, CompileOptions const& options = {});
     /// Takes either: a `.vitrum` engine file, or anything that Model::load reads.
     static Engine open(std::filesystem::path const& path, CompileOptions const& options = {},
                        Overrides const& overrides = {});
 
-    /// The same network for another device; weights are shared.
+    /// The same network for another device, in the precision that it has by default; weights are shared.
     [[nodiscard]] Engine on_device(Device device) const;
 
     /// Writes an engine file: whole or not at all.
@@ -99,6 +108,8 @@ public:
     [[nodiscard]] ModelInfo const& info() const;
     [[nodiscard]] CompileOptions const& options() const;
     [[nodiscard]] std::string isa() const;
+    /// What products are computed in, or more exactly than that: explain() tells each operator's kernel.
+    [[nodiscard]] Precision precision() const;
     /// The optimised graph, one line an operator. Graphs from ONNX files differ by size, others do not.
     [[nodiscard]] std::string graph_text(Sizes const& sizes = {1, 64, 64}) const;
     [[nodiscard]] std::vector<KernelChoice> explain(Sizes const& sizes) const;

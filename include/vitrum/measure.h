@@ -24,12 +24,16 @@ struct TensorComparison {
 
 struct GoldenReport {
     std::vector<TensorComparison> outputs;
+    double float32_noise = 0;  ///< how far float32 itself is off, as the file says; 0: unknown
     double tolerance = 0;
     bool passed = false;
 };
 
+/// What the normalised error of random networks may be in a precision: 1e-4, 5e-3 (tf32), 3e-2 (fp16), 2e-1 (bf16).
+[[nodiscard]] VITRUM_API double error_limit(Precision precision);
+
 /// Feeds the tensors named `input*` of a safetensors file (float32 NCHW, raw network values) and compares with
-/// `output*`. tolerance 0: max(1e-4, 16 × the file's `float32_noise`).
+/// `output*`. tolerance 0: max(error_limit(the engine's precision), 16 × the file's `float32_noise`).
 [[nodiscard]] VITRUM_API GoldenReport verify_golden(Session& session, std::filesystem::path const& file,
                                                     double tolerance = 0);
 
@@ -42,7 +46,7 @@ struct AgainstReport {
 
 /// Runs the same network on the reference backend, whose scalar kernels define every operator, and compares the
 /// outputs for noise of these sizes, and every operator's output on the way where `layers` is set: the first line
-/// with a large error is where the two part. The reference is slow: small sizes. tolerance 0: 1e-4.
+/// with a large error is where the two part. The reference is slow: small sizes. tolerance 0: error_limit().
 [[nodiscard]] VITRUM_API AgainstReport verify_against_reference(Session& session, Sizes const& sizes, bool layers,
                                                                 double tolerance = 0);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+
 namespace vitrum {
 
 /// What the operands of matrix products are rounded to. Sums, statistics, softmax and what is kept between operators
@@ -11,5 +13,15 @@ enum class Precision {
     bf16,  ///< 7 bits of fraction, float32's range
     fp16,  ///< 10 bits of fraction, up to 65504
 };
+
+[[nodiscard]] constexpr std::string_view name_of(Precision precision) {
+    switch (precision) {
+        case Precision::fp32: return "fp32";
+        case Precision::tf32: return "tf32";
+        case Precision::bf16: return "bf16";
+        case Precision::fp16: return "fp16";
+    }
+    return "unknown";
+}
 
 }  // namespace vitrum

@@ -21,20 +21,22 @@ PyEngine::PyEngine(Engine engine) : pool_(std::move(engine)) {
 
 namespace {
 
-CompileOptions options_of(std::string const& device, int threads, std::string const& isa) {
+CompileOptions options_of(std::string const& device, int threads, std::string const& isa,
+                          std::string const& precision) {
     DeviceName const chosen = device_named(device);
-    return {chosen.device, threads, isa, chosen.index};
+    return {chosen.device, threads, isa, chosen.index, precision_named(precision)};
 }
 
-void compile_model(PyEngine* self, Model const& model, std::string const& device, int threads, std::string const& isa) {
-    auto const options = options_of(device, threads, isa);
+void compile_model(PyEngine* self, Model const& model, std::string const& device, int threads, std::string const& isa,
+                   std::string const& precision) {
+    auto const options = options_of(device, threads, isa, precision);
     nb::gil_scoped_release const released;
     new (self) PyEngine(Engine::compile(model, options));
 }
 
 void open_file(PyEngine* self, Path const& path, std::string const& device, int threads, std::string const& isa,
-               Overrides const& overrides) {
-    auto const options = options_of(device, threads, isa);
+               std::string const& precision, Overrides const& overrides) {
+    auto const options = options_of(device, threads, isa, precision);
     nb::gil_scoped_release const released;
     new (self) PyEngine(Engine::open(path.value, options, overrides));
 }
@@ -105,6 +107,9 @@ void bind_facts(PyClass& engine) {
         .def_prop_ro(
             "isa", [](PyEngine const& e) { return e.engine().isa(); }, "the instruction set of the kernels")
         .def_prop_ro(
+            "precision", [](PyEngine const& e) { return std::string(name_of(e.engine().precision())); },
+            "what products are computed in: \"fp32\", \"tf32\", \"bf16\" or \"fp16\"")
+        .def_prop_ro(
             "graph", [](PyEngine const& e) { return e.engine().graph_text(); }, "one line an operator")
         .def_prop_ro("weight_bytes", [](PyEngine const& e) { return e.engine().weight_bytes(); })
         .def(
@@ -138,9 +143,11 @@ void bind_facts(PyClass& engine) {
 void bind_engine(nb::module_& m) {
     bind_records(m);
     PyClass engine(m, "Engine", "A network made ready for one device. May be shared between threads.");
-    engine.def("__init__", compile_model, "model"_a, nb::kw_only(), "device"_a = "cpu", "threads"_a = 0, "isa"_a = "")
+    engine
+        .def("__init__", compile_model, "model"_a, nb::kw_only(), "device"_a = "cpu", "threads"_a = 0, "isa"_a = "",
+             "precision"_a = "auto")
         .def("__init__", open_file, "path"_a, nb::kw_only(), "device"_a = "cpu", "threads"_a = 0, "isa"_a = "",
-             "overrides"_a = Overrides{})
+             "precision"_a = "auto", "overrides"_a = Overrides{})
         .def("__call__", call, nb::sig("def __call__(self, *inputs: typing.Any, **named: typing.Any) -> typing.Any"),
              "Runs the network on arrays [N, C, H, W]; the same framework and type come back.")
         .def(

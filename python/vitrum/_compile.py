@@ -32,6 +32,7 @@ def compile(
     device: str = ...,
     threads: int = ...,
     isa: str = ...,
+    precision: str = ...,
     check: bool = ...,
     **overrides: object,
 ) -> Engine: ...
@@ -42,6 +43,7 @@ def compile(
     device: str = ...,
     threads: int = ...,
     isa: str = ...,
+    precision: str = ...,
     check: bool = ...,
     **overrides: object,
 ) -> torch.nn.Module: ...
@@ -51,6 +53,7 @@ def compile(
     device: str = "cpu",
     threads: int = 0,
     isa: str = "",
+    precision: str = "auto",
     check: bool = True,
     **overrides: object,
 ) -> Any:
@@ -62,8 +65,15 @@ def compile(
     original does.  A module is run once beside its engine on a small picture,
     and refused where the two differ; `check=False` leaves that out.
     `threads=0` is every core; `isa` forces an instruction set ("AVX2").
+    `precision` is what products are computed in: "fp32", or on GPUs "tf32",
+    "bf16" or "fp16"; "auto" is an engine file's own, else fp32.
     """
-    options: dict[str, Any] = {"device": device, "threads": threads, "isa": isa}
+    options: dict[str, Any] = {
+        "device": device,
+        "threads": threads,
+        "isa": isa,
+        "precision": precision,
+    }
     if _is_module(model):
         from . import _torch
 
@@ -95,8 +105,9 @@ def verify(
 ) -> _core.GoldenReport:
     """Feeds a safetensors file's `input*` and compares with its `output*`.
 
-    The limit is max(1e-4, 16 x the file's float32_noise) unless `tolerance`
-    says otherwise; the report's `passed` tells.
+    The limit is max(L, 16 x the file's float32_noise), L = 1e-4 in fp32, 5e-3
+    in tf32, 3e-2 in fp16 and 2e-1 in bf16, unless `tolerance` says otherwise;
+    the report's `passed` tells.
     """
     engine = model if isinstance(model, _core.Engine) else compile(model)
     return _core.verify(engine, os.fspath(golden), tolerance)

@@ -24,9 +24,10 @@ class Engine(_core.Engine):
         device: str = "cpu",
         threads: int = 0,
         isa: str = "",
+        precision: str = "auto",
     ) -> Engine:
         """An engine file, or any checkpoint."""
-        return cls(path, device=device, threads=threads, isa=isa)
+        return cls(path, device=device, threads=threads, isa=isa, precision=precision)
 
     def run(self, *pictures: Any, **options: Any) -> Any:
         """What the network's task makes of pictures: a result, or a list.
@@ -43,4 +44,5 @@ class Engine(_core.Engine):
         return results[0] if len(pictures) == 1 else results
 
     def __repr__(self) -> str:
-        return f"Engine({self.info.variant}, {self.device}, {self.isa}, {self.threads} threads)"
+        where = f"{self.device}, {self.precision}, {self.isa}, {self.threads} threads"
+        return f"Engine({self.info.variant}, {where})"

@@ -79,7 +79,7 @@ def compile(
         inputs = _torch.noise(fast.engine)
         expected = _torch.answer_of(module, inputs, return_dict=True)
         found = fast(*inputs, return_dict=True)
-        _torch.compare(module, _outputs(expected), _outputs(found))
+        _torch.compare(module, fast.engine, _outputs(expected), _outputs(found))
     return fast
 
 

@@ -88,14 +88,14 @@ int bench(BenchCommand const& options) {
         for (BenchResult const& result : results) all.push_back(result_json(result));
         print_json({{"model", engine.info().variant},
                     {"device", options.model.device},
-                    {"precision", "fp32"},
+                    {"precision", name_of(engine.precision())},
                     {"instruction_set", engine.isa()},
                     {"threads", engine.options().threads},
                     {"results", all}});
         return 0;
     }
-    fmt::print("{}, fp32 on {} ({}), {} threads; sizes are height × width of the input\n\n", engine.info().variant,
-               options.model.device, engine.isa(), engine.options().threads);
+    fmt::print("{}, {} on {} ({}), {} threads; sizes are height × width of the input\n\n", engine.info().variant,
+               name_of(engine.precision()), options.model.device, engine.isa(), engine.options().threads);
     print_results(results);
     return 0;
 }

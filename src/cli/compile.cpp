@@ -37,10 +37,14 @@ int compile(CompileCommand const& options) {
         engine.save(out);
     }
     auto const bytes = fs::file_size(out);
-    if (options.json) print_json({{"engine", out.string()}, {"bytes", bytes}, {"variant", engine.info().variant}});
+    if (options.json)
+        print_json({{"engine", out.string()},
+                    {"bytes", bytes},
+                    {"variant", engine.info().variant},
+                    {"precision", name_of(engine.precision())}});
     else
-        fmt::print(stderr, "{} → {}  {}, {}\n", options.model.model, out.string(), engine.info().variant,
-                   bytes_text(static_cast<double>(bytes)));
+        fmt::print(stderr, "{} → {}  {}, {}, {}\n", options.model.model, out.string(), engine.info().variant,
+                   name_of(engine.precision()), bytes_text(static_cast<double>(bytes)));
     return 0;
 }
 

@@ -87,13 +87,14 @@ void print_info(ModelInfo const& info) {
 }
 
 /// Kernels by operator; `refusals` of better-placed kernels only once for each reason.
-void print_choices(std::vector<KernelChoice> const& choices) {
+void print_choices(Engine const& engine, std::vector<KernelChoice> const& choices) {
     Table table({"operator", "kernel", "module"});
     for (KernelChoice const& choice : choices) {
         table.add({choice.op, choice.kernel, choice.provenance});
         for (std::string const& refusal : choice.refusals) table.add({"", "not " + refusal, ""});
     }
-    fmt::print("\n{}", table.str(3));
+    fmt::print("\nkernels for {} on {} ({})\n{}", name_of(engine.precision()), device_name(engine.options()),
+               engine.isa(), table.str(3));
 }
 
 Json choices_json(std::vector<KernelChoice> const& choices) {
@@ -122,6 +123,7 @@ int inspect(InspectOptions const& options) {
         Json json = info_json(engine.info());
         json["at_size"] = at_size_json(engine, sizes);
         json["instruction_set"] = engine.isa();
+        json["precision"] = name_of(engine.precision());
         if (options.graph) json["graph"] = engine.graph_text(sizes);
         if (options.why) json["kernels"] = choices_json(engine.explain(sizes));
         print_json(json);
@@ -133,7 +135,7 @@ int inspect(InspectOptions const& options) {
     for (TensorInfo const& input : engine.inputs(sizes)) fmt::print("  in   {}\n", tensor_text(input));
     for (TensorInfo const& output : engine.outputs(sizes)) fmt::print("  out  {}\n", tensor_text(output));
     if (options.graph) fmt::print("\n{}", engine.graph_text(sizes));
-    if (options.why) print_choices(engine.explain(sizes));
+    if (options.why) print_choices(engine, engine.explain(sizes));
     return 0;
 }
 

@@ -94,7 +94,7 @@ void print_table(std::vector<OpProfile> const& ops, OpProfile const& total, Roof
     fmt::print("{}", table.str(3));
 }
 
-Json profile_json(std::vector<OpProfile> const& ops, OpProfile const& total, Roof const& roof) {
+Json profile_json(Engine const& engine, std::vector<OpProfile> const& ops, OpProfile const& total, Roof const& roof) {
     Json all = Json::array();
     for (OpProfile const& op : ops) {
         all.push_back({{"op", op.op},
@@ -105,7 +105,7 @@ Json profile_json(std::vector<OpProfile> const& ops, OpProfile const& total, Roo
                        {"bytes", op.bytes}});
         if (roof) all.back()["share_of_roofline"] = share_of_roofline(op, *roof);
     }
-    Json json = {{"ms", total.seconds * 1e3}, {"operators", all}};
+    Json json = {{"precision", name_of(engine.precision())}, {"ms", total.seconds * 1e3}, {"operators", all}};
     if (roof) {
         json["roofline"] = {{"flops_per_second", roof->flops_per_second}, {"bytes_per_second", roof->bytes_per_second}};
     }
@@ -126,11 +126,12 @@ int profile(ProfileOptions const& options) {
 
     if (!options.trace.empty()) write_trace(options.trace, trace_json(ops, engine.info()));
     if (options.json) {
-        print_json(profile_json(ops, total, roof));
+        print_json(profile_json(engine, ops, total, roof));
         return 0;
     }
-    fmt::print("{} at {}×{} (height × width), {}, mean of {} runs\n", engine.info().variant, sizes.h, sizes.w,
-               roof ? fmt::format("{} threads", on.threads) : device_name(on), options.runs);
+    fmt::print("{} at {}×{} (height × width), {} on {}, mean of {} runs\n", engine.info().variant, sizes.h, sizes.w,
+               name_of(engine.precision()), roof ? fmt::format("{} threads", on.threads) : device_name(on),
+               options.runs);
     if (roof) {
         fmt::print("roof as measured: {:.0f} GFLOP/s, {:.1f} GB/s from memory; above 100% where a cache delivers\n",
                    roof->flops_per_second / 1e9, roof->bytes_per_second / 1e9);

@@ -55,10 +55,11 @@ void print_comparisons(std::string const& what, std::vector<TensorComparison> co
     fmt::print("{}\n", table.str());
 }
 
-int concluded(bool passed, double tolerance, bool json) {
+int concluded(bool passed, double tolerance, Session const& session, bool json) {
     if (!json) {
-        fmt::print("{}: the normalised error, max|y − ŷ| / std(y), must not exceed {:.1e}\n",
-                   passed ? "passed" : "FAILED", tolerance);
+        fmt::print("{}: the normalised error, max|y − ŷ| / std(y), must not exceed {:.1e} (in {} on {})\n",
+                   passed ? "passed" : "FAILED", tolerance, name_of(session.engine().precision()),
+                   device_name(session.engine().options()));
     }
     return passed ? 0 : static_cast<int>(ErrorKind::accuracy);
 }
@@ -68,11 +69,12 @@ int verify_against_golden(VerifyOptions const& options, Session& session) {
     if (options.json) {
         print_json({{"passed", report.passed},
                     {"tolerance", report.tolerance},
+                    {"precision", name_of(session.engine().precision())},
                     {"outputs", comparisons_json(report.outputs)}});
     } else {
         print_comparisons("output", report.outputs);
     }
-    return concluded(report.passed, report.tolerance, options.json);
+    return concluded(report.passed, report.tolerance, session, options.json);
 }
 
 int verify_against(VerifyOptions const& options, Session& session) {
@@ -82,13 +84,14 @@ int verify_against(VerifyOptions const& options, Session& session) {
     if (options.json) {
         print_json({{"passed", report.passed},
                     {"tolerance", report.tolerance},
+                    {"precision", name_of(session.engine().precision())},
                     {"outputs", comparisons_json(report.outputs)},
                     {"layers", comparisons_json(report.layers)}});
     } else {
         if (options.layers) print_comparisons("operator", report.layers);
         print_comparisons("output", report.outputs);
     }
-    return concluded(report.passed, report.tolerance, options.json);
+    return concluded(report.passed, report.tolerance, session, options.json);
 }
 
 Json quality_json(PictureQuality const& quality) {
@@ -159,8 +162,10 @@ Command add_verify(CLI::App& root) {
     verb.option("MODEL", options->model.model, "a checkpoint or an engine file").required();
     verb.option("--golden", options->golden, "a safetensors file with input* and output* (float32, NCHW)")
         .value("FILE");
-    verb.option("--tolerance", options->tolerance,
-                "limit of the normalised error; default: max(1e-4, 16 × the file's float32_noise)")
+    verb.option(
+            "--tolerance", options->tolerance,
+            "limit of the normalised error; default: 1e-4 in fp32, 5e-3 in tf32, 3e-2 in fp16, 2e-1 in bf16, and 16 × "
+            "the file's float32_noise where that is more")
         .value("X")
         .positive();
     verb.option("--images", options->images, "a folder of degraded pictures").value("FOLDER");

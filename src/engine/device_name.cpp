@@ -21,6 +21,14 @@ DeviceName device_named(std::string_view name) {
             "device \"{}\": expected cpu, cuda, cuda:N, or reference (slow, the meaning of operators)", name);
 }
 
+std::optional<Precision> precision_named(std::string_view name) {
+    if (name == "auto") return std::nullopt;
+    for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
+        if (name == name_of(precision)) return precision;
+    }
+    fail_as(ErrorKind::usage, "precision \"{}\": expected fp32, tf32, bf16, fp16 or auto", name);
+}
+
 std::string device_name(CompileOptions const& options) {
     switch (options.device) {
         case Device::cpu: return "cpu";

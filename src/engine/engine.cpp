@@ -37,6 +37,12 @@ CompileOptions resolved(CompileOptions options) {
     if (options.device == Device::cuda && !options.isa.empty()) {
         fail_as(ErrorKind::usage, "an instruction set ({}) can be chosen for the CPU only", options.isa);
     }
+    if (!options.precision) options.precision = Precision::fp32;
+    if (options.device != Device::cuda && options.precision != Precision::fp32) {
+        fail_as(ErrorKind::usage,
+                "precision {}: the device {} computes in fp32 only; others need a GPU (--device cuda)",
+                name_of(*options.precision), device_name(options));
+    }
     return options;
 }
 
@@ -104,7 +110,8 @@ std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
     } else {
         if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
         auto const [graph, packed] = prepared_unlocked(sizes);
-        auto made = std::make_shared<Program>(make_program(*graph, *backend, sizes, options.threads));
+        auto made =
+            std::make_shared<Program>(make_program(*graph, *backend, sizes, options.threads, *options.precision));
         made->graph = graph;
         made->packed = packed;
         programs_.push_front(std::move(made));
@@ -132,8 +139,16 @@ Engine Engine::compile(Model const& model, CompileOptions const& options) {
 }
 
 Engine Engine::load(std::filesystem::path const& path, CompileOptions const& options) {
-    auto [info, graph] = read_engine_file(path);
-    return Engine(std::make_shared<Data>(std::move(info), std::move(graph), options));
+    EngineFile file = read_engine_file(path);
+    if (options.precision.value_or(file.precision) != file.precision) {
+        fail_as(
+            ErrorKind::usage,
+            "{} was compiled for {}, and {} is asked for: compile the model for that, or leave the choice to the file",
+            path.string(), name_of(file.precision), name_of(*options.precision));
+    }
+    CompileOptions as_compiled = options;
+    as_compiled.precision = file.precision;
+    return Engine(std::make_shared<Data>(std::move(file.info), std::move(file.graph), as_compiled));
 }
 
 Engine Engine::open(std::filesystem::path const& path, CompileOptions const& options, Overrides const& overrides) {
@@ -150,6 +165,7 @@ Engine Engine::open(std::filesystem::path const& path, CompileOptions const& opt
 Engine Engine::on_device(Device device) const {
     CompileOptions options = data_->options;
     options.device = device;
+    options.precision = std::nullopt;
     return Engine(data_->with(options));
 }
 
@@ -160,7 +176,7 @@ void Engine::save(std::filesystem::path const& path) const {
             "the .onnx file itself",
             data_->onnx->model().path.string());
     }
-    write_engine_file(path, data_->info, *data_->only.graph);
+    write_engine_file(path, {data_->info, *data_->only.graph, precision()});
 }
 
 ModelInfo const& Engine::info() const {
@@ -171,6 +187,9 @@ CompileOptions const& Engine::options() const {
 }
 std::string Engine::isa() const {
     return data_->backend->isa();
+}
+Precision Engine::precision() const {
+    return *data_->options.precision;
 }
 std::string Engine::graph_text(Sizes const& sizes) const {
     return print(*data_->prepared(sizes).graph);

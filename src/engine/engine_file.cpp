@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/mapped_file.h"
 #include "graph_json.h"
+#include "vitrum/engine.h"
 
 namespace vitrum {
 namespace {
@@ -77,6 +78,14 @@ void check_hash(MappedFile const& file, std::span<std::byte const> part, std::ui
     }
 }
 
+/// Files from before there was a choice name none.
+Precision precision_of(Json const& header) {
+    auto const name = header.value("precision", "fp32");
+    auto const precision = precision_named(name);
+    if (!precision) fail("a precision named {}", name);
+    return *precision;
+}
+
 /// Sessions size their callers' buffers by the description: it must say what the graph says.
 void check_description(EngineFile const& engine) {
     auto const& info = engine.info;
@@ -128,7 +137,8 @@ EngineFile parse_engine(std::span<std::byte const> header, std::span<std::byte c
     try {
         auto const* const text = reinterpret_cast<char const*>(header.data());
         Json const json = Json::parse(text, text + header.size());
-        EngineFile engine{model_info_from_json(json.at("model")), graph_from_json(json.at("graph"), fetch)};
+        EngineFile engine{model_info_from_json(json.at("model")), graph_from_json(json.at("graph"), fetch),
+                          precision_of(json)};
         if (auto const violation = graph_violation(engine.graph); !violation.empty()) throw Error(violation);
         check_description(engine);
         return engine;
@@ -137,7 +147,7 @@ EngineFile parse_engine(std::span<std::byte const> header, std::span<std::byte c
     }
 }
 
-void write_engine_file(std::filesystem::path const& path, ModelInfo const& info, Graph const& graph) {
+void write_engine_file(std::filesystem::path const& path, EngineFile const& engine) {
     std::vector<Constant const*> order;  // of the data
     std::uint64_t data_bytes = 0;
     auto const place = [&](Constant const& constant) {
@@ -146,7 +156,9 @@ void write_engine_file(std::filesystem::path const& path, ModelInfo const& info,
         data_bytes += aligned(static_cast<std::uint64_t>(constant.shape.count()) * sizeof(float));
         return offset;
     };
-    Json const json = {{"model", to_json(info)}, {"graph", to_json(graph, place)}};
+    Json const json = {{"model", to_json(engine.info)},
+                       {"graph", to_json(engine.graph, place)},
+                       {"precision", name_of(engine.precision)}};
     std::string const header = json.dump();
 
     std::vector<std::byte> data(data_bytes);

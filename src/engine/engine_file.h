@@ -7,6 +7,7 @@
 
 #include "ir/graph.h"
 #include "vitrum/model.h"
+#include "vitrum/precision.h"
 
 namespace vitrum {
 
@@ -17,7 +18,7 @@ namespace vitrum {
 //         12   reserved, u32, 0
 //         16   header size in bytes, u64          24   XXH3-64 of the header
 //         32   data size in bytes, u64            40   XXH3-64 of the data
-//         48   header: JSON (model, graph; a constant is a shape and an offset into the data)
+//         48   header: JSON (model, graph, precision; a constant is a shape and an offset into the data)
 //   64-aligned data: canonical float32 weights, each 64-byte aligned
 //
 // Weights are stored in canonical form only: packing them again takes milliseconds, and a file without packed
@@ -26,6 +27,7 @@ namespace vitrum {
 struct EngineFile {
     ModelInfo info;
     Graph graph;
+    Precision precision = Precision::fp32;  ///< that it was compiled for
 };
 
 [[nodiscard]] bool is_engine_file(std::filesystem::path const& path);
@@ -35,6 +37,6 @@ struct EngineFile {
 [[nodiscard]] EngineFile parse_engine(std::span<std::byte const> header, std::span<std::byte const> data,
                                       std::shared_ptr<void const> const& owner);
 /// Writes whole or not at all.
-void write_engine_file(std::filesystem::path const& path, ModelInfo const& info, Graph const& graph);
+void write_engine_file(std::filesystem::path const& path, EngineFile const& engine);
 
 }  // namespace vitrum

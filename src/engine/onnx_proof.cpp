@@ -57,6 +57,7 @@ double normalised_error(std::vector<float> const& made, std::vector<float> const
 OnnxProof::OnnxProof(std::shared_ptr<OnnxSource const> source, Sizes sizes, CompileOptions options)
     : source_(std::move(source)), sizes_(sizes), options_(std::move(options)) {
     options_.device = Device::cpu;
+    options_.precision = Precision::fp32;
 }
 
 double OnnxProof::error(ModelInfo const& info, Graph const& graph) {

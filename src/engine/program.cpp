@@ -35,8 +35,8 @@ void check_crop(Node const& node, Problem const& problem) {
 /// Chooses kernels, then lets outputs take the place of inputs that die, then packs what is left into an arena.
 class ProgramMaker {
 public:
-    ProgramMaker(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads)
-        : graph_(graph), backend_(backend), threads_(threads) {
+    ProgramMaker(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision)
+        : graph_(graph), backend_(backend), threads_(threads), precision_(precision) {
         program_.sizes = sizes;
     }
 
@@ -134,6 +134,7 @@ private:
     void choose_kernel(std::size_t n) {
         Node const& node = graph_.nodes[n];
         Problem problem;
+        problem.precision = precision_;
         for (ValueId const id : node.inputs) {
             problem.inputs.push_back(shape(id));
             problem.present.push_back(id != kNone);
@@ -240,6 +241,7 @@ private:
     Graph const& graph_;
     Backend const& backend_;
     int threads_;
+    Precision precision_;
     std::vector<Life> lives_;
     std::vector<bool> once_;  ///< per node
     Program program_;
@@ -247,9 +249,9 @@ private:
 
 }  // namespace
 
-Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads) {
+Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision) {
     check_sizes(sizes);
-    return ProgramMaker(graph, backend, sizes, threads).make();
+    return ProgramMaker(graph, backend, sizes, threads, precision).make();
 }
 
 }  // namespace vitrum

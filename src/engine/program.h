@@ -39,6 +39,7 @@ struct Program {
 };
 
 /// Throws Error: sizes out of range, a node that every kernel refuses (with their reasons).
-[[nodiscard]] Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads);
+[[nodiscard]] Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads,
+                                   Precision precision);
 
 }  // namespace vitrum

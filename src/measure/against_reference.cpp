@@ -28,7 +28,7 @@ AgainstReport verify_against_reference(Session& session, Sizes const& sizes, boo
         fill_with_noise(*one, sizes);
     }
     AgainstReport report;
-    report.tolerance = tolerance > 0 ? tolerance : 1e-4;
+    report.tolerance = tolerance > 0 ? tolerance : error_limit(engine.precision());
     double const range = engine.info().value_range;
     if (layers) {
         Values const expected = layers_of(reference);

@@ -105,6 +105,16 @@ static Sizes golden_sizes(Checkpoint const& file, CheckpointTensor const& pictur
     return {shape[0], shape[2], shape[3]};
 }
 
+double error_limit(Precision precision) {
+    switch (precision) {
+        case Precision::fp32: return 1e-4;
+        case Precision::tf32: return 5e-3;
+        case Precision::fp16: return 3e-2;
+        case Precision::bf16: return 2e-1;
+    }
+    return 0;
+}
+
 GoldenReport verify_golden(Session& session, std::filesystem::path const& path, double tolerance) {
     Checkpoint const file = open_checkpoint(path);
     Engine const& engine = session.engine();
@@ -121,7 +131,8 @@ GoldenReport verify_golden(Session& session, std::filesystem::path const& path, 
     session.run();
 
     GoldenReport report;
-    report.tolerance = tolerance > 0 ? tolerance : std::max(1e-4, 16 * recorded_noise(file));
+    report.float32_noise = recorded_noise(file);
+    report.tolerance = tolerance > 0 ? tolerance : std::max(error_limit(engine.precision()), 16 * report.float32_noise);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
         auto const made = output_values(session, output_infos[i], i);
         std::vector<float> expected(made.size());

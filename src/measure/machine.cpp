@@ -88,7 +88,7 @@ std::vector<MachineFact> doctor() {
         {"memory", fmt::format("{} free of {}", gibibytes(available_memory().value_or(0)), gibibytes(total_memory()))},
         {"devices", device_names(cuda)},
         {"cuda", cuda.library},
-        {"precisions", "fp32"},
+        {"precisions", "fp32; on GPUs also tf32, bf16, fp16"},
         {"models", ".pth .pt .safetensors .vitrum (told apart by content)"},
         {"pictures", formats()},
     };

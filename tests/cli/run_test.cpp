@@ -190,7 +190,8 @@ TEST_F(RunVerb, RefusesBeforeAnyWork) {
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--tile", "big"}), 2, "--tile");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--memory", "4"}), 2, "--memory");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--device", "cuda:x"}), 2, "cuda:N");
-    expect_one_line(vitrum({"run", model_, at("photo.png"), "--precision", "fp16"}), 2, "not built in");
+    expect_one_line(vitrum({"run", model_, at("photo.png"), "--precision", "fp16"}), 2, "fp32 only");
+    expect_one_line(vitrum({"run", model_, at("photo.png"), "--precision", "half"}), 2, "tf32");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--set", "nonsense"}), 2, "name=value");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--quality", "101"}), 2, "quality");
     expect_one_line(vitrum({"run", model_, at("photo.png"), "--no-such-option"}), 2, "--no-such-option");

@@ -65,9 +65,11 @@ TEST_F(Verbs, InspectTellsFamilyAndEvidence) {
     EXPECT_EQ(info["at_size"]["outputs"][0]["shape"], (json{1, 64, 80, 3}));
     EXPECT_GT(info["at_size"]["gflop"], 0);
     EXPECT_FALSE(info["kernels"].empty());
+    EXPECT_EQ(info["precision"], "fp32");
     CommandResult const text = vitrum({"inspect", model_, "--graph", "--why"});
     EXPECT_EQ(text.exit_code, 0);
     EXPECT_NE(text.out.find("embed_dim"), std::string::npos) << text.out;
+    EXPECT_NE(text.out.find("kernels for fp32 on cpu"), std::string::npos) << text.out;
 }
 
 TEST_F(Verbs, AnEngineFileIsTakenWhereAModelIs) {
@@ -79,6 +81,15 @@ TEST_F(Verbs, AnEngineFileIsTakenWhereAModelIs) {
     EXPECT_TRUE(std::ranges::equal(load_image(at("a.png")).colour_bytes(), load_image(at("b.png")).colour_bytes()));
 }
 
+TEST_F(Verbs, AnEngineFileHoldsItsPrecision) {
+    EXPECT_EQ(parsed(vitrum({"compile", model_, "--json"}))["precision"], "fp32");
+    EXPECT_EQ(vitrum({"inspect", at("model.vitrum"), "--precision", "fp32"}).exit_code, 0);
+    CommandResult const other = vitrum({"inspect", at("model.vitrum"), "--precision", "fp16"});
+    EXPECT_EQ(other.exit_code, 2);
+    EXPECT_NE(other.err.find("was compiled for fp32"), std::string::npos) << other.err;
+    EXPECT_EQ(vitrum({"compile", model_, "--precision", "tf32"}).exit_code, 2) << "a CPU has no other";
+}
+
 TEST_F(Verbs, CompileDoesNotOverwriteTheModel) {
     EXPECT_EQ(vitrum({"compile", model_, "-o", model_}).exit_code, 2);
     EXPECT_EQ(vitrum({"compile", model_, "-o", folder_.string()}).exit_code, 2);
@@ -88,6 +99,8 @@ TEST_F(Verbs, VerifyGoldenPassesOrEndsWithThree) {
     write_golden(model_, at("good.safetensors"), 0);
     write_golden(model_, at("bad.safetensors"), 0.5F);
     EXPECT_EQ(parsed(vitrum({"verify", model_, "--golden", at("good.safetensors"), "--json"}))["passed"], true);
+    CommandResult const good = vitrum({"verify", model_, "--golden", at("good.safetensors")});
+    EXPECT_NE(good.out.find("must not exceed 1.0e-04 (in fp32 on cpu)"), std::string::npos) << good.out;
     CommandResult const bad = vitrum({"verify", model_, "--golden", at("bad.safetensors"), "--json"});
     EXPECT_EQ(bad.exit_code, 3);
     EXPECT_EQ(json::parse(bad.out)["passed"], false);
@@ -140,6 +153,7 @@ TEST_F(Verbs, BenchMeasuresEverySizeAndBatch) {
         EXPECT_LE(result["latency_ms"]["p50"], result["latency_ms"]["p99"]);
     }
     EXPECT_EQ(report["threads"], 1);
+    EXPECT_EQ(report["precision"], "fp32");
     EXPECT_EQ(vitrum({"bench", model_, "--size", "0x4"}).exit_code, 2);
     EXPECT_EQ(vitrum({"bench", model_, "--batch", "0"}).exit_code, 2);
 }
@@ -161,6 +175,7 @@ TEST_F(Verbs, ProfileWritesATraceThatAddsUp) {
     json const report =
         parsed(vitrum({"profile", model_, "--size", "32x32", "--runs", "2", "--trace", at("t.json"), "--json"}));
     EXPECT_FALSE(report["operators"].empty());
+    EXPECT_EQ(report["precision"], "fp32");
     std::ifstream file(at("t.json"));
     json const trace = json::parse(file);
     double end = 0;

@@ -14,9 +14,9 @@ namespace {
 
 using test::FakeLog;
 
-Engine on_fake_device(FakeLog& log, Graph graph = small_graph()) {
-    return Engine(std::make_shared<Engine::Data>(small_info(), std::move(graph), CompileOptions{.threads = 1},
-                                                 test::make_fake_device(log)));
+Engine on_fake_device(FakeLog& log, Graph graph = small_graph(), std::optional<Precision> precision = std::nullopt) {
+    CompileOptions const options{.device = Device::cuda, .threads = 1, .precision = precision};
+    return Engine(std::make_shared<Engine::Data>(small_info(), std::move(graph), options, test::make_fake_device(log)));
 }
 
 Engine on_reference(Graph graph = small_graph()) {
@@ -42,6 +42,23 @@ TEST(DeviceSession, GivesWhatTheHostGivesOnEveryRunAtEverySize) {
             EXPECT_EQ(run_with(device, run), run_with(host, run)) << sizes.h << "x" << sizes.w << ", run " << run;
         }
     }
+}
+
+TEST(DeviceSession, AsksKernelsForThePrecisionThatWasChosen) {
+    for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
+        FakeLog log;
+        Engine const engine = on_fake_device(log, small_graph(), precision);
+        static_cast<void>(engine.explain({1, 8, 8}));
+        EXPECT_EQ(log.precisions, std::set{precision});
+        EXPECT_EQ(engine.precision(), precision);
+    }
+    FakeLog log;
+    EXPECT_EQ(on_fake_device(log).precision(), Precision::fp32) << "what is not asked for is not rounded";
+}
+
+TEST(DeviceSession, AnotherDeviceHasItsOwnPrecision) {
+    FakeLog log;
+    EXPECT_EQ(on_fake_device(log).on_device(Device::reference).precision(), Precision::fp32);
 }
 
 TEST(DeviceSession, RecordsARunWhenASizeComesAgainAndReplaysIt) {

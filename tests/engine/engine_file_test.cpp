@@ -15,7 +15,7 @@ namespace {
 class EngineFileTest : public testing::Test {
 protected:
     void SetUp() override {
-        write_engine_file(path_, small_info(), small_graph());
+        write_engine_file(path_, {small_info(), small_graph()});
         std::ifstream file(path_, std::ios::binary);
         bytes_.assign(std::istreambuf_iterator<char>(file), {});
     }
@@ -55,8 +55,37 @@ TEST_F(EngineFileTest, GivesBackTheGraphItWasGiven) {
 TEST_F(EngineFileTest, KeepsWhatSegmentingNeeds) {
     ModelInfo info = small_info();
     info.segmentation = {{"cat", "dog"}, {1, 2, 3}, {4, 5, 6}, 512, 2048, 384, 640};
-    write_engine_file(path_, info, small_graph());
+    write_engine_file(path_, {info, small_graph()});
     EXPECT_EQ(read_engine_file(path_).info.segmentation, info.segmentation);
+}
+
+TEST_F(EngineFileTest, KeepsThePrecisionAndRefusesAnother) {
+    EXPECT_EQ(read_engine_file(path_).precision, Precision::fp32);
+    EXPECT_EQ(Engine::load(path_, {.precision = Precision::fp32}).precision(), Precision::fp32);
+    write_engine_file(path_, {small_info(), small_graph(), Precision::bf16});
+    EXPECT_EQ(read_engine_file(path_).precision, Precision::bf16);
+    auto const refused = [&](CompileOptions const& options) {
+        try {
+            static_cast<void>(Engine::load(path_, options));
+        } catch (Error const& error) {
+            EXPECT_EQ(error.kind(), ErrorKind::usage);
+            return std::string(error.what());
+        }
+        return std::string("accepted");
+    };
+    EXPECT_NE(refused({.precision = Precision::fp16}).find("was compiled for bf16"), std::string::npos);
+    EXPECT_NE(refused({}).find("fp32 only"), std::string::npos) << "a CPU cannot do what it was compiled for";
+}
+
+TEST_F(EngineFileTest, FilesFromBeforeThereWasAChoiceAreInFp32) {
+    EXPECT_NE(bytes_.find(R"("precision":"fp32")"), std::string::npos);
+    std::string older = bytes_;
+    older.replace(older.find(R"("precision")"), 11, R"("unknown_x")");  // no checksum is looked at below
+    std::uint64_t header_bytes = 0;
+    std::memcpy(&header_bytes, older.data() + 16, sizeof header_bytes);
+    auto const all = std::as_bytes(std::span(older));
+    auto const data = all.subspan((48 + header_bytes + 63) / 64 * 64);
+    EXPECT_EQ(parse_engine(all.subspan(48, header_bytes), data, nullptr).precision, Precision::fp32);
 }
 
 TEST_F(EngineFileTest, IsRecognisedByContent) {
@@ -107,7 +136,7 @@ TEST_F(EngineFileTest, RunsLikeTheEngineItWasSavedFrom) {
 }
 
 TEST_F(EngineFileTest, LeavesTheOldFileWhereItCannotWrite) {
-    EXPECT_THROW(write_engine_file("/nonexistent-folder/x.vitrum", small_info(), small_graph()), Error);
+    EXPECT_THROW(write_engine_file("/nonexistent-folder/x.vitrum", {small_info(), small_graph()}), Error);
 }
 
 }  // namespace

@@ -188,6 +188,7 @@ std::unique_ptr<Queue> FakeMemory::make_queue() {
 Selection FakeMemory::select(Op const& op, Problem const& problem, int threads) {
     Selection selection = reference_->select(op, problem, threads);
     std::scoped_lock const lock(mutex_);
+    log_.precisions.insert(problem.precision);
     kernels_.at(op.index()) = selection.launch;
     selection.launch = [](Op const& o, Launch const& launch) {
         static_cast<FakeQueue*>(launch.stream)->launch(o, launch);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "backends/backend.h"
@@ -18,6 +19,7 @@ struct FakeLog {
     bool hides_limit = false;             ///< answers that all of the address space is free
     std::string refuse_launch_of;         ///< an operator's name
     bool stray_write = false;             ///< kernels write a byte before their workspace
+    std::set<Precision> precisions;       ///< that kernels were asked for
     int recordings = 0, replays = 0, launches = 0;
     std::map<std::byte const*, int> weight_uploads;  ///< by the host's address
     std::size_t bytes_held = 0, staging_held = 0;

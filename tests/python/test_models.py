@@ -81,6 +81,8 @@ def test_error_classes():
         ({"device": "cuda:x"}, 'device "cuda:x"'),
         ({"device": "cpu:1"}, "device"),
         ({"isa": "Z80"}, "Z80"),
+        ({"precision": "fp16"}, "fp32 only"),
+        ({"precision": "half"}, 'precision "half"'),
         ({"threads": -1}, "threads"),
     ],
 )
@@ -125,7 +127,7 @@ def test_facts_about_an_engine(upscaler):
     assert upscaler.arena_bytes(1, 64, 64) > upscaler.arena_bytes(1, 16, 16) > 0
     assert upscaler.weight_bytes > 0 and upscaler.flops(1, 8, 8) > 0
     assert "WindowAttention" in upscaler.graph
-    assert "SwinIR" in repr(upscaler)
+    assert "SwinIR" in repr(upscaler) and "fp32" in repr(upscaler)
 
 
 def test_profile_and_bench(upscaler):
