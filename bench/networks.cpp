@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `vitrum bench` and `vitrum profile` tell, in a program that needs no picture library, so that it can be carried
-// to a machine that has little but a GPU: bench_networks DEVICE MODEL HEIGHT WIDTH [BATCH]
+// What `vitrum bench`, `profile` and `verify --golden` tell, in a program that needs no picture library, so that it can
+// be carried to a machine that has little but a GPU.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
+#include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "vitrum/error.h"
 #include "vitrum/measure.h"
 
 namespace vitrum {
 namespace {
+
+struct Request {
+    std::string model, device = "cuda", precision = "auto", golden;
+    std::vector<std::int64_t> size;
+    std::int64_t batch = 1;
+    bool json = false;
+};
 
 void print_operators(std::vector<OpProfile> const& ops) {
     std::map<std::string, OpProfile> kinds;
@@ -30,14 +39,43 @@ void print_operators(std::vector<OpProfile> const& ops) {
     }
 }
 
-void run(std::string const& device, std::string const& model, Sizes const& sizes) {
-    DeviceName const on = device_named(device);
-    Session session(Engine::open(model, {.device = on.device, .device_index = on.index}));
-    BenchResult const r = benchmark(session, sizes);
-    fmt::print(
-        "{} {}×{}×{} on {} ({}): first {:.1f} ms, p50 {:.3f} ms, p90 {:.3f}, {} runs, {:.1f} GFLOP/s, {:.1f} MiB\n",
-        session.engine().info().variant, sizes.n, sizes.h, sizes.w, device, session.engine().isa(), r.first_ms,
-        r.p50_ms, r.p90_ms, r.runs, r.gflops_per_second, static_cast<double>(r.arena_bytes) / 0x1p20);
+void run(Request const& request) {
+    DeviceName const on = device_named(request.device);
+    Session session(
+        Engine::open(request.model,
+                     {.device = on.device, .device_index = on.index, .precision = precision_named(request.precision)}));
+    std::string const precision{name_of(session.engine().precision())};
+    double error = -1;
+    if (!request.golden.empty()) {
+        for (TensorComparison const& output : verify_golden(session, request.golden).outputs) {
+            error = std::max(error, output.non_finite > 0 ? INFINITY : output.normalised);
+        }
+        if (request.size.empty()) {
+            fmt::print("{} in {}: normalised error {:.2e}\n", request.model, precision, error);
+            return;
+        }
+    }
+    BenchResult const r = benchmark(session, {request.batch, request.size[0], request.size[1]});
+    if (request.json) {
+        nlohmann::json report{{"device", session.engine().isa()},
+                              {"precision", precision},
+                              {"p50_ms", r.p50_ms},
+                              {"min_ms", r.min_ms},
+                              {"p90_ms", r.p90_ms},
+                              {"first_ms", r.first_ms},
+                              {"arena_bytes", r.arena_bytes},
+                              {"weight_bytes", session.engine().weight_bytes()},
+                              {"gflops", r.gflops_per_second}};
+        if (error >= 0) report["error"] = error;
+        fmt::print("{}\n", report.dump());
+        return;
+    }
+    fmt::print("{} {}×{}×{} in {} on {} ({}): first {:.1f} ms, p50 {:.3f} ms, p90 {:.3f}, {:.1f} GFLOP/s, {:.1f} MiB\n",
+               session.engine().info().variant, r.sizes.n, r.sizes.h, r.sizes.w, precision, request.device,
+               session.engine().isa(), r.first_ms, r.p50_ms, r.p90_ms, r.gflops_per_second,
+               static_cast<double>(r.arena_bytes) / 0x1p20);
+    if (error >= 0) fmt::print("  normalised error {:.2e}\n", error);
+    session.prepare(r.sizes);
     print_operators(session.profile(5));
 }
 
@@ -45,13 +83,20 @@ void run(std::string const& device, std::string const& model, Sizes const& sizes
 }  // namespace vitrum
 
 int main(int count, char** arguments) {
-    if (count < 5) {
-        fmt::print(stderr, "usage: bench_networks DEVICE MODEL HEIGHT WIDTH [BATCH]\n");
-        return 2;
-    }
+    vitrum::Request request;
+    CLI::App app("Times a network as a whole and operator by operator.");
+    app.add_option("MODEL", request.model, "a checkpoint, an ONNX or an engine file")->required();
+    app.add_option("--device", request.device)->capture_default_str();
+    app.add_option("--precision", request.precision)->capture_default_str();
+    CLI::Option* const size = app.add_option("--size", request.size, "HxW")->delimiter('x')->expected(2);
+    app.add_option("--batch", request.batch)->capture_default_str();
+    CLI::Option* const golden =
+        app.add_option("--golden", request.golden, "a safetensors file with the right answer; alone, nothing is timed");
+    app.add_flag("--json", request.json, "one line for machines");
+    CLI11_PARSE(app, count, arguments);
+    if (size->count() + golden->count() == 0) return app.exit(CLI::RequiredError("--size or --golden"));
     try {
-        vitrum::run(arguments[1], arguments[2],
-                    {count > 5 ? std::atoll(arguments[5]) : 1, std::atoll(arguments[3]), std::atoll(arguments[4])});
+        vitrum::run(request);
     } catch (vitrum::Error const& error) {
         fmt::print(stderr, "bench_networks: {}\n", error.what());
         return static_cast<int>(error.kind());

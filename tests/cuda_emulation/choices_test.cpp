@@ -4,19 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
+#include "operands.h"
+
 namespace vitrum::cuda {
 namespace {
-
-TEST(CudaChoices, TheTileCostsLeast) {
-    EXPECT_EQ(tile_columns(3), 16);
-    EXPECT_EQ(tile_columns(16), 16);
-    EXPECT_EQ(tile_columns(31), 32);
-    EXPECT_EQ(tile_columns(60), 64);
-    EXPECT_EQ(tile_columns(124), 64);
-    EXPECT_EQ(tile_columns(180), 64);
-    EXPECT_EQ(tile_columns(93), 32);
-    EXPECT_EQ(tile_columns(180 * 3), 64);
-}
 
 TEST(CudaChoices, TheMagicDividesEveryRowOfADepth) {
     for (std::uint32_t channels = 4; channels <= 4096; channels += 4) {
@@ -26,6 +20,39 @@ TEST(CudaChoices, TheMagicDividesEveryRowOfADepth) {
             EXPECT_EQ((tap * channels + channels - 1) * magic >> 32, tap) << channels;
         }
     }
+}
+
+TEST(CudaChoices, EveryOperandOfAWeightHasAPlaceOfItsOwn) {
+    for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
+        for (OperandExtent const& extent : {operand_extent(precision, 70, 50), patch_extent(precision, 31, 20)}) {
+            std::vector<std::int64_t> places;
+            for (std::int64_t column = 0; column < extent.padded_columns(); ++column) {
+                for (std::int64_t k = 0; k < extent.padded_depth(); ++k) {
+                    for (int part = 0; part < operand_parts(precision); ++part) {
+                        places.push_back(extent.place(column, k, part));
+                    }
+                }
+            }
+            std::ranges::sort(places);
+            EXPECT_EQ(std::ranges::adjacent_find(places), places.end());
+            EXPECT_EQ(places.front(), 0);
+            EXPECT_EQ(places.back() + 1, extent.bytes() / 4 * operands_per_register(precision));
+            EXPECT_EQ(places.back() + 1, static_cast<std::int64_t>(places.size()));
+        }
+    }
+}
+
+TEST(CudaChoices, BlocksOfTensorCoresWasteFewColumns) {
+    EXPECT_EQ(tensor_columns(60), 64);
+    EXPECT_EQ(tensor_columns(180), 192);
+    EXPECT_EQ(tensor_columns(256), 64);
+    EXPECT_EQ(tensor_columns(180 * 3), 192);
+    EXPECT_EQ(patch_columns(Precision::tf32, 3), 16);
+    EXPECT_EQ(patch_columns(Precision::tf32, 31), 32);
+    EXPECT_EQ(patch_columns(Precision::tf32, 48), 64);
+    EXPECT_EQ(patch_columns(Precision::tf32, 180), 96);
+    EXPECT_EQ(patch_columns(Precision::tf32, 256), 64);
+    EXPECT_EQ(patch_columns(Precision::fp32, 180), 64);
 }
 
 TEST(CudaChoices, BandsCoverEachRowOnceWithTheirHalo) {

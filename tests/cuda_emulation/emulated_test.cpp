@@ -30,7 +30,16 @@ private:
 /// What a kernel gives must not depend on where pixels lie nor on how the work is cut.
 enum class Setting { padded, packed, cut };
 
-class EmulatedCuda : public testing::TestWithParam<std::tuple<Setting, OpCase>> {
+struct PreciseCase {
+    Precision precision;
+    OpCase c;
+};
+
+void PrintTo(PreciseCase const& at, std::ostream* out) {
+    *out << name_of(at.precision) << " " << at.c.name;
+}
+
+class EmulatedCuda : public testing::TestWithParam<std::tuple<Setting, PreciseCase>> {
 protected:
     void TearDown() override { cuda::chunk_bytes = usual_; }
 
@@ -39,9 +48,55 @@ private:
 };
 
 TEST_P(EmulatedCuda, AgreesWithReference) {
-    auto const& [setting, c] = GetParam();
+    auto const& [setting, at] = GetParam();
     if (setting == Setting::cut) cuda::chunk_bytes = 20000;
-    check_against_reference(EmulatedBackend(setting != Setting::packed), c);
+    check_against_reference(EmulatedBackend(setting != Setting::packed), at.c, at.precision);
+}
+
+/// Each case in every precision for which it has a kernel of its own.
+std::vector<PreciseCase> cases_in_every_precision(std::vector<OpCase> const& from) {
+    std::vector<PreciseCase> cases;
+    for (OpCase const& c : from) {
+        std::string_view last;
+        for (auto const precision : {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16}) {
+            Problem problem = c.problem();
+            problem.precision = precision;
+            auto const kernel = select_kernel<Cuda>(c.op, problem, 1).kernel;
+            if (kernel != last) cases.push_back({precision, c});
+            last = kernel;
+        }
+    }
+    return cases;
+}
+
+/// The kernel that the case named so gets.
+template <class O>
+std::string_view kernel_for(std::string const& name, Precision precision) {
+    for (OpCase const& c : all_cases()) {
+        if (c.name != fmt::format("{}_{}", O::kName, name)) continue;
+        Problem problem = c.problem();
+        problem.precision = precision;
+        return EmulatedBackend(true).select(c.op, problem, 1).kernel;
+    }
+    return "no such case";
+}
+
+TEST(CudaSelection, HalfBlocksOfSwinAreFused) {
+    for (char const* const name : {"light_shifted", "middle_shifted", "jpeg_shifted", "heads3_dim32"}) {
+        EXPECT_EQ(kernel_for<WindowAttention>(name, Precision::fp16), "fused_window_fp16") << name;
+        EXPECT_EQ(kernel_for<WindowAttention>(name, Precision::bf16), "fused_window_fp16") << name;
+    }
+    for (char const* const name : {"light", "middle", "swin_tiny"}) {
+        EXPECT_EQ(kernel_for<Mlp>(name, Precision::fp16), "fused_mlp_fp16") << name;
+        EXPECT_EQ(kernel_for<Mlp>(name, Precision::bf16), "fused_mlp_fp16") << name;
+    }
+}
+
+TEST(CudaSelection, WhatIsNotNormalisedStaysOutOfFloat16) {
+    for (Precision const precision : {Precision::fp16, Precision::bf16, Precision::tf32}) {
+        EXPECT_EQ(kernel_for<WindowAttention>("no_norm", precision), "fused_window_tf32");
+        EXPECT_EQ(kernel_for<Mlp>("no_norm", precision), "fused_mlp_tf32");
+    }
 }
 
 /// Only some operators have anything between their steps that has to be cut.
@@ -68,26 +123,33 @@ double mebibytes(O const& op, std::vector<Shape> inputs) {
 
 TEST(CudaWorkspace, StaysBelow256MiBFor720p) {
     Shape const middle{1, 720, 1280, 180}, spectral{1, 720, 1280, 31};
-    EXPECT_LT(mebibytes<cuda::WindowAttentionKernel>(WindowAttention{.heads = 6}, {middle}), 256);
-    EXPECT_LT(mebibytes<cuda::MlpKernel>(Mlp{}, {middle, {360, 180}}), 256);
-    EXPECT_LT(mebibytes<cuda::ShiftMlpKernel>(ShiftMlp{}, {middle, {360, 180}}), 256);
-    EXPECT_LT(mebibytes<cuda::GroupWindowAttentionKernel>(GroupWindowAttention{.shifted = true}, {middle, {360, 180}}),
+    EXPECT_LT(mebibytes<cuda::WindowAttentionKernel<Precision::tf32>>(WindowAttention{.heads = 6}, {middle}), 256);
+    EXPECT_LT(mebibytes<cuda::MlpKernel<Precision::tf32>>(Mlp{}, {middle, {360, 180}}), 256);
+    EXPECT_LT(mebibytes<cuda::ShiftMlpKernel<Precision::tf32>>(ShiftMlp{}, {middle, {360, 180}}), 256);
+    EXPECT_LT(mebibytes<cuda::GroupWindowAttentionKernel<Precision::tf32>>(GroupWindowAttention{.shifted = true},
+                                                                           {middle, {360, 180}}),
               256);
-    EXPECT_LT(mebibytes<cuda::SpectralAttentionKernel>(SpectralAttention{}, {spectral}), 256);
-    EXPECT_LT(mebibytes<cuda::ConvMlpKernel>(ConvMlp{}, {spectral, {124, 31, 1, 1}}), 256);
+    EXPECT_LT(mebibytes<cuda::SpectralAttentionKernel<Precision::tf32>>(SpectralAttention{}, {spectral}), 256);
+    EXPECT_LT(mebibytes<cuda::ConvMlpKernel<Precision::tf32>>(ConvMlp{}, {spectral, {124, 31, 1, 1}}), 256);
 }
 
-std::string name_of(testing::TestParamInfo<std::tuple<Setting, OpCase>> const& at) {
-    return std::get<1>(at.param).name;
+std::string name_of_case(testing::TestParamInfo<std::tuple<Setting, PreciseCase>> const& at) {
+    auto const& [precision, c] = std::get<1>(at.param);
+    return fmt::format("{}_{}", name_of(precision), c.name);
 }
 
 INSTANTIATE_TEST_SUITE_P(Padded, EmulatedCuda,
-                         testing::Combine(testing::Values(Setting::padded), testing::ValuesIn(all_cases())), name_of);
+                         testing::Combine(testing::Values(Setting::padded),
+                                          testing::ValuesIn(cases_in_every_precision(all_cases()))),
+                         name_of_case);
 INSTANTIATE_TEST_SUITE_P(Packed, EmulatedCuda,
-                         testing::Combine(testing::Values(Setting::packed), testing::ValuesIn(all_cases())), name_of);
+                         testing::Combine(testing::Values(Setting::packed),
+                                          testing::ValuesIn(cases_in_every_precision(all_cases()))),
+                         name_of_case);
 INSTANTIATE_TEST_SUITE_P(Cut, EmulatedCuda,
-                         testing::Combine(testing::Values(Setting::cut), testing::ValuesIn(cases_with_chunks())),
-                         name_of);
+                         testing::Combine(testing::Values(Setting::cut),
+                                          testing::ValuesIn(cases_in_every_precision(cases_with_chunks()))),
+                         name_of_case);
 
 }  // namespace
 }  // namespace vitrum::test

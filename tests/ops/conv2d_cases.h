@@ -20,6 +20,7 @@ struct Conv2dCase {
     bool residual = false;
     ResidualPlace residual_place = ResidualPlace::after_activation;
     double residual_deviation = 1;
+    double x_deviation = 1;
 };
 
 inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
@@ -140,6 +141,9 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
      .c_out = 60,
      .residual = true,
      .residual_deviation = 1e5},
+    // The ends of float32's range: far beyond float16's.
+    {.name = "huge_x", .n = 2, .h = 8, .w = 19, .c_in = 60, .c_out = 60, .x_deviation = 1e30},
+    {.name = "tiny_x", .h = 17, .w = 9, .c_in = 12, .c_out = 16, .bias = false, .x_deviation = 1e-30},
     {.name = "k1_residual", .h = 7, .w = 7, .c_in = 60, .c_out = 60, .kernel = 1, .residual = true},
     // ResNet's blocks: the residual before the activation.
     {.name = "resnet",

@@ -27,16 +27,24 @@ Gpu const& gpu() {
     return opened;
 }
 
-/// Every case on this machine's GPU.
-class CudaBackend : public testing::TestWithParam<OpCase> {};
+/// Every case on this machine's GPU, in every precision.
+class CudaBackend : public testing::TestWithParam<std::tuple<Precision, OpCase>> {};
 
 TEST_P(CudaBackend, AgreesWithReference) {
     if (gpu().backend == nullptr) GTEST_SKIP() << gpu().why_not;
-    check_against_reference(*gpu().backend, GetParam());
+    auto const& [precision, c] = GetParam();
+    check_against_reference(*gpu().backend, c, precision);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, CudaBackend, testing::ValuesIn(all_cases()),
-                         [](auto const& at) { return at.param.name; });
+std::string name_of_case(testing::TestParamInfo<std::tuple<Precision, OpCase>> const& at) {
+    return fmt::format("{}_{}", name_of(std::get<0>(at.param)), std::get<1>(at.param).name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, CudaBackend,
+                         testing::Combine(testing::Values(Precision::fp32, Precision::tf32, Precision::fp16,
+                                                          Precision::bf16),
+                                          testing::ValuesIn(all_cases())),
+                         name_of_case);
 
 }  // namespace
 }  // namespace vitrum::test

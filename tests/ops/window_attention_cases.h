@@ -88,7 +88,14 @@ inline constexpr auto kWindowAttentionCases = std::to_array<WindowAttentionCase>
      .window = 7,
      .shift = 3,
      .residual = Residual::other},
-    // Swin's widest stage.
+    {.name = "extended_light", .n = 2, .h = 19, .w = 13},
+    {.name = "extended_light_shifted", .n = 2, .h = 19, .w = 13, .shift = 4},
+    {.name = "extended_middle", .h = 9, .w = 17, .c = 180},
+    {.name = "extended_middle_shifted", .h = 9, .w = 17, .c = 180, .shift = 4},
+    // Swin's first stages, and its widest.
+    {.name = "swin_first", .h = 10, .w = 15, .c = 96, .heads = 3, .window = 7},
+    {.name = "swin_first_shifted", .h = 10, .w = 15, .c = 96, .heads = 3, .window = 7, .shift = 3},
+    {.name = "swin_second_shifted", .h = 9, .w = 8, .c = 192, .heads = 6, .window = 7, .shift = 3},
     {.name = "heads48_dim32", .h = 7, .w = 8, .c = 1536, .heads = 48, .window = 7, .shift = 3},
     // Optional inputs.
     {.name = "no_norm", .h = 16, .w = 16, .c = 60, .shift = 4, .norm = false},
@@ -104,6 +111,15 @@ inline constexpr auto kWindowAttentionCases = std::to_array<WindowAttentionCase>
      .qkv_bias = false,
      .norm = false,
      .residual = Residual::none},
+    {.name = "bare_middle",
+     .h = 9,
+     .w = 16,
+     .c = 180,
+     .shift = 4,
+     .qkv_bias = false,
+     .norm = false,
+     .residual = Residual::none},
+    {.name = "other_residual_middle", .h = 16, .w = 8, .c = 180, .residual = Residual::other},
     // Softmax that saturates, and a residual stream beyond the range of float16.
     {.name = "hot", .h = 16, .w = 16, .c = 60, .logits = 30},
     {.name = "hot_shifted", .h = 16, .w = 16, .c = 60, .shift = 4, .residual = Residual::none, .logits = 30},

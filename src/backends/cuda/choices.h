@@ -20,32 +20,19 @@ namespace vitrum::cuda {
     return round_up(channels, 4);
 }
 
-// ---- Matrix products: blocks of kTileRows × (16, 32 or 64) results, kTileDepth steps of the sum at a time.
+// ---- Matrix products
 
-constexpr int kTileRows = 128;
-constexpr int kTileDepth = 16;
-constexpr int kWidestTile = 64;
+constexpr int kTileRows = 128;  // of a block
 
-/// The columns of a block: those that cost least, a narrow block's columns being dearer, since each number read from
-/// shared memory serves fewer products (estimated, not measured).
-[[nodiscard]] constexpr int tile_columns(std::int64_t columns) {
-    struct Candidate {
-        int tile, cost;
-    };
-    Candidate best{kWidestTile, 16};
-    for (Candidate const other : {Candidate{32, 18}, Candidate{16, 24}}) {
-        if (round_up(columns, other.tile) * other.cost < round_up(columns, best.tile) * best.cost) best = other;
-    }
-    return best.tile;
-}
-
-/// A weight [columns, channels, taps] lies as [depth][stride], zeros where there is nothing.
+/// A float32 weight [columns, channels, taps] as [depth][stride], zeros where there is nothing.
 struct PackedExtent {
     std::int64_t depth, stride;
-    [[nodiscard]] constexpr std::int64_t floats() const { return depth * stride; }
+    [[nodiscard]] constexpr std::int64_t padded_depth() const { return depth; }
+    [[nodiscard]] constexpr std::int64_t padded_columns() const { return stride; }
+    [[nodiscard]] constexpr std::int64_t bytes() const { return depth * stride * 4; }
 };
 [[nodiscard]] constexpr PackedExtent packed_extent(std::int64_t columns, std::int64_t channels, std::int64_t taps) {
-    return {round_up(taps * padded_channels(channels), kTileDepth), round_up(columns, kWidestTile)};
+    return {round_up(taps * padded_channels(channels), 16), round_up(columns, 64)};
 }
 
 /// ⌊k / d⌋ as the upper half of k · magic: right for k · d < 2^32.

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pack.h"
 
-#include "choices.h"
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/dtype.h"
+#include "operands.h"
+#include "packing_kinds.h"
+#include "rounding.h"
 
 namespace vitrum::cuda {
 namespace {
-
-enum PackingKind : int { kConv, kParts, kDepthwise, kTransposed };
 
 std::size_t bytes_of(std::int64_t floats) {
     return static_cast<std::size_t>(floats) * sizeof(float);
@@ -16,34 +22,83 @@ float* floats(std::byte* to) {
     return reinterpret_cast<float*>(to);
 }
 
-void fill_conv(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+/// Writes a weight's numbers as operands: `to` is zeroed, and what is never put stays zero.
+class OperandWriter {
+public:
+    OperandWriter(Precision operands, std::int64_t columns, std::int64_t channels, std::int64_t taps, std::byte* to)
+        : OperandWriter(operand_extent(operands, columns, taps * padded_channels(channels)), padded_channels(channels),
+                        to) {}
+    OperandWriter(OperandExtent const& extent, std::int64_t padded_channels, std::byte* to)
+        : extent_(extent), channels_(padded_channels), to_(to) {}
+
+    void put(std::int64_t column, std::int64_t tap, std::int64_t channel, float value) const {
+        std::int64_t const k = tap * channels_ + channel;
+        switch (extent_.precision) {
+            case Precision::fp32:
+                put_at(extent_.place(column, k), tf32_bits(value));
+                put_at(extent_.place(column, k, 1), tf32_bits(value - std::bit_cast<float>(tf32_bits(value))));
+                break;
+            case Precision::tf32: put_at(extent_.place(column, k), tf32_bits(value)); break;
+            case Precision::bf16: put_at(extent_.place(column, k), bfloat16_bits(value)); break;
+            case Precision::fp16: put_at(extent_.place(column, k), half_bits(value)); break;
+        }
+    }
+
+private:
+    template <class T>
+    void put_at(std::int64_t place, T bits) const {
+        reinterpret_cast<T*>(to_)[place] = bits;
+    }
+
+    OperandExtent extent_;
+    std::int64_t channels_;
+    std::byte* to_;
+};
+
+std::size_t operand_bytes(Precision operands, std::int64_t columns, std::int64_t channels, std::int64_t taps) {
+    return static_cast<std::size_t>(operand_extent(operands, columns, taps * padded_channels(channels)).bytes());
+}
+
+void put_conv(OperandWriter const& writer, float const* from, Shape const& shape) {
     std::int64_t const taps = shape.count() / (shape[0] * shape[1]);
-    PackedExtent const extent = packed_extent(shape[0], shape[1], taps);
     for (std::int64_t column = 0; column < shape[0]; ++column) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            for (std::int64_t tap = 0; tap < taps; ++tap) {
-                floats(to)[(tap * padded_channels(shape[1]) + channel) * extent.stride + column] = *from++;
-            }
+            for (std::int64_t tap = 0; tap < taps; ++tap) writer.put(column, tap, channel, *from++);
         }
+    }
+}
+
+void fill_conv(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    std::int64_t const taps = shape.count() / (shape[0] * shape[1]);
+    put_conv({static_cast<Precision>(key.isa), shape[0], shape[1], taps, to}, from, shape);
+}
+
+void fill_patch_conv(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    OperandExtent const extent = patch_extent(static_cast<Precision>(key.isa), shape[0], shape[1]);
+    put_conv({extent, extent.padded_depth() / 9, to}, from, shape);
+}
+
+void fill_plain(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    std::int64_t const stride = packed_extent(shape[0], shape[1], 1).stride;
+    for (std::int64_t column = 0; column < shape[0]; ++column) {
+        for (std::int64_t k = 0; k < shape[1]; ++k) floats(to)[k * stride + column] = *from++;
     }
 }
 
 void fill_parts(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     std::int64_t const channels = shape[1] / key.param;
-    PackedExtent const extent = packed_extent(shape[0], channels, key.param);
+    OperandWriter const writer(static_cast<Precision>(key.isa), shape[0], channels, key.param, to);
     for (std::int64_t column = 0; column < shape[0]; ++column) {
-        for (std::int64_t k = 0; k < shape[1]; ++k) {
-            std::int64_t const row = k / channels * padded_channels(channels) + k % channels;
-            floats(to)[row * extent.stride + column] = *from++;
-        }
+        for (std::int64_t k = 0; k < shape[1]; ++k) writer.put(column, k / channels, k % channels, *from++);
     }
 }
 
-void fill_depthwise(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+void fill_depthwise(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     std::int64_t const taps = shape.count() / shape[0];
+    std::int64_t const stride = round_up(shape[0], key.param);
     for (std::int64_t channel = 0; channel < shape[0]; ++channel) {
         for (std::int64_t tap = 0; tap < taps; ++tap) {
-            floats(to)[tap * padded_channels(shape[0]) + channel] = *from++;
+            floats(to)[tap * stride + channel] = *from++;
         }
     }
 }
@@ -54,32 +109,161 @@ void fill_transposed(float const* from, Shape const& shape, PackingKey const&, s
     }
 }
 
+void put_word(std::byte* to, std::int64_t word, float value) {
+    std::uint32_t const bits = tf32_bits(value);
+    std::memcpy(to + word * 4, &bits, sizeof(bits));
+}
+
+/// key.isa is the kind of fragments, key.param their steps and, in the upper half, their tiles.
+void fill_fragments(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    auto const kind = static_cast<FragmentKind>(key.isa);
+    std::int64_t const steps = key.param & 0xFFFFFFFF;
+    for (std::int64_t column = 0; column < shape[0]; ++column) {
+        for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
+            float const value = *from++;
+            FragmentPlace const at(column, channel);
+            if (kind == FragmentKind::half) {
+                std::uint16_t const bits = half_bits(value);
+                std::memcpy(to + at.half(steps) * 2, &bits, sizeof(bits));
+                continue;
+            }
+            put_word(to, at.word(steps, kind, 0), value);
+            if (kind == FragmentKind::tf32) continue;
+            put_word(to, at.word(steps, kind, 1), value - std::bit_cast<float>(tf32_bits(value)));
+        }
+    }
+}
+
+void fill_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    bool const is_first = key.kind == kShiftFirst;
+    ShiftWeights const weights{is_first ? shape[0] : shape[1]};
+    for (std::int64_t i = 0; i < shape[0]; ++i) {
+        for (std::int64_t j = 0; j < shape[1]; ++j) {
+            float const value = *from++;
+            auto const word = [&](int part) {
+                return is_first ? weights.first(i, j, part) : weights.second(i, j, part);
+            };
+            put_word(to, word(0), value);
+            put_word(to, word(1), value - std::bit_cast<float>(tf32_bits(value)));
+        }
+    }
+}
+
+void put_half(std::byte* to, std::int64_t half, std::uint16_t bits) {
+    std::memcpy(to + half * 2, &bits, sizeof(bits));
+}
+
+/// The power of two with which the largest weight is in [2^10, 2^11).
+float power_for_halves(float const* from, std::int64_t count) {
+    float largest = 0;
+    for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(from[i]));
+    int const exponent = largest > 0 ? std::clamp(std::ilogb(largest), -100, 127) : 0;
+    return std::ldexp(1.0F, 10 - exponent);
+}
+
+void fill_wide_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    bool const is_first = key.kind == kWideShiftFirst;
+    WideShiftWeights const weights{is_first ? shape[0] : shape[1]};
+    float const scale = power_for_halves(from, shape.count());
+    for (std::int64_t i = 0; i < shape[0]; ++i) {
+        for (std::int64_t j = 0; j < shape[1]; ++j) {
+            put_half(to, is_first ? weights.first(i, j) : weights.second(i, j), half_bits(*from++ * scale));
+        }
+    }
+    floats(to)[weights.halves() / 2] = 1.0F / scale;
+}
+
+void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    GroupWeights const weights(shape[0], shape[1]);
+    float const scale = power_for_halves(from, shape.count());
+    for (std::int64_t row = 0; row < shape[0]; ++row) {
+        for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
+            float const value = *from++ * scale;
+            std::uint16_t const high = half_bits(value);
+            std::int64_t const at = weights.half(row, channel);
+            put_half(to, at, high);
+            put_half(to, at + weights.low_offset(row), half_bits(value - half_to_float(high)));
+        }
+    }
+    floats(to)[weights.scale_word()] = 1.0F / scale;
+}
+
 }  // namespace
 
-Packing pack_conv(int input, Shape const& shape) {
+Packing pack_conv(int input, Shape const& shape, Precision operands) {
     std::int64_t const taps = shape.count() / (shape[0] * shape[1]);
     return {.input = input,
-            .key = {.kind = kConv},
-            .bytes = bytes_of(packed_extent(shape[0], shape[1], taps).floats()),
+            .key = {.kind = kConv, .isa = static_cast<int>(operands)},
+            .bytes = operand_bytes(operands, shape[0], shape[1], taps),
             .pack = fill_conv};
 }
 
-Packing pack_linear(int input, Shape const& shape) {
-    return pack_conv(input, shape);
+Packing pack_patch_conv(int input, Shape const& shape, Precision operands) {
+    return {.input = input,
+            .key = {.kind = kPatchConv, .isa = static_cast<int>(operands)},
+            .bytes = static_cast<std::size_t>(patch_extent(operands, shape[0], shape[1]).bytes()),
+            .pack = fill_patch_conv};
 }
 
-Packing pack_parts(int input, Shape const& shape, std::int64_t parts) {
+Packing pack_linear(int input, Shape const& shape, Precision operands) {
+    return pack_conv(input, shape, operands);
+}
+
+Packing pack_plain(int input, Shape const& shape) {
     return {.input = input,
-            .key = {.kind = kParts, .param = parts},
-            .bytes = bytes_of(packed_extent(shape[0], shape[1] / parts, parts).floats()),
+            .key = {.kind = kPlain},
+            .bytes = static_cast<std::size_t>(packed_extent(shape[0], shape[1], 1).bytes()),
+            .pack = fill_plain};
+}
+
+Packing pack_parts(int input, Shape const& shape, std::int64_t parts, Precision operands) {
+    return {.input = input,
+            .key = {.kind = kParts, .isa = static_cast<int>(operands), .param = parts},
+            .bytes = operand_bytes(operands, shape[0], shape[1] / parts, parts),
             .pack = fill_parts};
 }
 
 Packing pack_depthwise(int input, Shape const& shape) {
+    return pack_depthwise(input, shape, 4);
+}
+
+Packing pack_depthwise(int input, Shape const& shape, std::int64_t step) {
     return {.input = input,
-            .key = {.kind = kDepthwise},
-            .bytes = bytes_of(shape.count() / shape[0] * padded_channels(shape[0])),
+            .key = {.kind = kDepthwise, .param = step},
+            .bytes = bytes_of(shape.count() / shape[0] * round_up(shape[0], step)),
             .pack = fill_depthwise};
+}
+
+Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,
+                       std::int64_t channels_step) {
+    FragmentExtent const extent(shape[0], shape[1], columns_step, channels_step);
+    return {.input = input,
+            .key = {.kind = kFragments, .isa = static_cast<int>(kind), .param = extent.tiles << 32 | extent.steps},
+            .bytes = static_cast<std::size_t>(extent.words(kind)) * sizeof(std::uint32_t),
+            .pack = fill_fragments};
+}
+
+Packing pack_groups(int input, Shape const& shape) {
+    return {.input = input,
+            .key = {.kind = kGroups},
+            .bytes = bytes_of(GroupWeights(shape[0], shape[1]).scale_word() + 1),
+            .pack = fill_groups};
+}
+
+Packing pack_shift(int input, Shape const& shape, bool is_first) {
+    ShiftWeights const weights{is_first ? shape[0] : shape[1]};
+    return {.input = input,
+            .key = {.kind = is_first ? kShiftFirst : kShiftSecond},
+            .bytes = bytes_of(weights.words()),
+            .pack = fill_shift};
+}
+
+Packing pack_wide_shift(int input, Shape const& shape, bool is_first) {
+    WideShiftWeights const weights{is_first ? shape[0] : shape[1]};
+    return {.input = input,
+            .key = {.kind = is_first ? kWideShiftFirst : kWideShiftSecond},
+            .bytes = bytes_of(weights.halves() / 2 + 1),
+            .pack = fill_wide_shift};
 }
 
 Packing pack_transposed(int input, Shape const& shape) {

@@ -2,19 +2,36 @@
 #pragma once
 
 #include "backends/backend.h"
+#include "fragments.h"
 
 // Weights as the device's kernels want them, made on the host.
 
 namespace vitrum::cuda {
 
-/// A weight [columns, channels, taps…] as [depth][stride] (see packed_extent): row tap · padded channels + channel.
-[[nodiscard]] Packing pack_conv(int input, Shape const& shape);
+/// A weight [columns, channels, taps…] as operands of that precision, whose depth is tap · padded channels + channel:
+/// as OperandExtent says.
+[[nodiscard]] Packing pack_conv(int input, Shape const& shape, Precision operands);
+/// A 3 × 3 weight as patch_extent says.
+[[nodiscard]] Packing pack_patch_conv(int input, Shape const& shape, Precision operands);
 /// A weight [columns, channels].
-[[nodiscard]] Packing pack_linear(int input, Shape const& shape);
+[[nodiscard]] Packing pack_linear(int input, Shape const& shape, Precision operands);
+/// A weight [columns, channels] in float32 as [depth][stride], see packed_extent.
+[[nodiscard]] Packing pack_plain(int input, Shape const& shape);
 /// A weight [columns, parts · channels] over the channels of several pixels, one behind the other.
-[[nodiscard]] Packing pack_parts(int input, Shape const& shape, std::int64_t parts);
+[[nodiscard]] Packing pack_parts(int input, Shape const& shape, std::int64_t parts, Precision operands);
 /// A depthwise weight [C, 1, k, k] as [k²][C padded to a multiple of 4].
 [[nodiscard]] Packing pack_depthwise(int input, Shape const& shape);
+/// The same with C padded to a multiple of `step`.
+[[nodiscard]] Packing pack_depthwise(int input, Shape const& shape, std::int64_t step);
+/// A weight [columns, channels, …] as right operands of tensor cores.
+[[nodiscard]] Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,
+                                     std::int64_t channels_step);
+/// See GroupWeights.
+[[nodiscard]] Packing pack_groups(int input, Shape const& shape);
+/// See ShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
+[[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first);
+/// See WideShiftWeights.
+[[nodiscard]] Packing pack_wide_shift(int input, Shape const& shape, bool is_first);
 /// [a, b] as [b, a].
 [[nodiscard]] Packing pack_transposed(int input, Shape const& shape);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions as implicit matrix products: a row is an output pixel, the depth runs over taps and channels.
-#include "../kernels.h"
-#include "rows.cuh"
+#include "../general_kernels.h"
+#include "conv2d.cuh"
 
 namespace vitrum::cuda {
 namespace {
@@ -20,68 +20,38 @@ struct ConvLoad {
         Place const at(m, rows, columns);
         return {at.n * x.h * x.w, at.row * stride - padding, at.column * stride - padding};
     }
-    [[nodiscard]] __device__ float4 operator()(Row const& row, int k) const {
-        int const tap = padded_channels.whole(k);
-        int const c = k - tap * padded_channels.by;
-        std::int64_t const i = row.top + tap / kernel;
-        std::int64_t const j = row.left + tap % kernel;
-        bool const inside = i >= 0 && i < x.h && j >= 0 && j < x.w && tap < kernel * kernel;
-        if (!inside) return make_float4(0, 0, 0, 0);
-        return load4(x.at(row.picture + i * x.w + j) + c, x.c - c, x.vector);
-    }
-};
-
-/// PyTorch's pixel_shuffle: channel c · r² + i · r + j goes to offset (i, j) of channel c.
-struct ShuffledStore {
-    Pixels y;
-    Matrix residual;
-    std::int64_t rows, columns;  ///< before the shuffle
-    int channels, factor;        ///< channels before the shuffle
-    Finish finish;
-
-    struct Row {
-        std::int64_t m;
-        float* corner;
+    struct Quad {
+        int down, across;    ///< of the tap
+        int channel, count;  ///< no channels: beyond the last tap
     };
-    [[nodiscard]] __device__ Row row(std::int64_t m) const {
-        Place const at(m, rows, columns);
-        return {m, y.at((at.n * y.h + at.row * factor) * y.w + at.column * factor)};
+    [[nodiscard]] __device__ Quad quad(int k) const {
+        int const tap = padded_channels.whole(k), c = k - tap * padded_channels.by;
+        return {tap / kernel, tap % kernel, c, tap < kernel * kernel ? x.c - c : 0};
     }
-    __device__ void operator()(Row const& row, int column, float4 sums) const {
-        int const left = channels - column;
-        float4 added = make_float4(0, 0, 0, 0);
-        if (residual.data != nullptr) added = load4(residual.at(row.m) + column, left, residual.vector);
-        float4 const v = finish(sums, added, column, channels);
-        put(row, column, v.x);
-        if (left > 1) put(row, column + 1, v.y);
-        if (left > 2) put(row, column + 2, v.z);
-        if (left > 3) put(row, column + 3, v.w);
+    using Raw = float4;
+    [[nodiscard]] __device__ Raw fetch(Row const& row, Quad const& quad) const {
+        std::int64_t const i = row.top + quad.down, j = row.left + quad.across;
+        bool const inside = i >= 0 && i < x.h && j >= 0 && j < x.w;
+        return fetch4(x.at(row.picture + i * x.w + j) + quad.channel, inside ? quad.count : 0, x.vector);
     }
-    __device__ void put(Row const& row, int channel, float value) const {
-        int const offset = channel % (factor * factor);
-        row.corner[(offset / factor * y.w + offset % factor) * y.stride + channel / (factor * factor)] = value;
+    /// Outside of the picture nothing was fetched.
+    [[nodiscard]] __device__ float4 finish(Row const&, Quad const& quad, Raw const& raw) const {
+        return first4(raw, quad.count);
     }
 };
 
 }  // namespace
 
-void Conv2dKernel::launch(Conv2d const& op, Launch const& launch) {
-    Pixels const x(launch.inputs[Conv2d::kX]), y(launch.outputs[0]);
-    Pixels const residual(launch.inputs[Conv2d::kResidual]);
-    Shape const& weight = launch.inputs[Conv2d::kWeight].shape;
-    int const channels = static_cast<int>(weight[0]);
-    Weight const b(floats(launch.packed[0]), channels, x.c, std::int64_t{op.kernel} * op.kernel);
-    std::int64_t const rows = y.h / op.pixel_shuffle, columns = y.w / op.pixel_shuffle;
-    ConvLoad const load{x, op.kernel, op.stride, op.padding(), rows, columns, Divisor(x.quads() * 4)};
-    Finish const finish{floats(launch.inputs[Conv2d::kBias]), op.activation, op.negative_slope,
-                        op.residual_place == ResidualPlace::before_activation};
-    std::int64_t const pixels = x.n * rows * columns;
-    if (op.pixel_shuffle == 1) {
-        multiply(launch.stream, pixels, load, b, rows_to(y, channels, finish, residual));
-    } else {
-        ShuffledStore const store{y, residual, rows, columns, channels, op.pixel_shuffle, finish};
-        multiply(launch.stream, pixels, load, b, store);
-    }
+template <Precision operands>
+void Conv2dKernel<operands>::launch(Conv2d const& op, Launch const& launch) {
+    Pixels const x(launch.inputs[Conv2d::kX]);
+    ConvStore const store(op, launch);
+    Weight<operands> const b(launch.packed[0], store.channels, x.c, std::int64_t{op.kernel} * op.kernel);
+    ConvLoad const load{x, op.kernel, op.stride, op.padding(), store.rows, store.columns, Divisor(x.quads() * 4)};
+    multiply(launch.stream, store.pixels(), load, b, store);
 }
+
+template struct Conv2dKernel<Precision::tf32>;
+template struct Conv2dKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

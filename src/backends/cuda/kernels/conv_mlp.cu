@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "depthwise.cuh"
 #include "rows.cuh"
 
@@ -29,17 +29,19 @@ struct Parts {
 
 }  // namespace
 
-std::size_t ConvMlpKernel::workspace_bytes(Op const&, Problem const& problem, int) {
+template <Precision operands>
+std::size_t ConvMlpKernel<operands>::workspace_bytes(Op const&, Problem const& problem, int) {
     return Parts(problem.inputs[Op::kX], problem.inputs[Op::kFc1Weight][0], nullptr).bytes;
 }
 
-void ConvMlpKernel::launch(Op const& op, Launch const& launch) {
+template <Precision operands>
+void ConvMlpKernel<operands>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
     int const channels = static_cast<int>(in[Op::kFc1Weight].shape[0]);
     Parts const parts(in[Op::kX].shape, channels, launch.workspace);
     Matrix const hidden(parts.hidden, parts.stride), filtered(parts.filtered, parts.stride);
-    Weight const fc1(floats(launch.packed[0]), channels, x.c), fc2(floats(launch.packed[1]), x.c, channels);
+    Weight<operands> const fc1(launch.packed[0], channels, x.c), fc2(launch.packed[1], x.c, channels);
     Norm norm = prepare_norm(launch.stream, x, x.count(), x.c, in[Op::kNormWeight], in[Op::kNormBias], op.norm_epsilon,
                              parts.moments);
     for (std::int64_t i = 0; i < parts.bands.count(); ++i) {
@@ -57,5 +59,9 @@ void ConvMlpKernel::launch(Op const& op, Launch const& launch) {
                  rows_to(y.from(first), x.c, {}, residual.from(first)));
     }
 }
+
+template struct ConvMlpKernel<Precision::fp16>;
+template struct ConvMlpKernel<Precision::tf32>;
+template struct ConvMlpKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

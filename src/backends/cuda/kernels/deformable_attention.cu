@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "layer_norm.cuh"
 #include "rows.cuh"
 
@@ -20,8 +20,17 @@ struct QueryLoad {
     [[nodiscard]] __device__ Row row(std::int64_t m) const {
         return {x.at(first + m), position.at(divide(first + m, pixels).rest)};
     }
-    [[nodiscard]] __device__ float4 operator()(Row const& row, int k) const {
-        return load4(row.x + k, channels - k, x.vector) + load4(row.position + k, channels - k, position.vector);
+    using Quad = PlainQuad;
+    [[nodiscard]] __device__ Quad quad(int k) const { return {k, channels - k}; }
+    struct Raw {
+        float4 x, position;
+    };
+    [[nodiscard]] __device__ Raw fetch(Row const& row, Quad const& quad) const {
+        return {fetch4(row.x + quad.first, quad.count, x.vector),
+                fetch4(row.position + quad.first, quad.count, position.vector)};
+    }
+    [[nodiscard]] __device__ float4 finish(Row const&, Quad const& quad, Raw const& raw) const {
+        return first4(raw.x + raw.position, quad.count);
     }
 };
 
@@ -116,19 +125,21 @@ struct Sample {
 
 }  // namespace
 
-std::size_t DeformableAttentionKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
+template <Precision operands>
+std::size_t DeformableAttentionKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
     return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
 }
 
-void DeformableAttentionKernel::launch(Op const& op, Launch const& launch) {
+template <Precision operands>
+void DeformableAttentionKernel<operands>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), position(in[Op::kPosition]);
     Parts const parts(op, in[Op::kX].shape, launch.workspace);
     int const samples = static_cast<int>(op.samples());
     Matrix const offsets(parts.offsets, parts.offset_stride), scores(parts.scores, parts.score_stride);
     Matrix const sampled(parts.sampled, parts.sampled_stride);
-    Weight const offset_weight(floats(launch.packed[0]), 2 * samples, x.c);
-    Weight const score_weight(floats(launch.packed[1]), samples, x.c), proj(floats(launch.packed[2]), x.c, x.c);
+    Weight<operands> const offset_weight(launch.packed[0], 2 * samples, x.c);
+    Weight<operands> const score_weight(launch.packed[1], samples, x.c), proj(launch.packed[2], x.c, x.c);
     Sample sample{x,        {Pixels(in[Op::kValue0]), Pixels(in[Op::kValue1]), Pixels(in[Op::kValue2])},
                   offsets,  scores,
                   sampled,  0,
@@ -148,5 +159,8 @@ void DeformableAttentionKernel::launch(Op const& op, Launch const& launch) {
     layer_norm(launch.stream, y, y, y.count(), y.c, in[Op::kNormWeight], in[Op::kNormBias], op.norm_epsilon,
                parts.moments);
 }
+
+template struct DeformableAttentionKernel<Precision::tf32>;
+template struct DeformableAttentionKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "depthwise.cuh"
 
-#include "../kernels.h"
+#include "../general_kernels.h"
 
 namespace vitrum::cuda {
 

@@ -109,6 +109,26 @@ struct Place {
     }
 };
 
+/// Up to four of `count` floats and nothing done with them, so that the thread may go on while they are on their way:
+/// what lies behind the last one is whatever memory holds.
+[[nodiscard]] __device__ inline float4 fetch4(float const* from, int count, bool vector) {
+    float4 v = make_float4(0, 0, 0, 0);
+    if (vector) {
+        if (count > 0) v = *reinterpret_cast<float4 const*>(from);
+    } else {
+        if (count > 0) v.x = from[0];
+        if (count > 1) v.y = from[1];
+        if (count > 2) v.z = from[2];
+        if (count > 3) v.w = from[3];
+    }
+    return v;
+}
+
+/// Zeros beyond `count`.
+[[nodiscard]] __device__ inline float4 first4(float4 v, int count) {
+    return make_float4(count > 0 ? v.x : 0, count > 1 ? v.y : 0, count > 2 ? v.z : 0, count > 3 ? v.w : 0);
+}
+
 /// Up to four of `count` floats, zeros for the others: what lies behind the last channel must not be seen.
 [[nodiscard]] __device__ inline float4 load4(float const* from, std::int64_t count, bool vector) {
     float4 v = make_float4(0, 0, 0, 0);
@@ -165,6 +185,21 @@ template <class F>
 [[nodiscard]] __device__ inline float warp_sum(float value) {
     for (int lane = 16; lane > 0; lane /= 2) value += __shfl_xor_sync(0xFFFFFFFFU, value, lane);
     return value;
+}
+
+[[nodiscard]] inline int device_attribute(cudaDeviceAttr which) {
+    int device = 0, value = 0;
+    cudaError_t status = cudaGetDevice(&device);
+    if (status == cudaSuccess) status = cudaDeviceGetAttribute(&value, which, device);
+    if (status != cudaSuccess) fail("the GPU does not answer: {}", cudaGetErrorString(status));
+    return value;
+}
+
+/// Whether a block may have so much shared memory.
+[[nodiscard]] inline Support shared_support(std::size_t bytes) {
+    int const most = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    if (bytes <= static_cast<std::size_t>(most)) return {};
+    return {false, fmt::format("needs {} KiB of shared memory, and a block may have {}", bytes >> 10, most >> 10)};
 }
 
 /// What a block may have without asking.

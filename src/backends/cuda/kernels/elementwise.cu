@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each number from the numbers at its own place, four channels at a time.
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "device.cuh"
 
 namespace vitrum::cuda {

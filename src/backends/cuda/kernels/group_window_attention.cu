@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "attention.cuh"
 #include "rows.cuh"
 
@@ -117,21 +117,25 @@ Source source_of(Op const& op, int group, Band const& band, Parts const& parts, 
 
 }  // namespace
 
-Support GroupWindowAttentionKernel::supports(Op const&, Problem const& problem) {
-    return attention_support(problem.inputs[Op::kX][3] / Op::kGroups);
+template <Precision operands>
+Support GroupWindowAttentionKernel<operands>::supports(Op const& op, Problem const& problem) {
+    Support const exact = ProductKernel<Op, operands>::supports(op, problem);
+    return exact.ok ? attention_support(problem.inputs[Op::kX][3] / Op::kGroups) : exact;
 }
 
-std::size_t GroupWindowAttentionKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
+template <Precision operands>
+std::size_t GroupWindowAttentionKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
     return Parts(op, problem.inputs[Op::kX], problem.inputs[Op::kInWeight][0], nullptr).bytes;
 }
 
-void GroupWindowAttentionKernel::launch(Op const& op, Launch const& launch) {
+template <Precision operands>
+void GroupWindowAttentionKernel<operands>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]), query(in[Op::kQuery]);
     int const projected_channels = static_cast<int>(in[Op::kInWeight].shape[0]);
     Parts const parts(op, in[Op::kX].shape, projected_channels, launch.workspace);
     Matrix const projected(parts.projected, parts.projected_stride), attended(parts.attended, parts.attended_stride);
-    Weight const in_weight(floats(launch.packed[0]), projected_channels, x.c), out(floats(launch.packed[1]), x.c, x.c);
+    Weight<operands> const in_weight(launch.packed[0], projected_channels, x.c), out(launch.packed[1], x.c, x.c);
     Bands const& bands = parts.cut.bands;
     std::int64_t const halo = bands.is_cut() ? parts.cut.halo : 0;
     for (std::int64_t i = 0; i < bands.count(); ++i) {
@@ -149,5 +153,8 @@ void GroupWindowAttentionKernel::launch(Op const& op, Launch const& launch) {
                  rows_to(y.from(first), x.c, {floats(in[Op::kOutBias])}, residual.from(first)));
     }
 }
+
+template struct GroupWindowAttentionKernel<Precision::tf32>;
+template struct GroupWindowAttentionKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "rows.cuh"
 
 namespace vitrum::cuda {
@@ -25,18 +25,20 @@ struct Parts {
 
 }  // namespace
 
-std::size_t MlpKernel::workspace_bytes(Mlp const&, Problem const& problem, int) {
+template <Precision operands>
+std::size_t MlpKernel<operands>::workspace_bytes(Mlp const&, Problem const& problem, int) {
     return Parts(problem.inputs[Mlp::kX], problem.inputs[Mlp::kFc1Weight][0], nullptr).bytes;
 }
 
-void MlpKernel::launch(Mlp const& op, Launch const& launch) {
+template <Precision operands>
+void MlpKernel<operands>::launch(Mlp const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Mlp::kX]), y(launch.outputs[0]), residual(in[Mlp::kResidual]);
     int const hidden_channels = static_cast<int>(in[Mlp::kFc1Weight].shape[0]);
     Parts const parts(in[Mlp::kX].shape, hidden_channels, launch.workspace);
     Matrix const hidden(parts.hidden, parts.stride);
-    Weight const fc1(floats(launch.packed[0]), hidden_channels, x.c);
-    Weight const fc2(floats(launch.packed[1]), x.c, hidden_channels);
+    Weight<operands> const fc1(launch.packed[0], hidden_channels, x.c);
+    Weight<operands> const fc2(launch.packed[1], x.c, hidden_channels);
     Norm norm = prepare_norm(launch.stream, x, x.count(), x.c, in[Mlp::kNormWeight], in[Mlp::kNormBias],
                              op.norm_epsilon, parts.moments);
     for (std::int64_t first = 0; first < x.count(); first += parts.at_once) {
@@ -48,5 +50,9 @@ void MlpKernel::launch(Mlp const& op, Launch const& launch) {
                  rows_to(y.from(first), x.c, {floats(in[Mlp::kFc2Bias])}, residual.from(first)));
     }
 }
+
+template struct MlpKernel<Precision::fp16>;
+template struct MlpKernel<Precision::tf32>;
+template struct MlpKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

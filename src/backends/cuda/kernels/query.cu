@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queries that look at all pixels of a picture. There are few queries, so that the pixels are split among blocks,
 // whose softmaxes are then joined.
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "attention.cuh"
 #include "rows.cuh"
 
@@ -122,16 +122,21 @@ struct Parts {
 };
 
 /// The queries of each picture as a packed weight: column q, depth channel c.
+template <Precision operands>
 struct PackQueries {
     Pixels queries;
-    float* to;
-    PackedExtent extent;
+    std::byte* to;
+    WeightLayout<operands> layout;
 
     __device__ void operator()(std::int64_t item) const {
-        Quotient const line = divide(item, extent.stride);
-        Quotient const picture = divide(line.whole, extent.depth);
+        Quotient const line = divide(item, layout.extent.padded_columns());
+        Quotient const picture = divide(line.whole, layout.extent.padded_depth());
         bool const exists = line.rest < queries.w && picture.rest < queries.c;
-        to[item] = exists ? queries.at(picture.whole * queries.w + line.rest)[picture.rest] : 0.0F;
+        float const value = exists ? queries.at(picture.whole * queries.w + line.rest)[picture.rest] : 0.0F;
+        layout.put(to + picture.whole * layout.extent.bytes(), line.rest, picture.rest, value);
+    }
+    [[nodiscard]] std::int64_t items() const {
+        return queries.n * layout.extent.padded_columns() * layout.extent.padded_depth();
     }
 };
 
@@ -171,24 +176,29 @@ void QueryAttentionKernel::launch(Op const& op, Launch const& launch) {
     for_each(launch.stream, queries.count() * queries.c, Join{l});
 }
 
-std::size_t QueryMasksKernel::workspace_bytes(QueryMasks const&, Problem const& problem, int) {
+template <Precision operands>
+std::size_t QueryMasksKernel<operands>::workspace_bytes(QueryMasks const&, Problem const& problem, int) {
     Shape const& queries = problem.inputs[QueryMasks::kQueries];
     WorkspaceParts parts(nullptr);
-    parts.take<float>(queries[0] * packed_extent(queries[2], queries[3], 1).floats());
+    parts.take<std::byte>(queries[0] * WeightLayout<operands>(queries[2], queries[3]).extent.bytes());
     return parts.bytes();
 }
 
-void QueryMasksKernel::launch(QueryMasks const&, Launch const& launch) {
+template <Precision operands>
+void QueryMasksKernel<operands>::launch(QueryMasks const&, Launch const& launch) {
     Pixels const features(launch.inputs[QueryMasks::kFeatures]), queries(launch.inputs[QueryMasks::kQueries]);
     Pixels const y(launch.outputs[0]);
-    PackedExtent const extent = packed_extent(queries.w, queries.c, 1);
-    auto* const packed = reinterpret_cast<float*>(launch.workspace);
-    for_each(launch.stream, queries.n * extent.floats(), PackQueries{queries, packed, extent});
+    PackQueries<operands> const pack{queries, launch.workspace, {queries.w, queries.c}};
+    for_each(launch.stream, pack.items(), pack);
     std::int64_t const plane = y.h * y.w;
     for (std::int64_t n = 0; n < y.n; ++n) {
         multiply(launch.stream, plane, rows_of(features.from(n * plane), features.c),
-                 Weight(packed + n * extent.floats(), queries.w, queries.c), rows_to(y.from(n * plane), y.c));
+                 Weight<operands>(launch.workspace + n * pack.layout.extent.bytes(), queries.w, queries.c),
+                 rows_to(y.from(n * plane), y.c));
     }
 }
+
+template struct QueryMasksKernel<Precision::tf32>;
+template struct QueryMasksKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Interpolation and position embeddings: coordinates in float64, as the reference has them.
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "device.cuh"
 
 namespace vitrum::cuda {

@@ -27,10 +27,27 @@ struct Norm {
 
     /// Channels c … c + 3, of which `count` exist.
     [[nodiscard]] __device__ float4 apply(float4 v, Moments m, int c, int count) const {
-        return each(v, [&](float x, int i) {
-            return i < count ? (x - m.mean) * m.factor * weight[c + i] + bias[c + i] : 0.0F;
-        });
+        return quad(c, count).apply(v, m);
     }
+
+    /// What four channels need; zeros for those that do not exist.
+    struct Quad {
+        float4 weight, bias;
+
+        [[nodiscard]] __device__ float4 apply(float4 v, Moments m) const {
+            return make_float4(
+                (v.x - m.mean) * m.factor * weight.x + bias.x, (v.y - m.mean) * m.factor * weight.y + bias.y,
+                (v.z - m.mean) * m.factor * weight.z + bias.z, (v.w - m.mean) * m.factor * weight.w + bias.w);
+        }
+    };
+    [[nodiscard]] __device__ Quad quad(int c, int count) const {
+        return {fetch4(weight + c, count, false), fetch4(bias + c, count, false)};
+    }
+};
+
+/// What a loader has for products of quads as they come.
+struct PlainQuad {
+    int first, count;  ///< the channel, and how many there are from it on
 };
 
 /// Rows of pixels, normalised or not. Pixel −1 is zero, also after the norm.
@@ -50,10 +67,21 @@ struct RowLoad {
         if (pixel < 0) return {nullptr, {}};
         return {x.at(pixel), norm.moments == nullptr ? Moments{} : norm.moments[pixel]};
     }
-    [[nodiscard]] __device__ float4 operator()(Row const& row, int k) const {
-        if (row.data == nullptr) return make_float4(0, 0, 0, 0);
-        float4 const v = load4(row.data + k, channels - k, x.vector);
-        return norm.moments == nullptr ? v : norm.apply(v, row.moments, k, channels - k);
+    struct Quad : PlainQuad {
+        Norm::Quad norm;
+    };
+    [[nodiscard]] __device__ Quad quad(int k) const {
+        Quad quad{{k, channels - k}, {}};
+        if (norm.moments != nullptr) quad.norm = norm.quad(k, channels - k);
+        return quad;
+    }
+    using Raw = float4;
+    [[nodiscard]] __device__ Raw fetch(Row const& row, Quad const& quad) const {
+        return fetch4(row.data + quad.first, row.data == nullptr ? 0 : quad.count, x.vector);
+    }
+    [[nodiscard]] __device__ float4 finish(Row const& row, Quad const& quad, Raw const& raw) const {
+        float4 const v = norm.moments == nullptr ? raw : quad.norm.apply(raw, row.moments);
+        return first4(v, row.data == nullptr ? 0 : quad.count);
     }
 };
 
@@ -70,15 +98,24 @@ struct Finish {
     float negative_slope = 0;
     bool residual_first = false;  ///< before the activation
 
-    [[nodiscard]] __device__ float4 operator()(float4 sums, float4 residual, int column, int columns) const {
-        float4 const added = bias == nullptr ? make_float4(0, 0, 0, 0) : load4(bias + column, columns - column, false);
-        float4 v = sums + added;
+    /// The bias of four columns.
+    [[nodiscard]] __device__ float4 bias_of(int column, int columns) const {
+        return bias == nullptr ? make_float4(0, 0, 0, 0) : load4(bias + column, columns - column, false);
+    }
+    [[nodiscard]] __device__ float4 operator()(float4 sums, float4 own_bias, float4 residual) const {
+        float4 v = sums + own_bias;
         if (residual_first) v = v + residual;
         if (activation != Activation::none) {
             v = each(v, [&](float x, int) { return activate(activation, negative_slope, x); });
         }
         return residual_first ? v : v + residual;
     }
+};
+
+/// Four columns of a product and their bias.
+struct BiasedColumn {
+    int first;
+    float4 bias;
 };
 
 /// Stores rows of pixels; pixel −1 is dropped. The residual may be the output itself.
@@ -98,11 +135,15 @@ struct RowStore {
         if (pixel < 0) return {nullptr, nullptr};
         return {y.at(pixel), residual.data == nullptr ? nullptr : residual.at(pixel)};
     }
-    __device__ void operator()(Row const& row, int column, float4 sums) const {
+    using Column = BiasedColumn;
+    [[nodiscard]] __device__ Column column(int first) const { return {first, finish.bias_of(first, columns)}; }
+    using Raw = float4;
+    [[nodiscard]] __device__ Raw fetch(Row const& row, Column const& at) const {
+        return fetch4(row.residual + at.first, row.residual == nullptr ? 0 : columns - at.first, residual.vector);
+    }
+    __device__ void store(Row const& row, Column const& at, Raw const& added, float4 sums) const {
         if (row.y == nullptr) return;
-        float4 added = make_float4(0, 0, 0, 0);
-        if (row.residual != nullptr) added = load4(row.residual + column, columns - column, residual.vector);
-        store4(row.y + column, finish(sums, added, column, columns), columns - column, y.vector);
+        store4(row.y + at.first, finish(sums, at.bias, added), columns - at.first, y.vector);
     }
 };
 

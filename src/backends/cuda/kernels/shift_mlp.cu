@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "rows.cuh"
 
 namespace vitrum::cuda {
@@ -25,25 +25,36 @@ struct ShiftLoad {
         std::int64_t const row = first_row + at.row;
         return {(at.n * x_rows + row - x_first_row) * w + at.column, row, at.column};
     }
-    [[nodiscard]] __device__ float4 operator()(Row const& row, int k) const {
-        int const group = channels / 5;
-        if (x.vector && group % 4 == 0) {  // a quad has one neighbour
-            std::int64_t const pixel = source(row, group, k);
-            return pixel < 0 ? make_float4(0, 0, 0, 0) : load4(x.at(pixel) + k, channels - k, true);
+    struct Quad : PlainQuad {
+        int group[4];  ///< of each channel
+    };
+    [[nodiscard]] __device__ Quad quad(int k) const {
+        int const size = channels / 5;
+        auto const group = [&](int c) {
+            return (c >= size ? 1 : 0) + (c >= 2 * size ? 1 : 0) + (c >= 3 * size ? 1 : 0) + (c >= 4 * size ? 1 : 0);
+        };
+        return {{k, channels - k}, {group(k), group(k + 1), group(k + 2), group(k + 3)}};
+    }
+    using Raw = float4;
+    [[nodiscard]] __device__ Raw fetch(Row const& row, Quad const& quad) const {
+        if (x.vector && channels / 5 % 4 == 0) {  // a quad has one neighbour
+            std::int64_t const pixel = source(row, quad.group[0]);
+            return fetch4(x.at(pixel) + quad.first, pixel < 0 ? 0 : quad.count, true);
         }
         return each(make_float4(0, 0, 0, 0), [&](float, int i) {
-            if (k + i >= channels) return 0.0F;
-            std::int64_t const pixel = source(row, group, k + i);
-            return pixel < 0 ? 0.0F : x.at(pixel)[k + i];
+            std::int64_t const pixel = source(row, quad.group[i]);
+            return i < quad.count && pixel >= 0 ? x.at(pixel)[quad.first + i] : 0.0F;
         });
     }
-    /// Where a channel of the pixel comes from; −1: from outside of the picture.
-    [[nodiscard]] __host__ __device__ std::int64_t source(Row const& row, int group, int channel) const {
-        if (channel < group) return row.column + 1 < w ? row.at + 1 : -1;
-        if (channel < 2 * group) return row.column > 0 ? row.at - 1 : -1;
-        if (channel < 3 * group) return row.row + 1 < h ? row.at + w : -1;
-        if (channel < 4 * group) return row.row > 0 ? row.at - w : -1;
-        return row.at;
+    [[nodiscard]] __device__ float4 finish(Row const&, Quad const& quad, Raw const& raw) const {
+        return first4(raw, quad.count);
+    }
+    /// Where a group's channels of the pixel come from; −1: from outside of the picture.
+    [[nodiscard]] __host__ __device__ std::int64_t source(Row const& row, int group) const {
+        std::int64_t const right = group == 0 ? 1 : group == 1 ? -1 : 0, down = group == 2 ? 1 : group == 3 ? -1 : 0;
+        bool const inside =
+            row.column + right >= 0 && row.column + right < w && row.row + down >= 0 && row.row + down < h;
+        return inside ? row.at + down * w + right : -1;
     }
 };
 
@@ -64,17 +75,19 @@ struct Parts {
 
 }  // namespace
 
-std::size_t ShiftMlpKernel::workspace_bytes(Op const&, Problem const& problem, int) {
+template <Precision operands>
+std::size_t ShiftMlpKernel<operands>::workspace_bytes(Op const&, Problem const& problem, int) {
     return Parts(problem.inputs[Op::kX], problem.inputs[Op::kFc1Weight][0], nullptr).bytes;
 }
 
-void ShiftMlpKernel::launch(Op const&, Launch const& launch) {
+template <Precision operands>
+void ShiftMlpKernel<operands>::launch(Op const&, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
     int const channels = static_cast<int>(in[Op::kFc1Weight].shape[0]);
     Parts const parts(in[Op::kX].shape, channels, launch.workspace);
     Matrix const hidden(parts.hidden, parts.stride);
-    Weight const fc1(floats(launch.packed[0]), channels, x.c), fc2(floats(launch.packed[1]), x.c, channels);
+    Weight<operands> const fc1(launch.packed[0], channels, x.c), fc2(launch.packed[1], x.c, channels);
     for (std::int64_t i = 0; i < parts.bands.count(); ++i) {
         Band const band = parts.bands[i];
         ShiftLoad const shifted_x{
@@ -88,5 +101,8 @@ void ShiftMlpKernel::launch(Op const&, Launch const& launch) {
                  rows_to(y.from(first), x.c, {floats(in[Op::kFc2Bias])}, residual.from(first)));
     }
 }
+
+template struct ShiftMlpKernel<Precision::tf32>;
+template struct ShiftMlpKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

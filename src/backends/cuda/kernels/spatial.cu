@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An output pixel from one pixel of the input, or from a few.
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "device.cuh"
 
 namespace vitrum::cuda {

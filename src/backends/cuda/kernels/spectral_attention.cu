@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention between channels in two passes over the picture: the first gives the products of q and k over all pixels,
 // which a small kernel turns into one C × C matrix; the second applies that to v and adds the position embedding.
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "depthwise.cuh"
 #include "rows.cuh"
 #include "spectral_attention.cuh"
@@ -22,20 +22,29 @@ struct GuidedLoad {
     [[nodiscard]] __device__ Row row(std::int64_t m) const {
         return {v.at(m), guide.data == nullptr ? nullptr : guide.at(m)};
     }
-    [[nodiscard]] __device__ float4 operator()(Row const& row, int k) const {
-        float4 const x = load4(row.v + k, channels - k, v.vector);
-        if (row.guide == nullptr) return x;
-        float4 const g = load4(row.guide + k, channels - k, guide.vector);
-        return make_float4(x.x * g.x, x.y * g.y, x.z * g.z, x.w * g.w);
+    using Quad = PlainQuad;
+    [[nodiscard]] __device__ Quad quad(int k) const { return {k, channels - k}; }
+    struct Raw {
+        float4 v, guide;
+    };
+    [[nodiscard]] __device__ Raw fetch(Row const& row, Quad const& quad) const {
+        Raw raw{fetch4(row.v + quad.first, quad.count, v.vector), make_float4(1, 1, 1, 1)};
+        if (row.guide != nullptr) raw.guide = fetch4(row.guide + quad.first, quad.count, guide.vector);
+        return raw;
+    }
+    [[nodiscard]] __device__ float4 finish(Row const&, Quad const& quad, Raw const& raw) const {
+        float4 const g = raw.guide, x = raw.v;
+        return first4(make_float4(x.x * g.x, x.y * g.y, x.z * g.z, x.w * g.w), quad.count);
     }
 };
 
+template <Precision operands>
 struct Parts {
     std::int64_t stride;   ///< of a pixel with C channels
     std::int64_t at_once;  ///< pixels of a chunk of the first pass; q and k lie where the second pass has v
     Bands bands;
     SpectralSums sums;
-    float* matrices;  ///< [N][depth][stride] as packed weights
+    std::byte* matrices;  ///< of each picture, as packed weights
     float *q, *k, *v, *features;
     std::size_t bytes;
 
@@ -44,7 +53,7 @@ struct Parts {
         std::int64_t const pixels = bands.most_pixels();
         WorkspaceParts parts(workspace);
         sums.take(parts);
-        matrices = parts.take<float>(x[0] * packed_extent(x[3], x[3], 1).floats());
+        matrices = parts.take<std::byte>(x[0] * WeightLayout<operands>(x[3], x[3]).extent.bytes());
         v = q = parts.take<float>(pixels * stride);
         features = k = parts.take<float>(pixels * stride);
         at_once = std::min(pixels, x[1] * x[2]);
@@ -53,10 +62,11 @@ struct Parts {
 };
 
 /// The attention of each picture, as weights of a product.
-void first_pass(Launch const& launch, Parts const& parts) {
+template <Precision operands>
+void first_pass(Launch const& launch, Parts<operands> const& parts) {
     Pixels const x(launch.inputs[Op::kX]);
     Matrix const q(parts.q, parts.stride), k(parts.k, parts.stride);
-    Weight const query(floats(launch.packed[0]), x.c, x.c), key(floats(launch.packed[1]), x.c, x.c);
+    Weight<operands> const query(launch.packed[0], x.c, x.c), key(launch.packed[1], x.c, x.c);
     std::int64_t const plane = x.h * x.w;
     for (std::int64_t n = 0; n < x.n; ++n) {
         bool is_first = true;
@@ -69,16 +79,17 @@ void first_pass(Launch const& launch, Parts const& parts) {
             is_first = false;
         }
     }
-    parts.sums.make_matrices(launch.stream, floats(launch.inputs[Op::kRescale]), floats(launch.inputs[Op::kProjWeight]),
-                             parts.matrices);
+    parts.sums.template make_matrices<operands>(launch.stream, floats(launch.inputs[Op::kRescale]),
+                                                floats(launch.inputs[Op::kProjWeight]), parts.matrices);
 }
 
 /// v of a band with two rows more on either side, its position embedding in y, then the attended values added.
-void second_pass(Launch const& launch, Parts const& parts, std::int64_t index) {
+template <Precision operands>
+void second_pass(Launch const& launch, Parts<operands> const& parts, std::int64_t index) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]), guide(in[Op::kGuide]);
     Matrix const v(parts.v, parts.stride), features(parts.features, parts.stride);
-    Weight const value(floats(launch.packed[2]), x.c, x.c);
+    Weight<operands> const value(launch.packed[2], x.c, x.c);
     Band const band = parts.bands[index];
     std::int64_t const first = (band.first_picture * x.h + band.first_row) * x.w;
     multiply(launch.stream, band.pictures * band.read_rows * x.w,
@@ -105,11 +116,11 @@ void second_pass(Launch const& launch, Parts const& parts, std::int64_t index) {
                               Matrix(),
                               residual.from(first)};
     for_each(launch.stream, outer.items(band.pictures), outer);
-    PackedExtent const extent = packed_extent(x.c, x.c, 1);
+    std::int64_t const matrix_bytes = WeightLayout<operands>(x.c, x.c).extent.bytes();
     for (std::int64_t n = 0; n < band.pictures; ++n) {
         std::int64_t const own = (n * band.read_rows + band.first_row - band.first_read) * x.w;
         std::int64_t const pixel = first + n * x.h * x.w;
-        Weight const matrix(parts.matrices + (band.first_picture + n) * extent.floats(), x.c, x.c);
+        Weight<operands> const matrix(parts.matrices + (band.first_picture + n) * matrix_bytes, x.c, x.c);
         Matrix const to = y.from(pixel);
         multiply(launch.stream, band.rows * x.w, GuidedLoad{v.from(own), guide.from(pixel), x.c}, matrix,
                  rows_to(to, x.c, {}, to));
@@ -118,14 +129,19 @@ void second_pass(Launch const& launch, Parts const& parts, std::int64_t index) {
 
 }  // namespace
 
-std::size_t SpectralAttentionKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
-    return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
+template <Precision operands>
+std::size_t SpectralAttentionKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
+    return Parts<operands>(op, problem.inputs[Op::kX], nullptr).bytes;
 }
 
-void SpectralAttentionKernel::launch(Op const& op, Launch const& launch) {
-    Parts const parts(op, launch.inputs[Op::kX].shape, launch.workspace);
+template <Precision operands>
+void SpectralAttentionKernel<operands>::launch(Op const& op, Launch const& launch) {
+    Parts<operands> const parts(op, launch.inputs[Op::kX].shape, launch.workspace);
     first_pass(launch, parts);
     for (std::int64_t i = 0; i < parts.bands.count(); ++i) second_pass(launch, parts, i);
 }
+
+template struct SpectralAttentionKernel<Precision::tf32>;
+template struct SpectralAttentionKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "device.cuh"
+#include "gemm.cuh"
 
 namespace vitrum::cuda {
 
@@ -28,7 +28,8 @@ struct SpectralSums {
     /// Adds the pixels of a chunk of picture n to its sums, which begin with the first chunk.
     void add(void* stream, Matrix const& q, Matrix const& k, std::int64_t pixels, std::int64_t n, bool is_first) const;
     /// projection · attention of each picture as a packed weight [C, C].
-    void make_matrices(void* stream, float const* rescale, float const* projection, float* matrices) const;
+    template <Precision operands>
+    void make_matrices(void* stream, float const* rescale, float const* projection, std::byte* matrices) const;
 };
 
 }  // namespace vitrum::cuda

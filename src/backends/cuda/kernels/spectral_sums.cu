@@ -105,15 +105,16 @@ struct Attend {
 };
 
 /// Weight (column o, channel c of v) = Σᵢ projection[o][i] · attention[i][c], over the head's channels i.
+template <Precision operands>
 struct Combine {
     SpectralSums sums;
     float const* projection;
-    float* matrices;
-    PackedExtent extent;
+    std::byte* matrices;
+    WeightLayout<operands> layout;
 
     __device__ void operator()(std::int64_t item) const {
-        Quotient const line = divide(item, extent.stride);
-        Quotient const picture = divide(line.whole, extent.depth);
+        Quotient const line = divide(item, layout.extent.padded_columns());
+        Quotient const picture = divide(line.whole, layout.extent.padded_depth());
         auto const column = static_cast<int>(line.rest), c = static_cast<int>(picture.rest);
         double sum = 0;
         if (column < sums.channels && c < sums.channels) {
@@ -124,7 +125,10 @@ struct Combine {
                        static_cast<double>(attention[i * sums.dim + c - head]);
             }
         }
-        matrices[item] = static_cast<float>(sum);
+        layout.put(matrices + picture.whole * layout.extent.bytes(), column, c, static_cast<float>(sum));
+    }
+    [[nodiscard]] std::int64_t items() const {
+        return sums.pictures * layout.extent.padded_columns() * layout.extent.padded_depth();
     }
 };
 
@@ -138,10 +142,15 @@ void SpectralSums::add(void* stream, Matrix const& q, Matrix const& k, std::int6
     for_each(stream, per_picture(), AddParts{*this, n, count, is_first});
 }
 
-void SpectralSums::make_matrices(void* stream, float const* rescale, float const* projection, float* matrices) const {
+template <Precision operands>
+void SpectralSums::make_matrices(void* stream, float const* rescale, float const* projection,
+                                 std::byte* matrices) const {
     for_each(stream, pictures * channels, Attend{*this, rescale});
-    PackedExtent const extent = packed_extent(channels, channels, 1);
-    for_each(stream, pictures * extent.floats(), Combine{*this, projection, matrices, extent});
+    Combine<operands> const combine{*this, projection, matrices, {channels, channels}};
+    for_each(stream, combine.items(), combine);
 }
+
+template void SpectralSums::make_matrices<Precision::tf32>(void*, float const*, float const*, std::byte*) const;
+template void SpectralSums::make_matrices<Precision::fp32>(void*, float const*, float const*, std::byte*) const;
 
 }  // namespace vitrum::cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../kernels.h"
+#include "../general_kernels.h"
 #include "attention.cuh"
 #include "rows.cuh"
 
@@ -75,21 +75,25 @@ struct Source {
 
 }  // namespace
 
-Support WindowAttentionKernel::supports(Op const& op, Problem const& problem) {
-    return attention_support(problem.inputs[Op::kX][3] / op.heads);
+template <Precision operands>
+Support WindowAttentionKernel<operands>::supports(Op const& op, Problem const& problem) {
+    Support const exact = ProductKernel<Op, operands>::supports(op, problem);
+    return exact.ok ? attention_support(problem.inputs[Op::kX][3] / op.heads) : exact;
 }
 
-std::size_t WindowAttentionKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
+template <Precision operands>
+std::size_t WindowAttentionKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
     return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
 }
 
-void WindowAttentionKernel::launch(Op const& op, Launch const& launch) {
+template <Precision operands>
+void WindowAttentionKernel<operands>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
     Parts const parts(op, in[Op::kX].shape, launch.workspace);
     Windows const windows(x.h, x.w, op.window, op.shift);
     Matrix const qkv(parts.qkv, parts.stride);
-    Weight const qkv_weight(floats(launch.packed[0]), 3 * x.c, x.c), proj(floats(launch.packed[1]), x.c, x.c);
+    Weight<operands> const qkv_weight(launch.packed[0], 3 * x.c, x.c), proj(launch.packed[1], x.c, x.c);
     Norm const norm = prepare_norm(launch.stream, x, x.count(), x.c, in[Op::kNormWeight], in[Op::kNormBias],
                                    op.norm_epsilon, parts.moments);
     Source source{.windows = windows,
@@ -114,5 +118,9 @@ void WindowAttentionKernel::launch(Op const& op, Launch const& launch) {
                  RowStore<WindowRows>{y, residual, x.c, {floats(in[Op::kProjBias])}, map});
     }
 }
+
+template struct WindowAttentionKernel<Precision::fp16>;
+template struct WindowAttentionKernel<Precision::tf32>;
+template struct WindowAttentionKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fragments.h"
+#include "kernel.h"
+
+// Kernels on tensor cores that do a whole operator in one or two launches: nothing between its steps in device memory.
+
+namespace vitrum::cuda {
+
+/// Half a Swin layer in one launch, its products by Hopper's warpgroups (hopper/).
+struct HopperWindowAttentionKernel : Kernel<WindowAttention> {
+    using Op = WindowAttention;
+    static constexpr std::string_view kName = "fused_hopper_fp16";
+    static Support supports(Op const& op, Problem const& problem);
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+struct HopperMlpKernel : Kernel<Mlp> {
+    static constexpr std::string_view kName = "fused_hopper_fp16";
+    static Support supports(Mlp const& op, Problem const& problem);
+    static std::vector<Packing> packings(Mlp const& op, Problem const& problem);
+    static std::vector<int> reusable_inputs(Mlp const&, Problem const&) { return {Mlp::kX, Mlp::kResidual}; }
+    static void launch(Mlp const& op, Launch const& launch);
+};
+
+/// 3 × 3 convolutions by Hopper's warpgroups. A tile's pixels are scaled into FP16's range where they leave it.
+struct HopperConvKernel : Kernel<Conv2d> {
+    static constexpr std::string_view kName = "patch_hopper_fp16";
+    static Support supports(Conv2d const& op, Problem const& problem);
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Conv2d const& op, Problem const&) {
+        if (op.pixel_shuffle != 1) return {};
+        return {Conv2d::kResidual};
+    }
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
+/// Operands of 16 bits; the whole operator in one kernel, nothing between its steps in device memory.
+template <Precision operands>
+struct FusedWindowKernel : Kernel<WindowAttention> {
+    using Op = WindowAttention;
+    static constexpr KernelName kName{"fused_window", operands};
+    static Support supports(Op const& op, Problem const& problem);
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// Rows are read by the warp that writes them, before it does.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+template <Precision operands>
+struct FusedMlpKernel : Kernel<Mlp> {
+    using Op = Mlp;
+    static constexpr KernelName kName{"fused_mlp", operands};
+    static Support supports(Mlp const& op, Problem const& problem);
+    static std::vector<Packing> packings(Mlp const& op, Problem const& problem);
+    static std::vector<int> reusable_inputs(Mlp const&, Problem const&) { return {Mlp::kX, Mlp::kResidual}; }
+    static void launch(Mlp const& op, Launch const& launch);
+};
+
+/// Refuses operands less exact than the problem's precision allows.
+[[nodiscard]] inline Support fragments_allowed(FragmentKind kind, Precision precision) {
+    if (kind == FragmentKind::half && precision != Precision::fp16 && precision != Precision::bf16) {
+        return {false, "multiplies in fp16"};
+    }
+    if (kind == FragmentKind::tf32 && precision == Precision::fp32) return {false, "multiplies in TF32"};
+    return {};
+}
+
+/// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range,
+/// so that they hold TF32's ten bits.
+template <FragmentKind kKind>
+struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = kKind == FragmentKind::half ? "regions_fp16" : "regions_3xfp16";
+    static Support supports(Op const& op, Problem const& problem) {
+        Shape const& x = problem.inputs[Op::kX];
+        if (x[3] / Op::kGroups > 64) return {false, "groups of more than 64 channels"};
+        if (kKind == FragmentKind::half && x[3] / Op::kGroups <= 32) {
+            return {false, "the trained network of so few channels enlarges a rounding error a thousandfold"};
+        }
+        for (int const window : op.windows) {
+            if (window != 4 && window != 8 && window != 16) return {false, "windows other than 4, 8 and 16"};
+        }
+        if (x[1] % 16 != 0 || x[2] % 16 != 0) return {false, "sides that are no multiples of 16"};
+        if (kKind == FragmentKind::half && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        return {};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// Both shifted products of a few pixels by one warp (shift_mlp_fused.cuh), in every precision: the trained ELAN-light
+/// enlarges a rounding error a thousandfold, layer by layer, where its softmax is saturated.
+struct FusedShiftMlpKernel : Kernel<ShiftMlp> {
+    using Op = ShiftMlp;
+    static constexpr std::string_view kName = "fused_3xtf32";
+    static Support supports(Op const&, Problem const& problem) {
+        std::int64_t const channels = problem.inputs[Op::kX][3];
+        if (channels > 64) return {false, "more than 64 channels"};
+        if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
+        return {};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// 1 × 1 convolutions of few channels (pixel_product.cuh), in every precision: memory bounds them, whatever they
+/// multiply.
+struct PixelConvKernel : Kernel<Conv2d> {
+    static constexpr std::string_view kName = "pixels_3xtf32";
+    static Support supports(Conv2d const& op, Problem const& problem) {
+        Shape const& weight = problem.inputs[Conv2d::kWeight];
+        if (op.kernel != 1 || op.stride != 1) return {false, "for 1 × 1 and stride 1 only"};
+        if (op.pixel_shuffle != 1 || op.activation != Activation::none) return {false, "nothing may follow"};
+        if (weight[0] > 64 || weight[1] > 64) return {false, "more than 64 channels"};
+        return {};
+    }
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    /// Read where the output is written.
+    static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
+/// ShiftMlp of more channels (shift_mlp_wide.cuh), its float16 operands scaled to their range.
+struct WideShiftMlpKernel : Kernel<ShiftMlp> {
+    using Op = ShiftMlp;
+    static constexpr std::string_view kName = "fused_wide_fp16";
+    static Support supports(Op const&, Problem const& problem) {
+        std::int64_t const channels = problem.inputs[Op::kX][3];
+        if (channels <= 64 || channels > 192) return {false, "serves 65 to 192 channels"};
+        if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
+        if (problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        return {};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// Two passes over x by tensor cores (spectral_fused.cuh). Features of the stream itself may be large: no fp16.
+template <FragmentKind kKind>
+struct FusedSpectralKernel : Kernel<SpectralAttention> {
+    using Op = SpectralAttention;
+    static constexpr std::string_view kName = kKind == FragmentKind::tf32 ? "fused_tf32" : "fused_3xtf32";
+    static Support supports(Op const&, Problem const& problem) {
+        if (fused_channels(problem.inputs[Op::kX][3]) == 0) return {false, "more than 128 channels"};
+        if (problem.inputs[Op::kGuide].rank() != 0) return {false, "a guide comes between values and attention"};
+        Shape const& x = problem.inputs[Op::kX];
+        if (kKind == FragmentKind::split && x[1] * x[2] < 64) {
+            return {false, "second moments of so few pixels are singular, and enlarge rounding errors"};
+        }
+        return fragments_allowed(kKind, problem.precision);
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// The whole operator on a tile of pixels by tensor cores (conv_mlp_fused.cuh).
+template <FragmentKind kKind>
+struct FusedConvMlpKernel : Kernel<ConvMlp> {
+    using Op = ConvMlp;
+    static constexpr std::string_view kName = kKind == FragmentKind::half   ? "fused_fp16"
+                                              : kKind == FragmentKind::tf32 ? "fused_tf32"
+                                                                            : "fused_3xtf32";
+    static Support supports(Op const&, Problem const& problem) {
+        if (fused_channels(problem.inputs[Op::kX][3]) == 0) return {false, "more than 128 channels"};
+        if (kKind == FragmentKind::split && problem.inputs[Op::kX][3] > 64) {
+            return {false, "of many hidden channels, tensor cores' sums lose more than float32 does"};
+        }
+        if (kKind == FragmentKind::half && problem.inputs[Op::kNormWeight].rank() == 0) {
+            return {false, "without a norm, values may leave the range of fp16"};
+        }
+        return fragments_allowed(kKind, problem.precision);
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+}  // namespace vitrum::cuda

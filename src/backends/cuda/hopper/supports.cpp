@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Hopper's kernels serve, and how their weights lie: host code.
+#include "../fused_kernels.h"
+#include "../pack_swin.h"
+#include "device.h"
+
+namespace vitrum::cuda {
+namespace {
+
+Support precision_support(Problem const& problem) {
+    Support const served = serves(Precision::fp16, problem.precision);
+    return served.ok ? hopper::device_support() : served;
+}
+
+}  // namespace
+
+Support HopperWindowAttentionKernel::supports(Op const& op, Problem const& problem) {
+    Shape const& x = problem.inputs[Op::kX];
+    bool const has_width = op.heads == 6 && (x[3] == SwinMedium::kChannels || x[3] == SwinSmall::kChannels);
+    if (!has_width)
+        return {false, fmt::format("{} heads of {} channels in all: serves 6 of 60 or 180", op.heads, x[3])};
+    if (op.window != 8 || op.shift % 4 != 0) return {false, "serves windows of 8, shifted by 4 or not"};
+    if (x[1] % 8 != 0 || x[2] % 8 != 0) return {false, fmt::format("{} is not made of whole windows", x.str())};
+    if (!problem.present[Op::kNormWeight]) return {false, "serves normalised inputs only"};
+    return precision_support(problem);
+}
+
+std::vector<Packing> HopperWindowAttentionKernel::packings(Op const&, Problem const& problem) {
+    return {pack_swin_qkv(Op::kQkvWeight, problem.inputs[Op::kQkvWeight]),
+            pack_swin_projection(Op::kProjWeight, problem.inputs[Op::kProjWeight]),
+            pack_swin_scores(Op::kBiasTable, problem.inputs[Op::kBiasTable])};
+}
+
+Support HopperMlpKernel::supports(Mlp const& op, Problem const& problem) {
+    std::int64_t const channels = problem.inputs[Mlp::kX][3], hidden = problem.inputs[Mlp::kFc1Weight][0];
+    bool const has_width = (channels == SwinMedium::kChannels && hidden == SwinMedium::kHidden) ||
+                           (channels == SwinSmall::kChannels && hidden == SwinSmall::kHidden);
+    if (!has_width)
+        return {false, fmt::format("{} channels, {} hidden: serves 60, 120 and 180, 360", channels, hidden)};
+    if (op.activation != Activation::gelu) return {false, "serves GELU only"};
+    if (!problem.present[Mlp::kNormWeight]) return {false, "serves normalised inputs only"};
+    return precision_support(problem);
+}
+
+std::vector<Packing> HopperMlpKernel::packings(Mlp const&, Problem const& problem) {
+    return {pack_swin_fc1(Mlp::kFc1Weight, problem.inputs[Mlp::kFc1Weight]),
+            pack_swin_fc2(Mlp::kFc2Weight, problem.inputs[Mlp::kFc2Weight])};
+}
+
+Support HopperConvKernel::supports(Conv2d const& op, Problem const& problem) {
+    std::int64_t const inputs = problem.inputs[Conv2d::kWeight][1];
+    if (op.kernel != 3 || op.stride != 1) return {false, "for 3 × 3 and stride 1 only"};
+    if (inputs < 16 || inputs > 3 * kConvChunk) {
+        return {false, fmt::format("{} input channels: serves 16 to {}", inputs, 3 * kConvChunk)};
+    }
+    bool const has_residual = problem.present[Conv2d::kResidual];
+    if (has_residual &&
+        ConvBlocks::are_sorted(static_cast<int>(problem.inputs[Conv2d::kWeight][0]), op.pixel_shuffle)) {
+        return {false, "no residual before a shuffle"};
+    }
+    return precision_support(problem);
+}
+
+std::vector<Packing> HopperConvKernel::packings(Conv2d const& op, Problem const& problem) {
+    return {pack_hopper_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight], op.pixel_shuffle)};
+}
+
+}  // namespace vitrum::cuda

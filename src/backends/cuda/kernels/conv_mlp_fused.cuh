@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "halo_tile.cuh"
+
+// ConvMlp as one kernel: a block holds a tile of pixels, normalised, with one pixel around it, and goes through the
+// hidden channels 32 at a time: product, GELU, shared memory, depthwise filter, GELU, product. Nothing of the hidden
+// layer reaches device memory; the sums of the second product stay in registers.
+
+namespace vitrum::cuda {
+
+constexpr int kHiddenChunk = 32;
+
+struct ConvMlpData {
+    Pixels x, y;
+    Matrix residual;
+    float const *norm_weight, *norm_bias;  ///< null: no norm
+    float epsilon;
+    std::uint32_t const *fc1, *fc2;
+    float const* filter;  ///< [9][hidden]
+    int hidden;           ///< a multiple of kHiddenChunk
+    TileGrid grid;
+};
+
+template <class Operand_, int kChannels_, int kRows, int kWarps, int kPatchRows, int kPatchColumns, int kBlocks_>
+struct ConvMlpTile : HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns> {
+    using Base = HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns>;
+    using Operand = Operand_;
+    static constexpr int kChannels = kChannels_, kSteps = kChannels / 16;
+    static constexpr int kBlocks = kBlocks_;  ///< on a multiprocessor at least
+    static constexpr int kProducts = Base::kPatch / 2;
+    /// Quads from one pixel's hidden channels to the next's: patches side by side fall into different banks.
+    static constexpr int kPitch = kHiddenChunk / 4 + (kPatchColumns == 4 ? 1 : 2);
+    static_assert(kWarps * Base::kPatch * 8 == kRows * Base::kColumns);
+
+    struct Shared {
+        alignas(16) StoredLeft<Operand> x[Base::kHaloGroups][kSteps];
+        alignas(16) StoredQuad<Operand> hidden[Base::kHaloGroups * 16][kPitch];
+    };
+};
+
+/// One thread's share of a tile.
+template <class Tile>
+class ConvMlpThread {
+public:
+    using Operand = typename Tile::Operand;
+
+    __device__ ConvMlpThread(ConvMlpData const& data, typename Tile::Shared& shared)
+        : d_(data),
+          shared_(shared),
+          at_(data.grid.place<Tile>(static_cast<std::int64_t>(blockIdx.x))),
+          warp_(static_cast<int>(threadIdx.x) / 32),
+          lane_(static_cast<int>(threadIdx.x) % 32),
+          g_(lane_ / 4),
+          t_(lane_ % 4) {}
+
+    /// The halo's pixels, normalised, to shared memory; a group is on its way while the one before is normalised.
+    __device__ void load() {
+        float4 weight[Tile::kSteps], bias[Tile::kSteps];
+        if (d_.norm_weight != nullptr) {
+#pragma unroll
+            for (int s = 0; s < Tile::kSteps; ++s) {
+                weight[s] = load_some(d_.norm_weight + channel(s), left(s));
+                bias[s] = load_some(d_.norm_bias + channel(s), left(s));
+            }
+        }
+        float4 next[2 * Tile::kSteps];
+        fetch(0, next);
+#pragma unroll 1
+        for (int i = 0; i < Tile::kGroupsOfWarp; ++i) {
+            Quads quads[Tile::kSteps];
+#pragma unroll
+            for (int n = 0; n < 2 * Tile::kSteps; ++n) quads[n / 2].set(n % 2, next[n]);
+            if (i + 1 < Tile::kGroupsOfWarp) fetch(i + 1, next);
+            int const group = i * Tile::kWarps + warp_;
+            if (group >= Tile::kHaloGroups) break;
+            if (d_.norm_weight != nullptr) {
+                normalise(quads, 0, weight, bias);
+                normalise(quads, 1, weight, bias);
+            }
+#pragma unroll
+            for (int s = 0; s < Tile::kSteps; ++s) shared_.x[group][s].set(lane_, quads[s]);
+        }
+    }
+
+    /// gelu(fc1(x)) of the halo's pixels for 32 hidden channels; zero outside of the picture.
+    __device__ void hide(int chunk) {
+#pragma unroll 1
+        for (int half = 0; half < 2; ++half) {
+            SumQuads sums[Tile::kGroupsOfWarp] = {};
+            std::uint32_t const* const weights =
+                d_.fc1 + static_cast<std::int64_t>(chunk * 4 + half * 2) * Tile::kSteps * kFragmentWords<Operand>;
+#pragma unroll
+            for (int s = 0; s < Tile::kSteps; ++s) {
+                Right<Operand> right[2];
+#pragma unroll
+                for (int j = 0; j < 2; ++j) {
+                    right[j].load(weights + (j * Tile::kSteps + s) * kFragmentWords<Operand>, lane_);
+                }
+#pragma unroll
+                for (int i = 0; i < Tile::kGroupsOfWarp; ++i) {
+                    int const group = i * Tile::kWarps + warp_;
+                    if (group >= Tile::kHaloGroups) continue;
+                    Left<Operand> const x = shared_.x[group][s].get(lane_);
+                    multiply_add(sums[i].tiles[0], x, right[0]);
+                    multiply_add(sums[i].tiles[1], x, right[1]);
+                }
+            }
+#pragma unroll
+            for (int i = 0; i < Tile::kGroupsOfWarp; ++i) {
+                int const group = i * Tile::kWarps + warp_;
+                if (group >= Tile::kHaloGroups) continue;
+#pragma unroll
+                for (int r = 0; r < 2; ++r) {
+                    bool const is_inside = (inside_ >> (2 * i + r) & 1) != 0;
+                    float4 const v = is_inside ? gelu_for<Operand>(sums[i].quad(r)) : make_float4(0, 0, 0, 0);
+                    shared_.hidden[Tile::halo_pixel(group, g_ + 8 * r)][half * 4 + t_].set(v);
+                }
+            }
+        }
+    }
+
+    /// fc2(gelu(depth(hidden))) of this thread's patch, added to its sums.
+    __device__ void filter(int chunk) {
+        int const row = Tile::patch_row(warp_, g_), column = Tile::patch_column(g_);
+#pragma unroll 1
+        for (int half = 0; half < 2; ++half) {
+            int const first = chunk * kHiddenChunk + half * 16;
+            float4 filter[9], sums[Tile::kPatch];
+            load_filter(filter, d_.filter + first + 4 * t_, d_.hidden);
+            filter_patch<Tile>(
+                filter,
+                [&](int r, int c) {
+                    return shared_.hidden[(row + r) * Tile::kHaloColumns + column + c][half * 4 + t_].get();
+                },
+                sums);
+            Left<Operand> x[Tile::kProducts];
+#pragma unroll
+            for (int m = 0; m < Tile::kProducts; ++m) {
+                Quads q;
+                q.set(0, gelu_for<Operand>(sums[2 * m]));
+                q.set(1, gelu_for<Operand>(sums[2 * m + 1]));
+                x[m] = Left<Operand>(q);
+            }
+            int const steps = d_.hidden / 16;
+            std::uint32_t const* weights = d_.fc2 + static_cast<std::int64_t>(first / 16) * kFragmentWords<Operand>;
+#pragma unroll
+            for (int j = 0; j < 2 * Tile::kSteps; ++j) {
+                Right<Operand> right;
+                right.load(weights, lane_);
+                weights += steps * kFragmentWords<Operand>;
+#pragma unroll
+                for (int m = 0; m < Tile::kProducts; ++m) multiply_add(sums_[m][j / 2].tiles[j % 2], x[m], right);
+            }
+        }
+    }
+
+    __device__ void store() const {
+        std::int64_t pixels[Tile::kPatch];
+        bool is_inside[Tile::kPatch];
+#pragma unroll
+        for (int i = 0; i < Tile::kPatch; ++i) {
+            std::int64_t const row = at_.row + Tile::patch_row(warp_, g_) + i / Tile::kPatchColumns;
+            std::int64_t const column = at_.column + Tile::patch_column(g_) + i % Tile::kPatchColumns;
+            is_inside[i] = at_.contains(row, column);
+            pixels[i] = is_inside[i] ? at_.pixel(row, column) : at_.first;
+        }
+#pragma unroll
+        for (int s = 0; s < Tile::kSteps; ++s) {
+            float4 sums[Tile::kPatch];
+#pragma unroll
+            for (int i = 0; i < Tile::kPatch; ++i) sums[i] = sums_[i / 2][s].quad(i % 2);
+            store_patch<Tile::kPatch>(d_.y, d_.residual, pixels, is_inside, channel(s), sums);
+        }
+    }
+
+private:
+    /// This lane's first channel of step s, and how many there are from it on.
+    [[nodiscard]] __device__ int channel(int s) const {
+        return 16 * s + 4 * t_;
+    }
+    [[nodiscard]] __device__ int left(int s) const {
+        return d_.x.c - channel(s);
+    }
+
+    /// This warp's group i: step s of row r lies at 2 s + r.
+    __device__ void fetch(int i, float4 (&to)[2 * Tile::kSteps]) {
+        QuadAt at[2 * Tile::kSteps];
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+            int const h = Tile::halo_pixel(i * Tile::kWarps + warp_, g_ + 8 * r);
+            std::int64_t const row = at_.row + h / Tile::kHaloColumns - 1;
+            std::int64_t const column = at_.column + h % Tile::kHaloColumns - 1;
+            bool const is_inside = h < Tile::kHaloPixels && at_.contains(row, column);
+            inside_ |= is_inside ? 1U << (2 * i + r) : 0U;
+            float const* const from = d_.x.at(is_inside ? at_.pixel(row, column) : at_.first);
+#pragma unroll
+            for (int s = 0; s < Tile::kSteps; ++s) at[2 * s + r] = {from + channel(s), is_inside ? left(s) : 0};
+        }
+        load_quads(to, at, d_.x);
+    }
+
+    /// LayerNorm of row r, whose channels four lanes share.
+    __device__ void normalise(Quads (&quads)[Tile::kSteps], int r, float4 const (&weight)[Tile::kSteps],
+                              float4 const (&bias)[Tile::kSteps]) const {
+        float sum = 0, squares = 0;
+#pragma unroll
+        for (Quads const& q : quads) sum += (q.v[r][0] + q.v[r][1]) + (q.v[r][2] + q.v[r][3]);
+        float const mean = sum_of_four(sum) / static_cast<float>(d_.x.c);
+#pragma unroll
+        for (int s = 0; s < Tile::kSteps; ++s) {
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                float const difference = i < left(s) ? quads[s].v[r][i] - mean : 0.0F;
+                quads[s].v[r][i] = difference;
+                squares = fmaf(difference, difference, squares);
+            }
+        }
+        float const factor = 1.0F / sqrtf(sum_of_four(squares) / static_cast<float>(d_.x.c) + d_.epsilon);
+#pragma unroll
+        for (int s = 0; s < Tile::kSteps; ++s) {
+            float4 const v = quads[s].quad(r), f = weight[s];
+            quads[s].set(r,
+                         multiply_add(make_float4(v.x * factor, v.y * factor, v.z * factor, v.w * factor), f, bias[s]));
+        }
+    }
+    [[nodiscard]] static __device__ float sum_of_four(float value) {
+        value += __shfl_xor_sync(0xFFFFFFFFU, value, 1);
+        return value + __shfl_xor_sync(0xFFFFFFFFU, value, 2);
+    }
+
+    ConvMlpData const& d_;
+    typename Tile::Shared& shared_;
+    TilePlace at_;
+    int warp_, lane_, g_, t_;
+    unsigned inside_ = 0;  ///< bit 2 i + r: row r of this warp's group i is a pixel of the picture
+    SumQuads sums_[Tile::kProducts][Tile::kSteps] = {};
+};
+
+template <class Tile>
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) conv_mlp_kernel(ConvMlpData const data) {
+    auto& shared = dynamic_shared<typename Tile::Shared>();
+    ConvMlpThread<Tile> thread(data, shared);
+    thread.load();
+    for (int chunk = 0; chunk < data.hidden / kHiddenChunk; ++chunk) {
+        __syncthreads();
+        thread.hide(chunk);
+        __syncthreads();
+        thread.filter(chunk);
+    }
+    thread.store();
+}
+
+template <class Tile>
+void launch_conv_mlp(void* stream, ConvMlpData const& data) {
+    start_shared(stream, conv_mlp_kernel<Tile>, data.grid.count(), Tile::kThreads, sizeof(typename Tile::Shared), data);
+}
+
+}  // namespace vitrum::cuda

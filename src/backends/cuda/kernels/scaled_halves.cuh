@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fragments.cuh"
+
+// float16 operands of values whose range nobody knows: each is multiplied by a power of two that the largest of them
+// demands. None overflows, and what is lost at the lower end is 2^-24 of the largest or less.
+
+namespace vitrum::cuda {
+
+constexpr float kHalfRange = 32768.0F;
+
+/// The largest power of two with which a value stays below 2^limit; a tame one where there is nothing to scale.
+[[nodiscard]] __device__ inline float power_of_two_below(float value, int limit) {
+    int const exponent = value > 0 ? ilogbf(value) : -100;
+    return ldexpf(1.0F, limit - 1 - max(-100, min(127, exponent)));
+}
+
+[[nodiscard]] __device__ inline float warp_max(float value) {
+    for (int lane = 16; lane > 0; lane /= 2) value = fmaxf(value, __shfl_xor_sync(0xFFFFFFFFU, value, lane));
+    return value;
+}
+
+[[nodiscard]] __device__ inline float largest_of(float4 v) {
+    return fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
+}
+
+/// Two float16 whose sum is the value, for two values.
+struct SplitPair {
+    std::uint32_t high, low;
+    __device__ SplitPair(float a, float b) : high(Fp16::pack(a, b)) {
+        float2 const rounded = Fp16::unpack(high);
+        low = Fp16::pack(a - rounded.x, b - rounded.y);
+    }
+};
+
+}  // namespace vitrum::cuda

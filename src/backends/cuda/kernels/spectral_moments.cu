@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spectral_moments.cuh"
+
+#include "fragments.cuh"
+
+namespace vitrum::cuda {
+namespace {
+
+constexpr int kWarps = 8, kThreads = kWarps * 32;
+constexpr int kBlock = SpectralMoments::kBlock;
+/// Steps whose pixels are loaded together.
+template <bool kIsDiagonal>
+constexpr int kStepsAhead = kIsDiagonal ? 4 : 2;
+constexpr int kStepsOfSum = 16;  // steps of 8 pixels whose products tensor cores sum before float32 additions do
+
+/// 8 pixels × 32 channels as operands: lane 4 g + t has channels 4 g … 4 g + 3 of pixels t and t + 4. Channel 4 g + j
+/// is column g of tile j as right operand, and row g or g + 8 of tile j / 2 as left one.
+struct EightPixels {
+    std::uint32_t high[2][4], low[2][4];
+
+    __device__ void set(float4 first, float4 second) {
+#pragma unroll
+        for (int p = 0; p < 2; ++p) {
+            float4 const v = p == 0 ? first : second;
+            float const values[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+            for (int j = 0; j < 4; ++j) {
+                high[p][j] = Tf32::pack(values[j]);
+                low[p][j] = Tf32::pack(values[j] - Tf32::unpack(high[p][j]));
+            }
+        }
+    }
+};
+
+struct MomentSums {
+    float tiles[2][4][4] = {};
+
+    __device__ void add(EightPixels const& a, EightPixels const& b) {
+        add(a.low, b.high);
+        add(a.high, b.low);
+        add(a.high, b.high);
+    }
+    __device__ void add(std::uint32_t const (&a)[2][4], std::uint32_t const (&b)[2][4]) {
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            std::uint32_t const left[4] = {a[0][2 * i], a[0][2 * i + 1], a[1][2 * i], a[1][2 * i + 1]};
+#pragma unroll
+            for (int j = 0; j < 4; ++j) {
+                std::uint32_t const right[2] = {b[0][j], b[1][j]};
+                multiply_add<Tf32>(tiles[i][j], left, right);
+            }
+        }
+    }
+    __device__ void add(MomentSums const& other) {
+#pragma unroll
+        for (int i = 0; i < 32; ++i) tiles[i / 16][i / 4 % 4][i % 4] += other.tiles[i / 16][i / 4 % 4][i % 4];
+    }
+};
+
+/// The sums of one warp over its share of the pixels [begin, end) of channel blocks a and b.
+template <bool kIsDiagonal>
+__device__ void sum_pixels(Pixels const& x, std::int64_t begin, std::int64_t end, int a, int b, MomentSums& total) {
+    constexpr int kAhead = kStepsAhead<kIsDiagonal>;
+    int const lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
+    int const of_a = a * kBlock + 4 * g, of_b = b * kBlock + 4 * g;
+    std::int64_t first = begin + static_cast<std::int64_t>(threadIdx.x) / 32 * 8;
+    while (first < end) {
+        MomentSums sums;
+#pragma unroll 1
+        for (int step = 0; step < kStepsOfSum && first < end; step += kAhead, first += 8 * kWarps * kAhead) {
+            constexpr int kSides = kIsDiagonal ? 1 : 2;
+            QuadAt at[2 * kAhead * kSides];
+            float4 v[2 * kAhead * kSides];
+#pragma unroll
+            for (int n = 0; n < 2 * kAhead; ++n) {
+                std::int64_t const pixel = first + n / 2 * 8 * kWarps + t + n % 2 * 4;
+                bool const exists = pixel < end;
+                float const* const from = x.at(exists ? pixel : begin);
+                at[n] = {from + of_a, exists ? x.c - of_a : 0};
+                if (!kIsDiagonal) at[2 * kAhead * (kSides - 1) + n] = {from + of_b, exists ? x.c - of_b : 0};
+            }
+            load_quads(v, at, x);
+#pragma unroll
+            for (int n = 0; n < kAhead; ++n) {
+                EightPixels left, right;
+                left.set(v[2 * n], v[2 * n + 1]);
+                if (kIsDiagonal) right = left;
+                else right.set(v[2 * kAhead * (kSides - 1) + 2 * n], v[2 * kAhead * (kSides - 1) + 2 * n + 1]);
+                sums.add(left, right);
+            }
+        }
+        total.add(sums);
+    }
+}
+
+/// S of one part of a picture and one pair of channel blocks a ≤ b, written as rows a and, mirrored, as rows b.
+__global__ void __launch_bounds__(kThreads, 2) moments_kernel(Pixels const x, SpectralMoments const m) {
+    __shared__ float shared[kWarps][kBlock][kBlock + 1];
+    Quotient const by_pair = divide(static_cast<std::int64_t>(blockIdx.x), m.pairs());
+    Quotient const by_part = divide(by_pair.whole, m.parts);
+    int a = 0, b = static_cast<int>(by_pair.rest);
+    while (b >= m.blocks - a) b -= m.blocks - a++;
+    b += a;
+    std::int64_t const per_part = (m.pixels + m.parts - 1) / m.parts;
+    std::int64_t const origin = by_part.whole * m.pixels;
+    std::int64_t const begin = min(m.pixels, by_part.rest * per_part), end = min(m.pixels, begin + per_part);
+    MomentSums total;
+    if (a == b) sum_pixels<true>(x, origin + begin, origin + end, a, b, total);
+    else sum_pixels<false>(x, origin + begin, origin + end, a, b, total);
+
+    int const thread = static_cast<int>(threadIdx.x), warp = thread / 32, g = thread % 32 / 4, t = thread % 4;
+#pragma unroll
+    for (int i = 0; i < 32; ++i) {
+        int const tile = i / 16, column = i / 4 % 4, e = i % 4;
+        shared[warp][4 * g + 2 * tile + e / 2][4 * (2 * t + e % 2) + column] = total.tiles[tile][column][e];
+    }
+    __syncthreads();
+    int const width = m.width();
+    float* const to = m.partial + by_pair.whole * width * width;
+    for (int i = thread; i < kBlock * kBlock; i += kThreads) {
+        int const row = i / kBlock, column = i % kBlock;
+        float sum = 0, mirrored = 0;
+#pragma unroll
+        for (int w = 0; w < kWarps; ++w) {
+            sum += shared[w][row][column];
+            mirrored += shared[w][column][row];
+        }
+        to[(a * kBlock + row) * width + b * kBlock + column] = sum;
+        if (a != b) to[(b * kBlock + row) * width + a * kBlock + column] = mirrored;
+    }
+}
+
+constexpr int kColumnThreads = 512;
+
+/// Column j of S over all parts, then of W_k·S and W_q·S: a block each.
+__global__ void __launch_bounds__(kColumnThreads) columns_kernel(SpectralMoments const m, SpectralWeights const w) {
+    __shared__ double shared[kColumnThreads];
+    Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), m.channels);
+    int const width = m.width(), slices = kColumnThreads / width;
+    int const thread = static_cast<int>(threadIdx.x), c = thread % width, slice = thread / width;
+    double sum = 0;
+    if (slice < slices) {
+        std::int64_t const part = std::int64_t{width} * width;
+        float const* const from = m.partial + at.whole * m.parts * part + at.rest * width + c;
+#pragma unroll 8
+        for (int p = slice; p < m.parts; p += slices) sum += static_cast<double>(from[p * part]);
+    }
+    shared[thread] = sum;
+    __syncthreads();
+    if (thread < width) {
+        for (int i = 1; i < slices; ++i) sum += shared[i * width + thread];
+        shared[thread] = sum;
+    }
+    __syncthreads();
+    double* const to = m.products + (at.whole * m.channels + at.rest) * 2 * m.channels;
+    for (int i = thread; i < 2 * m.channels; i += kColumnThreads) {
+        float const* const weight = i < m.channels ? w.key + i : w.query + i - m.channels;
+        double product = 0;
+#pragma unroll 4
+        for (int k = 0; k < m.channels; ++k) product += static_cast<double>(weight[k * w.stride]) * shared[k];
+        to[i] = product;
+    }
+}
+
+constexpr int kAttendThreads = 1024;
+constexpr int kMostChannels = 128;
+
+/// Row i of W_k·S (or, from C on, of W_q·S) times row j of a weight.
+__device__ double product_with(SpectralMoments const& m, std::int64_t picture, int i, float const* weight,
+                               std::int64_t stride) {
+    double const* const from = m.products + picture * m.channels * 2 * m.channels + i;
+    double sum = 0;
+#pragma unroll 4
+    for (int c = 0; c < m.channels; ++c) sum += from[c * 2 * m.channels] * static_cast<double>(weight[c * stride]);
+    return sum;
+}
+
+/// The attention of one head of one picture.
+__global__ void __launch_bounds__(kAttendThreads) attend_kernel(SpectralMoments const m, SpectralWeights const w) {
+    __shared__ double norms[2][kMostChannels];
+    Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), m.heads);
+    int const first = static_cast<int>(at.rest) * m.dim, thread = static_cast<int>(threadIdx.x);
+    for (int i = thread; i < 2 * m.dim; i += kAttendThreads) {
+        bool const is_key = i < m.dim;
+        int const channel = first + i % m.dim;
+        double const square = product_with(m, at.whole, is_key ? channel : m.channels + channel,
+                                           (is_key ? w.key : w.query) + channel, w.stride);
+        norms[is_key ? 0 : 1][i % m.dim] = fmax(sqrt(fmax(square, 0.0)), 1e-12);
+    }
+    __syncthreads();
+    float* const attention = m.attention + (at.whole * m.channels + first) * m.dim;
+    auto const rescale = static_cast<double>(w.rescale[at.rest]);
+    for (int i = thread; i < m.dim * m.dim; i += kAttendThreads) {
+        int const row = i / m.dim, column = i % m.dim;
+        double const dot = product_with(m, at.whole, first + row, w.query + first + column, w.stride);
+        attention[i] = static_cast<float>(dot * rescale / (norms[0][row] * norms[1][column]));
+    }
+    __syncthreads();
+    for (int row = thread / 32; row < m.dim; row += kAttendThreads / 32) {
+        float* const logits = attention + row * m.dim;
+        float largest = -INFINITY, sum = 0;
+        for (int j = thread % 32; j < m.dim; j += 32) largest = fmaxf(largest, logits[j]);
+        for (int lane = 16; lane > 0; lane /= 2) {
+            largest = fmaxf(largest, __shfl_xor_sync(0xFFFFFFFFU, largest, lane));
+        }
+        for (int j = thread % 32; j < m.dim; j += 32) sum += expf(logits[j] - largest);
+        float const factor = 1.0F / warp_sum(sum);
+        for (int j = thread % 32; j < m.dim; j += 32) logits[j] = expf(logits[j] - largest) * factor;
+    }
+}
+
+constexpr int kCombineThreads = kMostChannels;
+
+/// Row o of W_o·A·W_v, as right operands want it; zeros beyond the channels.
+__global__ void __launch_bounds__(kCombineThreads) combine_kernel(SpectralMoments const m, SpectralWeights const w,
+                                                                  FragmentKind const kind, std::int64_t const words) {
+    __shared__ float mixed[kMostChannels];
+    Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), m.width());
+    int const o = static_cast<int>(at.rest), thread = static_cast<int>(threadIdx.x);
+    if (thread < m.channels && o < m.channels) {
+        int const first = thread / m.dim * m.dim;
+        float const* const attention = m.attention + (at.whole * m.channels + first) * m.dim + thread - first;
+        float sum = 0;
+#pragma unroll 4
+        for (int i = 0; i < m.dim; ++i) sum = fmaf(w.projection[o * m.channels + first + i], attention[i * m.dim], sum);
+        mixed[thread] = sum;
+    }
+    __syncthreads();
+    if (thread >= 16 * m.steps()) return;
+    float value = 0;
+    if (thread < m.channels && o < m.channels) {
+#pragma unroll 4
+        for (int c = 0; c < m.channels; ++c) value = fmaf(mixed[c], w.value[c * m.channels + thread], value);
+    }
+    std::uint32_t* const to = m.matrix + at.whole * words;
+    FragmentPlace const place(o, thread);
+    std::uint32_t const high = Tf32::pack(value);
+    to[place.word(m.steps(), kind, 0)] = high;
+    if (kind == FragmentKind::split) to[place.word(m.steps(), kind, 1)] = Tf32::pack(value - Tf32::unpack(high));
+}
+
+}  // namespace
+
+void make_spectral_matrix(void* stream, Pixels const& x, SpectralMoments const& m, SpectralWeights const& weights,
+                          FragmentKind kind) {
+    start(stream, moments_kernel, m.pictures * m.parts * m.pairs(), kThreads, x, m);
+    start(stream, columns_kernel, m.pictures * m.channels, kColumnThreads, m, weights);
+    start(stream, attend_kernel, m.pictures * m.heads, kAttendThreads, m, weights);
+    start(stream, combine_kernel, m.pictures * m.width(), kCombineThreads, m, weights, kind, m.extent().words(kind));
+}
+
+}  // namespace vitrum::cuda

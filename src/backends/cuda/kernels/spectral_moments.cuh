@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "../fragments.h"
+#include "device.cuh"
+
+namespace vitrum::cuda {
+
+/// Spectral attention as one matrix. q and k have no biases, so that their dot products and norms over all pixels
+/// follow from S = Σ x·xᵀ. S is summed by blocks of pixels and of 32 × 32 channels in split precision; what follows is
+/// arithmetic on C × C numbers, in float64 as far as differences of large sums matter. The order of all sums is fixed.
+struct SpectralMoments {
+    static constexpr int kBlock = 32;          ///< channels of a block
+    static constexpr int kPixelsOfPart = 512;  ///< at least
+    static constexpr int kMostParts = 512;
+
+    std::int64_t pictures, pixels;  ///< pixels of a picture
+    int channels, heads, dim;
+    int blocks, parts;
+    float* partial = nullptr;         ///< [picture][part][width][width]
+    double* products = nullptr;       ///< [picture][channel j][2 C]: column j of W_k·S, then of W_q·S
+    float* attention = nullptr;       ///< [picture][C][D]
+    std::uint32_t* matrix = nullptr;  ///< [picture] W_o·A·W_v as a right operand
+
+    SpectralMoments(SpectralAttention const& op, Shape const& x)
+        : pictures(x[0]),
+          pixels(x[1] * x[2]),
+          channels(static_cast<int>(x[3])),
+          heads(op.heads),
+          dim(static_cast<int>(x[3] / op.heads)),
+          blocks(static_cast<int>(divide_up(x[3], kBlock))),
+          parts(static_cast<int>(std::clamp<std::int64_t>(divide_up(pixels, kPixelsOfPart), 1, kMostParts))) {}
+
+    [[nodiscard]] __host__ __device__ int width() const { return blocks * kBlock; }
+    [[nodiscard]] __host__ __device__ int pairs() const { return blocks * (blocks + 1) / 2; }
+    /// The right operand's extent: whole blocks of columns.
+    [[nodiscard]] FragmentExtent extent() const { return {channels, channels, kBlock, kFragmentChannels}; }
+    [[nodiscard]] __host__ __device__ int steps() const { return (channels + 15) / 16; }
+    void take(WorkspaceParts& workspace, FragmentKind kind) {
+        partial = workspace.take<float>(pictures * parts * width() * width());
+        products = workspace.take<double>(pictures * channels * 2 * channels);
+        attention = workspace.take<float>(pictures * channels * dim);
+        matrix = workspace.take<std::uint32_t>(pictures * extent().words(kind));
+    }
+};
+
+struct SpectralWeights {
+    float const *query, *key;  ///< packed [channel][stride]
+    std::int64_t stride;
+    float const *value, *projection, *rescale;  ///< canonical
+};
+
+/// From the picture to moments.matrix.
+void make_spectral_matrix(void* stream, Pixels const& x, SpectralMoments const& moments, SpectralWeights const& weights,
+                          FragmentKind kind);
+
+}  // namespace vitrum::cuda

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "backends/backend.h"
+#include "swin_layout.h"
+
+// Weights as Hopper's kernels want them: FP16, a part for each head, chunk or tap.
+
+namespace vitrum::cuda {
+
+/// [3C, C] as [head][operand of q, k and v: depth × 3 · padded head].
+[[nodiscard]] Packing pack_swin_qkv(int input, Shape const& shape);
+/// [C, C] as [head][operand: padded head × columns].
+[[nodiscard]] Packing pack_swin_projection(int input, Shape const& shape);
+/// The table of position biases [15², heads] as [head][64 × 64], in base 2 (see score_index).
+[[nodiscard]] Packing pack_swin_scores(int input, Shape const& shape);
+/// [hidden, C] as [chunk][operand: depth × chunk].
+[[nodiscard]] Packing pack_swin_fc1(int input, Shape const& shape);
+/// [C, hidden] as [chunk][operand: chunk × columns].
+[[nodiscard]] Packing pack_swin_fc2(int input, Shape const& shape);
+/// [outputs, inputs, 3, 3] of a convolution whose pixels are shuffled by `factor`, see ConvBlocks.
+[[nodiscard]] Packing pack_hopper_conv(int input, Shape const& shape, int factor);
+
+}  // namespace vitrum::cuda

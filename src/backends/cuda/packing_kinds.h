@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace vitrum::cuda {
+
+/// Every way to pack a weight in this backend, in one list: equal keys must mean equal bytes.
+enum PackingKind : int {
+    kConv,  ///< the first three for each precision of operands, which PackingKey::isa holds
+    kPatchConv,
+    kParts,
+    kPlain,
+    kDepthwise,
+    kTransposed,
+    kFragments,
+    kGroups,
+    kShiftFirst,
+    kShiftSecond,
+    kWideShiftFirst,
+    kWideShiftSecond,
+    kWindowQkv,
+    kWindowProjection,
+    kMlpFc1,
+    kMlpFc2,
+    kSwinQkv,
+    kSwinProjection,
+    kSwinScores,
+    kSwinFc1,
+    kSwinFc2,
+    kHopperConv,
+};
+
+}  // namespace vitrum::cuda
