@@ -10,7 +10,7 @@ quickly='-Xcicc -O1 -Xptxas -O1'  # in a third of the time; nothing of it runs h
 [ -f build/cuda-check/build.ninja ] ||
   cmake -S . -B build/cuda-check -G Ninja -DCMAKE_BUILD_TYPE=Release -DVITRUM_TESTS=OFF -DVITRUM_CUDA=ON \
     -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_CUDA_COMPILER="$nvcc" \
-    -DCMAKE_CUDA_ARCHITECTURES=80-real -DCMAKE_CUDA_FLAGS="$quickly"
+    -DCMAKE_CUDA_ARCHITECTURES=80-real -DVITRUM_CUDA_FLAGS="$quickly"
 cmake --build build/cuda-check --target vitrum_cuda
 
 # Unresolved names, a wrong C entry point or a missing driver show when it is opened, also where there is no GPU.
