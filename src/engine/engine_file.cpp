@@ -80,10 +80,11 @@ void check_hash(MappedFile const& file, std::span<std::byte const> part, std::ui
 
 /// Files from before there was a choice name none.
 Precision precision_of(Json const& header) {
-    auto const name = header.value("precision", "fp32");
-    auto const precision = precision_named(name);
-    if (!precision) fail("a precision named {}", name);
-    return *precision;
+    auto const name = header.value("precision", std::string("fp32"));
+    for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
+        if (name == name_of(precision)) return precision;
+    }
+    fail("a precision named {}", name);
 }
 
 /// Sessions size their callers' buffers by the description: it must say what the graph says.
