@@ -24,6 +24,12 @@ Json to_json(Dim const& dim) {
     return json;
 }
 
+/// A number with a fraction or beyond 64 bits is none.
+std::int64_t whole(Json const& json) {
+    if (!json.is_number_integer()) fail("{} where a whole number is expected", json.dump());
+    return json.get<std::int64_t>();
+}
+
 Dim dim_from_json(Json const& json) {
     if (json.is_number_integer()) return json.get<std::int64_t>();
     auto const letter = json.at(0).get<std::string>();
@@ -33,7 +39,7 @@ Dim dim_from_json(Json const& json) {
     std::int64_t growth = 1;
     for (std::size_t i = 1; i < json.size(); ++i) {
         auto const kind = json.at(i).at(0).get<std::string>();
-        auto const by = json.at(i).at(1).get<std::int64_t>();
+        auto const by = whole(json.at(i).at(1));
         constexpr std::int64_t kMax = 1 << 16;  // sizes times this stay far from overflow
         auto const low = kind == "plus" ? -kMax : 1;
         if (by < low || by > kMax) fail("bad step \"{}\" {}", kind, by);
@@ -85,7 +91,7 @@ void field_from_json(Json const& json, Dim& value) {
     value = dim_from_json(json);
 }
 void field_from_json(Json const& json, int& value) {
-    auto const wide = json.get<std::int64_t>();
+    auto const wide = whole(json);
     value = static_cast<int>(std::clamp<std::int64_t>(wide, -(1 << 30), 1 << 30));  // the IR's rules refuse the rest
 }
 void field_from_json(Json const& json, float& value) {
