@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "base/dtype.h"
 
@@ -35,6 +36,15 @@ TEST(CudaRounding, TakesTheNearestHalfAndEvenOnesAtTies) {
     EXPECT_EQ(half_bits(65519.996F), 0x7BFF);
     EXPECT_EQ(half_bits(65520.0F), 0x7C00);
     EXPECT_EQ(half_bits(std::numeric_limits<float>::infinity()), 0x7C00);
+}
+
+TEST(CudaRounding, AUnitBringsTheLargestNumberToTheEndOfHalfsRange) {
+    EXPECT_EQ(half_unit(std::vector<float>{0.0F, 0.0F}), 1.0F);
+    EXPECT_EQ(half_unit(std::vector<float>{16384.0F, -1.0F}), 1.0F);
+    EXPECT_EQ(half_unit(std::vector<float>{-32768.0F}), 2.0F);
+    EXPECT_EQ(half_unit(std::vector<float>{3e-6F, -6e-6F}), 0x1p-32F);
+    EXPECT_EQ(half_unit(std::vector<float>{1e-45F}), 0x1p-126F) << "no smaller than float32's smallest normal one";
+    EXPECT_LT(3.4e38F / half_unit(std::vector<float>{3.4e38F}), 32768.0F);
 }
 
 TEST(CudaRounding, RoundsToBfloat16) {

@@ -34,7 +34,7 @@ OpCase to_case(Conv2dCase const& c) {
     double const terms = static_cast<double>(c.c_in) * c.kernel * c.kernel;
     std::vector<CaseInput> inputs(Conv2d::kInputs);
     inputs[Conv2d::kX] = activation({c.n, c.h, c.w, c.c_in}, c.x_deviation);
-    inputs[Conv2d::kWeight] = matrix({c.c_out, c.c_in, c.kernel, c.kernel}, terms);
+    inputs[Conv2d::kWeight] = matrix({c.c_out, c.c_in, c.kernel, c.kernel}, terms / (c.weight_scale * c.weight_scale));
     if (c.bias) inputs[Conv2d::kBias] = vector(c.c_out, 0, 0.5);
     auto const strided = [&](int extent) { return (extent + c.stride - 1) / c.stride; };
     if (c.residual) {

@@ -21,6 +21,7 @@ struct Conv2dCase {
     ResidualPlace residual_place = ResidualPlace::after_activation;
     double residual_deviation = 1;
     double x_deviation = 1;
+    double weight_scale = 1;
 };
 
 inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
@@ -144,6 +145,37 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
     // The ends of float32's range: far beyond float16's.
     {.name = "huge_x", .n = 2, .h = 8, .w = 19, .c_in = 60, .c_out = 60, .x_deviation = 1e30},
     {.name = "tiny_x", .h = 17, .w = 9, .c_in = 12, .c_out = 16, .bias = false, .x_deviation = 1e-30},
+    {.name = "tiny_weights",
+     .n = 2,
+     .h = 9,
+     .w = 20,
+     .c_in = 90,
+     .c_out = 64,
+     .bias = false,
+     .x_deviation = 1e5,
+     .weight_scale = 1e-5},
+    {.name = "huge_weights",
+     .h = 5,
+     .w = 20,
+     .c_in = 31,
+     .c_out = 31,
+     .bias = false,
+     .x_deviation = 1e-3,
+     .weight_scale = 1e7},
+    // More tiles of 16 × 16 than a GPU has multiprocessors: blocks that stay take several.
+    {.name = "many_tiles", .n = 2, .h = 2, .w = 2200, .c_in = 60, .c_out = 60, .residual = true},
+    {.name = "many_tiles_wide",
+     .h = 1,
+     .w = 4300,
+     .c_in = 68,
+     .c_out = 72,
+     .activation = Activation::leaky_relu,
+     .negative_slope = 0.2F,
+     .residual = true,
+     .residual_place = ResidualPlace::before_activation},
+    {.name = "many_tiles_narrow", .h = 1, .w = 4300, .c_in = 66, .c_out = 20, .x_deviation = 1e6},
+    {.name = "many_tiles_shuffle2", .h = 1, .w = 2100, .c_in = 20, .c_out = 256, .pixel_shuffle = 2},
+    {.name = "many_tiles_rgb", .h = 17, .w = 1100, .c_in = 17, .c_out = 3},
     {.name = "k1_residual", .h = 7, .w = 7, .c_in = 60, .c_out = 60, .kernel = 1, .residual = true},
     // ResNet's blocks: the residual before the activation.
     {.name = "resnet",

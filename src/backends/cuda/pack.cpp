@@ -59,11 +59,11 @@ std::size_t operand_bytes(Precision operands, std::int64_t columns, std::int64_t
     return static_cast<std::size_t>(operand_extent(operands, columns, taps * padded_channels(channels)).bytes());
 }
 
-void put_conv(OperandWriter const& writer, float const* from, Shape const& shape) {
+void put_conv(OperandWriter const& writer, float const* from, Shape const& shape, float unit = 1.0F) {
     std::int64_t const taps = shape.count() / (shape[0] * shape[1]);
     for (std::int64_t column = 0; column < shape[0]; ++column) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            for (std::int64_t tap = 0; tap < taps; ++tap) writer.put(column, tap, channel, *from++);
+            for (std::int64_t tap = 0; tap < taps; ++tap) writer.put(column, tap, channel, *from++ / unit);
         }
     }
 }
@@ -75,7 +75,10 @@ void fill_conv(float const* from, Shape const& shape, PackingKey const& key, std
 
 void fill_patch_conv(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     OperandExtent const extent = patch_extent(static_cast<Precision>(key.isa), shape[0], shape[1]);
-    put_conv({extent, extent.padded_depth() / 9, to}, from, shape);
+    float const unit = half_unit({from, static_cast<std::size_t>(shape.count())});
+    bool const is_scaled = extent.precision == Precision::fp16;
+    if (is_scaled) std::memcpy(to + extent.bytes(), &unit, sizeof(unit));
+    put_conv({extent, extent.padded_depth() / 9, to}, from, shape, is_scaled ? unit : 1.0F);
 }
 
 void fill_plain(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
@@ -201,7 +204,7 @@ Packing pack_conv(int input, Shape const& shape, Precision operands) {
 Packing pack_patch_conv(int input, Shape const& shape, Precision operands) {
     return {.input = input,
             .key = {.kind = kPatchConv, .isa = static_cast<int>(operands)},
-            .bytes = static_cast<std::size_t>(patch_extent(operands, shape[0], shape[1]).bytes()),
+            .bytes = static_cast<std::size_t>(patch_extent(operands, shape[0], shape[1]).bytes()) + sizeof(float),
             .pack = fill_patch_conv};
 }
 

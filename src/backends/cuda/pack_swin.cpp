@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pack_swin.h"
 
+#include <cstring>
+
 #include "base/check.h"
 #include "packing_kinds.h"
 #include "rounding.h"
@@ -71,15 +73,18 @@ void fill_fc2(float const* from, Shape const&, PackingKey const&, std::byte* to)
 }
 
 void fill_conv(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    int const factor = static_cast<int>(key.param), outputs = static_cast<int>(shape[0]),
+    // See pack_hopper_conv.
+    int const factor = static_cast<int>(key.param) / 2, outputs = static_cast<int>(shape[0]),
               inputs = static_cast<int>(shape[1]);
-    ConvBlocks const blocks(outputs, inputs);
+    ConvBlocks const blocks(outputs, inputs, key.param % 2 != 0);
+    float const unit = half_unit({from, static_cast<std::size_t>(shape.count())});
+    std::memcpy(to + blocks.unit_offset(), &unit, sizeof(unit));
     fill_operands(to, blocks.blocks * 9 * blocks.chunks, kConvChunk, blocks.columns, [&](int part, int k, int column) {
-        int const chunk = part % blocks.chunks, tap = part / blocks.chunks % 9, block = part / blocks.chunks / 9;
+        int const tap = part % 9, chunk = part / 9 % blocks.chunks, block = part / 9 / blocks.chunks;
         int output = block * blocks.columns + channel_of_column(column, blocks.columns);
         int const input = chunk * kConvChunk + k;
         if (ConvBlocks::are_sorted(outputs, factor)) output = ConvBlocks::sorted_output(output, outputs, factor);
-        return output < outputs && input < inputs ? from[(output * inputs + input) * 9 + tap] : 0.0F;
+        return output < outputs && input < inputs ? from[(output * inputs + input) * 9 + tap] / unit : 0.0F;
     });
 }
 
@@ -124,9 +129,11 @@ Packing pack_swin_fc2(int input, Shape const& shape) {
     });
 }
 
-Packing pack_hopper_conv(int input, Shape const& shape, int factor) {
-    Packing made = packing(input, kHopperConv, ConvBlocks(shape[0], shape[1]).halves(), fill_conv);
-    made.key.param = factor;
+Packing pack_hopper_conv(int input, Shape const& shape, Conv2d const& op, bool has_residual) {
+    bool const is_wide = ConvBlocks::are_wide(op, shape[0], has_residual);
+    ConvBlocks const blocks(shape[0], shape[1], is_wide);
+    Packing made{.input = input, .key = {.kind = kHopperConv}, .bytes = blocks.bytes(), .pack = fill_conv};
+    made.key.param = 2 * op.pixel_shuffle + (is_wide ? 1 : 0);
     return made;
 }
 

@@ -18,7 +18,7 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_swin_fc1(int input, Shape const& shape);
 /// [C, hidden] as [chunk][operand: chunk × columns].
 [[nodiscard]] Packing pack_swin_fc2(int input, Shape const& shape);
-/// [outputs, inputs, 3, 3] of a convolution whose pixels are shuffled by `factor`, see ConvBlocks.
-[[nodiscard]] Packing pack_hopper_conv(int input, Shape const& shape, int factor);
+/// [outputs, inputs, 3, 3] of such a convolution, see ConvBlocks.
+[[nodiscard]] Packing pack_hopper_conv(int input, Shape const& shape, Conv2d const& op, bool has_residual);
 
 }  // namespace vitrum::cuda

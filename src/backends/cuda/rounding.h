@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <span>
 
 // float32 as the operands of tensor cores hold it, on the host: to the nearest, ties to even, as devices round (TF32:
 // ties away from zero).
@@ -41,6 +44,14 @@ namespace detail {
     }
     std::uint32_t const rounded = detail::rounded_bits(magnitude, 13, true);
     return static_cast<std::uint16_t>(sign | ((rounded >> 13) - (112U << 10)));
+}
+
+/// The power of two that the largest of these numbers is divided by to lie in [2¹⁴, 2¹⁵): float16 then holds the others
+/// as exactly as it can, however small or large all of them are. 1 where all are zero.
+[[nodiscard]] inline float half_unit(std::span<float const> numbers) {
+    float largest = 0;
+    for (float const number : numbers) largest = std::max(largest, std::abs(number));
+    return largest == 0 ? 1.0F : std::ldexp(1.0F, std::max(std::ilogb(largest) - 14, -126));
 }
 
 }  // namespace vitrum::cuda

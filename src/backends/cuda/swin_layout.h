@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "choices.h"
+#include "ir/op.h"
 
 // How Hopper's kernels number channels and lay out weights: what host and device must agree on.
 
@@ -50,17 +52,24 @@ constexpr int kSwinTokens = 64;  // of a window of 8 × 8
 
 constexpr int kConvChunk = 64;  // input channels at a time
 
-/// How the weights of a convolution are cut: [block of columns][tap][chunk][operand: chunk × columns].
+/// How the weights of a convolution are cut: [block of columns][chunk][tap][operand: chunk × columns].
 struct ConvBlocks {
     int columns, blocks, chunks;
 
-    constexpr ConvBlocks(std::int64_t outputs, std::int64_t inputs)
-        : columns(inputs > kConvChunk ? (outputs > 64 ? 192 : 64)
-                  : outputs > 64      ? 128
-                  : outputs > 16      ? 64
-                                      : 16),
+    constexpr ConvBlocks(std::int64_t outputs, std::int64_t inputs, bool is_wide)
+        : columns(is_wide                               ? (inputs > kConvChunk ? 192 : 128)
+                  : outputs > 16 || inputs > kConvChunk ? 64
+                                                        : 16),
           blocks(static_cast<int>(divide_up(outputs, columns))),
           chunks(inputs > kConvChunk ? 3 : 1) {}
+    /// Whether blocks of more than 64 columns pay and serve: they are stored by four neighbours of a pixel at a time,
+    /// add a residual before the products, and know no GELU.
+    [[nodiscard]] static constexpr bool are_wide(Conv2d const& op, std::int64_t outputs, bool has_residual) {
+        bool const is_whole = op.pixel_shuffle == 1 || are_sorted(static_cast<int>(outputs), op.pixel_shuffle);
+        bool const adds_first =
+            !has_residual || op.activation == Activation::none || op.residual_place == ResidualPlace::before_activation;
+        return outputs > 64 && outputs % 4 == 0 && is_whole && adds_first && op.activation != Activation::gelu;
+    }
     /// Of a convolution whose pixels are shuffled by `factor`, channel c · r² + o goes to offset o of channel c. Its
     /// columns are ordered by offset, so that neighbours are neighbours in memory; only where offsets have whole quads.
     [[nodiscard]] static constexpr bool are_sorted(int outputs, int factor) {
@@ -70,7 +79,11 @@ struct ConvBlocks {
         int const offsets = factor * factor, channels = outputs / offsets;
         return column % channels * offsets + column / channels;
     }
-    [[nodiscard]] constexpr int halves() const { return blocks * 9 * chunks * kConvChunk * columns; }
+    /// Behind the weights lies what they were divided by (see half_unit).
+    [[nodiscard]] constexpr std::size_t unit_offset() const {
+        return std::size_t{2} * blocks * 9 * chunks * kConvChunk * columns;
+    }
+    [[nodiscard]] constexpr std::size_t bytes() const { return unit_offset() + sizeof(float); }
 };
 
 constexpr float kLog2E = 1.44269504088896341F;

@@ -1,207 +1,277 @@
 // SPDX-License-Identifier: Apache-2.0
-// 3 × 3 convolutions as implicit matrix products. A block keeps the patch that its 16 × 16 pixels depend on in shared
-// memory, so that a tap is an address: eight neighbouring pixels at eight channels are one of the 8 × 8 matrices that
-// the products read, and the row of pixels below is the next one.
+// 3 × 3 convolutions as implicit matrix products. The patch that 16 × 16 pixels depend on lies in shared memory, so
+// that a tap is an address: eight neighbouring pixels at eight channels are one of the 8 × 8 matrices that the products
+// read, and the row of pixels below is the next one. Blocks stay: one warpgroup brings patches and weights of the next
+// tiles while the others multiply.
 #include "../fused_kernels.h"
 #include "../kernels/conv2d.cuh"
+#include "conv_patch.cuh"
 #include "device.h"
-#include "tiles.cuh"
 
 namespace vitrum::cuda::hopper {
 namespace {
 
-constexpr int kSide = 16;          // of a block's tile
-constexpr int kPatch = kSide + 2;  // with the pixels around
-constexpr int kPlane = 330;        // pixels from eight channels to the next: no two lanes on one bank
-constexpr int kGroups = 2;         // computing warpgroups, eight rows each
-constexpr int kThreads = (kGroups + 1) * kGroup;
-constexpr int kConvSlots = 3;
-static_assert(kPlane >= kPatch * kPatch);
+/// Where the columns of a block go: their order is that of channels, or of a shuffle's offsets (see ConvBlocks).
+template <int kColumns>
+struct Outlet {
+    ConvStore const& to;
+    float* bias;  ///< of the columns, in shared memory
+    int* places;  ///< of each four columns: from a pixel's first channel, in shared memory; −1 behind the last channel
+    int first_column;
+    bool is_sorted;
 
-/// What FP16 holds without losing fraction, with room for rounding.
-constexpr float kLargest = 60000.0F, kSmallest = 0x1p-6F;
+    __device__ Outlet(ConvStore const& store, std::byte* shared, int block)
+        : to(store),
+          bias(reinterpret_cast<float*>(shared)),
+          places(reinterpret_cast<int*>(bias + kColumns)),
+          first_column(block * kColumns),
+          is_sorted(ConvBlocks::are_sorted(store.channels, store.factor)) {}
+    static constexpr int kBytes = kColumns * 4 + kColumns / 4 * 4;
 
-template <int kColumns, int kChunks>
-struct Layout {
-    static constexpr int kItems = 9 * kChunks;
-    using Weights = Ring<kConvSlots, kItems, kConvChunk * kColumns * 2>;
-    static constexpr int kPatchBytes = kChunks * kConvChunk / 8 * kPlane * 16;
-    static constexpr int kWeights = (kPatchBytes + 127) / 128 * 128;
-    static constexpr int kBarriers = kWeights + Weights::kBytes;
-    static constexpr int kMaximum = kBarriers + Weights::kBarrierBytes;
-    static constexpr int kBytes = kMaximum + 16;
-    static constexpr int kBlocks = kColumns > 64 || kChunks > 1 ? 1 : 2;  ///< on a multiprocessor at once
-    static constexpr int kRegisters = kBlocks == 1 ? 240 : 104;           ///< of a computing thread
-    static_assert(kBytes * kBlocks <= 226 << 10);
-};
-
-struct Tiles {
-    int across, down, columns;  ///< blocks of columns come first, so that neighbours share a patch in the cache
-};
-
-/// The patch of one tile, rounded to FP16 by all threads of the block.
-struct PatchLoader {
-    Pixels const& x;
-    std::int64_t picture, top, left;
-
-    /// Writes the patch times `scale`; returns the largest magnitude that this thread saw, unscaled.
-    template <int kChunks>
-    __device__ float load(std::byte* patch, float scale) const {
-        constexpr int kEights = kChunks * kConvChunk / 8;
-        float largest = 0;
-        // Four lanes take 32 neighbouring channels of a pixel, a warp eight pixels.
-        int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-        constexpr int kWarpTiles = (kPatch * kPatch + 7) / 8 * (kEights / 4);
-        for (int i = warp; i < kWarpTiles; i += kThreads / 32) {
-            int const pixel = i / (kEights / 4) * 8 + lane / 4, eight = i % (kEights / 4) * 4 + lane % 4;
-            if (pixel >= kPatch * kPatch) continue;
-            std::int64_t const row = top + pixel / kPatch - 1, column = left + pixel % kPatch - 1;
-            float4 low = make_float4(0, 0, 0, 0), high = low;
-            if (row >= 0 && row < x.h && column >= 0 && column < x.w) {
-                float const* const from = x.at((picture * x.h + row) * x.w + column) + 8 * eight;
-                low = load4(from, x.c - 8 * eight, x.vector);
-                high = load4(from + 4, x.c - 8 * eight - 4, x.vector);
-            }
-            largest = fmaxf(largest, fmaxf(magnitude(low), magnitude(high)));
-            uint4 const rounded =
-                make_uint4(Fp16::pack(low.x * scale, low.y * scale), Fp16::pack(low.z * scale, low.w * scale),
-                           Fp16::pack(high.x * scale, high.y * scale), Fp16::pack(high.z * scale, high.w * scale));
-            *reinterpret_cast<uint4*>(patch + (eight * kPlane + pixel) * 16) = rounded;
+    /// By all threads of the block.
+    __device__ void stage() const {
+        for (int i = static_cast<int>(threadIdx.x); i < kColumns; i += static_cast<int>(blockDim.x)) {
+            int const column = first_column + i;
+            bool const is = column < to.channels;
+            if (i % 4 == 0) places[i / 4] = is ? place(column) : -1;
+            int const channel = is_sorted ? ConvBlocks::sorted_output(column, to.channels, to.factor) : column;
+            bias[i] = is && to.finish.bias != nullptr ? to.finish.bias[channel] : 0.0F;
         }
-        return largest;
+    }
+    /// Rows of whole quads, without GELU, and a residual that can be added first.
+    [[nodiscard]] __device__ bool has_fast_way() const {
+        bool const is_first =
+            to.residual.data == nullptr || to.finish.residual_first || to.finish.activation == Activation::none;
+        bool const is_aligned = to.y.vector && (to.residual.data == nullptr || to.residual.vector);
+        return is_aligned && is_first && to.finish.activation != Activation::gelu && (is_sorted || to.factor == 1);
+    }
+    [[nodiscard]] __device__ bool starts_with_residual() const { return to.residual.data != nullptr && has_fast_way(); }
+
+private:
+    [[nodiscard]] __device__ int place(int column) const {
+        if (!is_sorted) return column;
+        int const channels = to.channels / (to.factor * to.factor), offset = column / channels;
+        std::int64_t const pixel = offset / to.factor * to.y.w + offset % to.factor;
+        return static_cast<int>(pixel * to.y.stride) + column % channels;
+    }
+};
+
+template <int kColumns_, int kChunks_>
+struct Layout {
+    static constexpr int kColumns = kColumns_, kChunks = kChunks_;
+    static constexpr int kGroups = kColumns > 128 ? 2 : 4;  ///< computing warpgroups
+    static constexpr int kHalves = 4 / kGroups;             ///< of a warpgroup: sixty-fours of the tile's 256 pixels
+    static constexpr int kThreads = (kGroups + 1) * kGroup;
+    static constexpr int kRegisters = kGroups == 2 ? 224 : 104, kLoaderRegisters = kGroups == 2 ? 56 : 64;
+    /// Weights of one chunk stay; those of three pass by, half a chunk at a time.
+    static constexpr int kParts = kChunks == 1 ? 1 : 2, kSteps = kConvChunk / 16 / kParts;
+    static constexpr int kItems = 9 * kParts;  ///< of a chunk
+    static constexpr int kWeightSlots = kChunks == 1 ? kItems : kColumns > 64 ? 4 : 8;
+    using Weights = Ring<kWeightSlots, kChunks * kItems, kSteps * 16 * kColumns * 2>;
+    using Patches = PatchSlots<kChunks == 1 ? 2 : 4>;
+    using Loader = PatchLoader<kChunks == 1 ? 2 : 4, kChunks>;
+    static constexpr int kPatches = (Weights::kBytes + 127) / 128 * 128;
+    static constexpr int kOutlet = kPatches + Patches::kBytes;
+    static constexpr int kBarriers = kOutlet + Outlet<kColumns>::kBytes;
+    static constexpr int kControl = kBarriers + Weights::kBarrierBytes;
+    static constexpr int kBytes = kControl + Patches::kControlBytes;
+    static_assert(kBytes <= 227 << 10);
+};
+
+/// The pixels of one computing warpgroup: eight rows of 8 or 16.
+template <class L>
+struct Rows {
+    float sums[L::kHalves][L::kColumns / 2];
+    Lane lane;
+    int group;
+
+    [[nodiscard]] __device__ int row() const { return 8 * (group * L::kHalves / 2); }
+    [[nodiscard]] __device__ int column(int half) const { return 8 * (group * L::kHalves % 2 + half); }
+
+    /// Sums begin with a residual that nothing happens to behind them: as long as no sum is there, all of its loads can
+    /// be under way together.
+    __device__ void start(Outlet<L::kColumns> const& out, ConvTile const& tile) {
+        bool const is_added = out.starts_with_residual();
+#pragma unroll
+        for (int half = 0; half < L::kHalves; ++half) {
+#pragma unroll
+            for (int below = 0; below < 2; ++below) {
+                std::int64_t const m = pixel(out.to, tile, half, below);
+                float const* const from = out.to.residual.at(m) + out.first_column + 4 * lane.quad;
+#pragma unroll
+                for (int pair = 0; pair < L::kColumns / 16; ++pair) {
+                    bool const is = is_added && m >= 0 && out.places[4 * pair + lane.quad] >= 0;
+                    float* const s = sums[half] + 8 * pair + 2 * below;
+                    auto const* const two = reinterpret_cast<float2 const*>(from + 16 * pair);
+                    float2 const low = is ? two[0] : make_float2(0, 0), high = is ? two[1] : make_float2(0, 0);
+                    s[0] = low.x, s[1] = low.y, s[4] = high.x, s[5] = high.y;
+                }
+            }
+        }
+    }
+
+    /// Adds the products of the patch; returns what the sums are to be multiplied by. `chunk` and `item` count those of
+    /// all tiles.
+    __device__ float multiply(typename L::Patches const& patches, typename L::Weights const& weights, float weight_unit,
+                              int& chunk, int& item) {
+        float unit = 1.0F;
+#pragma unroll 1
+        for (int part = 0; part < L::kChunks; ++part, ++chunk) {
+            float const next = patches.wait_full(chunk) * weight_unit;
+            if (next != unit) rescale(unit / next);
+            unit = next;
+            std::uint32_t const patch = patches.slot(chunk) + (row() * kPatch + column(0)) * 16;
+#pragma unroll 1
+            for (int i = 0; i < L::kItems; ++i, ++item) {
+                begin(patch + (i / L::kParts / 3 * kPatch + i / L::kParts % 3) * 16 +
+                          i % L::kParts * (2 * L::kSteps * kPlane * 16),
+                      weights, item);
+                if (part == 0 && i == 0) continue;
+                wait_for_products<1>();
+                weights.release(item - 1, lane);
+                if (i == 0) patches.release(chunk - 1, lane);
+            }
+        }
+        wait_for_products<0>();
+        weights.release(item - 1, lane);
+        patches.release(chunk - 1, lane);
+#pragma unroll
+        for (auto& half : sums) settle(half);
+        return unit;
+    }
+
+    __device__ void store(Outlet<L::kColumns> const& out, ConvTile const& tile, float scale) const {
+        bool const is_fast = out.has_fast_way();
+#pragma unroll
+        for (int half = 0; half < L::kHalves; ++half) {
+#pragma unroll
+            for (int below = 0; below < 2; ++below) {
+                std::int64_t const m = pixel(out.to, tile, half, below);
+                if (m < 0) continue;
+                ConvStore::Row const place = out.to.row(m);
+                if (is_fast) store_row(out, place, half, below, scale);
+                else if constexpr (L::kColumns <= 64) store_row_any(out, place, half, below, scale);
+            }
+        }
     }
 
 private:
-    [[nodiscard]] __device__ static float magnitude(float4 v) {
-        return fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
+    /// Of all pictures' pixels; −1 outside.
+    [[nodiscard]] __device__ std::int64_t pixel(ConvStore const& to, ConvTile const& tile, int half, int below) const {
+        std::int64_t const y = tile.top + row() + 2 * lane.warp + below, x = tile.left + column(half) + lane.row;
+        return y < to.rows && x < to.columns ? (tile.picture * to.rows + y) * to.columns + x : -1;
     }
-};
-
-/// Loads the patch and returns the power of two that it was divided by: 1, but where a value leaves FP16's range.
-template <int kChunks>
-__device__ float load_patch(PatchLoader const& loader, std::byte* patch, unsigned* maximum) {
-    if (threadIdx.x == 0) *maximum = 0;
-    __syncthreads();
-    float largest = loader.template load<kChunks>(patch, 1.0F);
-    for (int lane = 16; lane > 0; lane /= 2) largest = fmaxf(largest, __shfl_xor_sync(0xFFFFFFFFU, largest, lane));
-    if (threadIdx.x % 32 == 0) atomicMax(maximum, __float_as_uint(largest));  // magnitudes order as their bits do
-    __syncthreads();
-    largest = __uint_as_float(*maximum);
-    float divisor = 1.0F;
-    if (largest > kLargest || (largest > 0 && largest < kSmallest)) {
-        divisor = exp2f(static_cast<float>(min(ilogbf(largest), 127) - 14));
-        static_cast<void>(loader.template load<kChunks>(patch, 1.0F / divisor));
-    }
-    fence_shared();
-    __syncthreads();
-    return divisor;
-}
-
-/// Four columns that a shuffle leaves neighbours.
-__device__ inline void store_sorted(ConvStore const& to, ConvStore::Row const& place, int column, float4 sums) {
-    int const factor = to.factor, offsets = factor * factor, channels = to.channels / offsets;
-    int const offset = column / channels, channel = column % channels;
-    float4 bias = make_float4(0, 0, 0, 0);
-    if (to.finish.bias != nullptr) {
-        float const* const from = to.finish.bias + channel * offsets + offset;
-        bias = make_float4(from[0], from[offsets], from[2 * offsets], from[3 * offsets]);
-    }
-    float* const y = place.corner + (offset / factor * to.y.w + offset % factor) * to.y.stride + channel;
-    store4(y, to.finish(sums, bias, make_float4(0, 0, 0, 0)), 4, to.y.vector);
-}
-
-/// One warpgroup's eight rows of 16 pixels: two tiles of 64.
-template <int kColumns, int kChunks>
-struct Rows {
-    using L = Layout<kColumns, kChunks>;
-    float sums[2][kColumns / 2];
-
-    __device__ void multiply(std::uint32_t patch, typename L::Weights const& weights, int group, Lane const& lane) {
-#pragma unroll 1
-        for (int item = 0; item < L::kItems; ++item) {
-            int const tap = item / kChunks, chunk = item % kChunks;
-            int const first = chunk * kConvChunk / 8 * kPlane + (8 * group + tap / 3) * kPatch + tap % 3;
-            weights.wait_full(item);
-            fence_products();
+    __device__ void begin(std::uint32_t patch, typename L::Weights const& weights, int item) {
+        weights.wait_full(item);
+        fence_products();
 #pragma unroll
-            for (int k = 0; k < kConvChunk / 16; ++k) {
-                std::uint64_t const b = matrix_descriptor(weights.slot(item) + k * 2 * kColumns * 16, kColumns * 16);
+        for (int k = 0; k < L::kSteps; ++k) {
+            std::uint64_t const b = matrix_descriptor(weights.slot(item) + k * 2 * L::kColumns * 16, L::kColumns * 16);
 #pragma unroll
-                for (int half = 0; half < 2; ++half) {
-                    std::uint64_t const a =
-                        matrix_descriptor(patch + (first + 2 * k * kPlane + 8 * half) * 16, kPlane * 16, kPatch * 16);
-                    begin_product<kColumns>(sums[half], a, b, item > 0 || k > 0 ? 1 : 0);
-                }
+            for (int half = 0; half < L::kHalves; ++half) {
+                std::uint64_t const a =
+                    matrix_descriptor(patch + (2 * k * kPlane + 8 * half) * 16, kPlane * 16, kPatch * 16);
+                begin_product<L::kColumns>(sums[half], a, b, 1);
             }
-            commit_products();
-            if (item == 0) continue;
-            wait_for_products<1>();
-            weights.release(item - 1, lane);
         }
+        commit_products();
+    }
+    __device__ void rescale(float factor) {
         wait_for_products<0>();
-        settle(sums[0]);
-        settle(sums[1]);
+#pragma unroll
+        for (auto& half : sums) {
+            settle(half);
+#pragma unroll
+            for (float& sum : half) sum *= factor;
+        }
+    }
+    [[nodiscard]] __device__ float4 quad(int half, int below, int pair, float scale) const {
+        float const* const s = sums[half] + 8 * pair + 2 * below;
+        return make_float4(s[0] * scale, s[1] * scale, s[4] * scale, s[5] * scale);
     }
 
-    __device__ void store(ConvStore const& to, std::int64_t picture, std::int64_t top, std::int64_t left,
-                          int first_column, float scale, Lane const& lane) const {
+    __device__ void store_row(Outlet<L::kColumns> const& out, ConvStore::Row const& place, int half, int below,
+                              float scale) const {
+        float const slope = out.to.finish.activation == Activation::none ? 1.0F : out.to.finish.negative_slope;
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
+        for (int pair = 0; pair < L::kColumns / 16; ++pair) {
+            int const own = 16 * pair + 4 * lane.quad, to = out.places[own / 4];
+            if (to < 0) continue;
+            float4 const v = quad(half, below, pair, scale) + *reinterpret_cast<float4 const*>(out.bias + own);
+            *reinterpret_cast<float4*>(place.corner + to) =
+                each(v, [&](float x, int) { return x < 0 ? x * slope : x; });
+        }
+    }
+
+    /// What the fast way does not know: rows that are not aligned, GELU, a shuffle of single channels.
+    __device__ void store_row_any(Outlet<L::kColumns> const& out, ConvStore::Row const& place, int half, int below,
+                                  float scale) const {
 #pragma unroll
-            for (int below = 0; below < 2; ++below) {
-                std::int64_t const row = top + 2 * lane.warp + below, column = left + 8 * half + lane.row;
-                if (row >= to.rows || column >= to.columns) continue;
-                ConvStore::Row const place = to.row((picture * to.rows + row) * to.columns + column);
-#pragma unroll
-                for (int p = 0; p < kColumns / 16; ++p) {
-                    int const channel = first_column + 16 * p + 4 * lane.quad;
-                    if (channel >= to.channels) continue;
-                    float const* const s = sums[half] + 8 * p + 2 * below;
-                    float4 const v = make_float4(s[0] * scale, s[1] * scale, s[4] * scale, s[5] * scale);
-                    if (ConvBlocks::are_sorted(to.channels, to.factor)) store_sorted(to, place, channel, v);
-                    else to(place, to.column(channel), v);
-                }
+        for (int pair = 0; pair < L::kColumns / 16; ++pair) {
+            int const own = 16 * pair + 4 * lane.quad, to = out.places[own / 4];
+            if (to < 0) continue;
+            BiasedColumn const at{out.first_column + own, *reinterpret_cast<float4 const*>(out.bias + own)};
+            float4 const v = quad(half, below, pair, scale);
+            if (out.is_sorted) {
+                store4(place.corner + to, out.to.finish(v, at.bias, make_float4(0, 0, 0, 0)), 4, out.to.y.vector);
+            } else {
+                out.to.store(place, at, out.to.fetch(place, at), v);
             }
         }
     }
 };
 
-template <int kColumns, int kChunks>
-__global__ void __launch_bounds__(kThreads, Layout<kColumns, kChunks>::kBlocks)
-    conv_kernel(Tiles tiles, Pixels x, std::byte const* packed, ConvStore store) {
-    using L = Layout<kColumns, kChunks>;
+template <class L>
+__global__ void __launch_bounds__(L::kThreads, 1)
+    conv_kernel(__grid_constant__ ConvTiles const tiles, __grid_constant__ Pixels const x, std::byte const* packed,
+                float const* packed_unit, __grid_constant__ ConvStore const store) {
     auto& bytes = dynamic_shared<std::byte[L::kBytes]>();
     std::uint32_t const shared = shared_address(bytes);
-    typename L::Weights const weights(shared + L::kWeights, shared + L::kBarriers);
+    typename L::Weights const weights(shared, shared + L::kBarriers);
+    typename L::Patches const patches(&bytes[L::kPatches], &bytes[L::kControl]);
     if (threadIdx.x == 0) {
-        weights.init(kGroups);
+        weights.init(L::kGroups);
+        patches.init(L::kGroups);
         publish_barriers();
     }
-    int const block = static_cast<int>(blockIdx.x) % tiles.columns;
-    Place const place(blockIdx.x / tiles.columns, tiles.down, tiles.across);
-    std::int64_t const top = place.row * kSide, left = place.column * kSide;
-    float const divisor =
-        load_patch<kChunks>({x, place.n, top, left}, bytes, reinterpret_cast<unsigned*>(&bytes[L::kMaximum]));
+    Outlet<L::kColumns> const out(store, &bytes[L::kOutlet], tiles.column_block());
+    out.stage();
+    __syncthreads();
+
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
-    if (group == kGroups) {
-        give_registers<kCopyRegisters>();
-        if (threadIdx.x % kGroup == 0) {
-            weights.fill(packed + static_cast<std::int64_t>(block) * L::kItems * L::Weights::kSlotBytes, nullptr, 1);
+    if (group == L::kGroups) {
+        give_registers<L::kLoaderRegisters>();
+        int const warp = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) % kGroup / 32, 0);
+        if (warp < kLoaders) {
+            typename L::Loader(patches, x, store.residual, warp).run(tiles);
+        } else if (threadIdx.x % 32 == 0) {
+            weights.fill(packed + static_cast<std::int64_t>(tiles.column_block()) * L::kChunks * 9 * kConvChunk *
+                                      L::kColumns * 2,
+                         nullptr, tiles.rounds());
         }
         return;
     }
     take_registers<L::kRegisters>();
-    Lane const lane;
-    Rows<kColumns, kChunks> rows;
-    rows.multiply(shared, weights, group, lane);
-    rows.store(store, place.n, top + 8 * group, left, block * kColumns, divisor, lane);
+    float const weight_unit = *packed_unit;
+    Rows<L> rows;
+    rows.group = group;
+    int chunk = 0, item = 0;
+    for (int index = tiles.first(); index < tiles.count; index += tiles.step()) {
+        ConvTile const tile(tiles, index);
+        rows.start(out, tile);
+        float const unit = rows.multiply(patches, weights, weight_unit, chunk, item);
+        rows.store(out, tile, unit);
+    }
 }
 
 template <int kColumns, int kChunks>
 void run(Pixels const& x, ConvStore const& store, ConvBlocks const& blocks, Launch const& launch) {
-    Tiles const tiles{static_cast<int>(divide_up(x.w, kSide)), static_cast<int>(divide_up(x.h, kSide)), blocks.blocks};
-    start_shared(launch.stream, conv_kernel<kColumns, kChunks>, x.n * tiles.across * tiles.down * tiles.columns,
-                 kThreads, Layout<kColumns, kChunks>::kBytes, tiles, x, launch.packed[0], store);
+    using L = Layout<kColumns, kChunks>;
+    auto const across = static_cast<int>(divide_up(x.w, kSide)), down = static_cast<int>(divide_up(x.h, kSide));
+    ConvTiles const tiles{across, down, static_cast<int>(x.n * across * down), blocks.blocks};
+    std::int64_t const most = std::max(multiprocessors() / blocks.blocks, 1);
+    start_shared(launch.stream, conv_kernel<L>, std::min<std::int64_t>(most, tiles.count) * blocks.blocks, L::kThreads,
+                 L::kBytes, tiles, x, launch.packed[0], floats(launch.packed[0] + blocks.unit_offset()), store);
 }
 
 }  // namespace
@@ -212,7 +282,11 @@ namespace vitrum::cuda {
 void HopperConvKernel::launch(Conv2d const& op, Launch const& launch) {
     Pixels const x(launch.inputs[Conv2d::kX]);
     ConvStore const store(op, launch);
-    ConvBlocks const blocks(store.channels, x.c);
+    ConvBlocks const blocks(store.channels, x.c,
+                            ConvBlocks::are_wide(op, store.channels, store.residual.data != nullptr));
+    // Wide blocks know no other way out (see ConvBlocks); rows of whole quads are aligned in every buffer of ours.
+    VITRUM_ASSERT(blocks.columns <= 64 ||
+                  (store.y.vector && (store.residual.data == nullptr || store.residual.vector)));
     if (blocks.chunks > 1) {
         if (blocks.columns == 192) hopper::run<192, 3>(x, store, blocks, launch);
         else hopper::run<64, 3>(x, store, blocks, launch);

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../fused_kernels.h"
+#include "../kernels/gelu_for_operands.cuh"
 #include "device.h"
 #include "tiles.cuh"
 
 namespace vitrum::cuda::hopper {
 namespace {
 
-/// Tokens in the order of memory; the last tile may be short.
+/// Tokens from the end of memory to its begin, tile by tile: what the operator before wrote last is still in the cache.
+/// The tile at the end may be short.
 struct RowTiles {
     std::int64_t rows;
     int count;
 
     [[nodiscard]] __device__ int tokens(int tile) const {
-        return static_cast<int>(
-            min(static_cast<std::int64_t>(kTokens), rows - static_cast<std::int64_t>(tile) * kTokens));
+        return static_cast<int>(min(static_cast<std::int64_t>(kTokens), rows - pixel(tile, 0)));
     }
     [[nodiscard]] __device__ std::int64_t pixel(int tile, int token) const {
-        return static_cast<std::int64_t>(tile) * kTokens + token;
+        return static_cast<std::int64_t>(count - 1 - tile) * kTokens + token;
     }
 };
 
@@ -39,18 +40,22 @@ struct Layout {
     static constexpr int kTiles = kFc2 + Fc2::kBytes;
     static constexpr int kVectors = kTiles + kGroups * TileMover<W>::kTileBytes;
     static constexpr int kHiddenFloats = W::kChunks * W::kChunk;
-    static constexpr int kBarriers = kVectors + (kHiddenFloats + 3 * W::kColumns) * 4;
+    static constexpr int kFirstNormFloat = kHiddenFloats + W::kColumns;
+    static constexpr int kVectorFloats = kHiddenFloats + 3 * W::kColumns;
+    static constexpr int kBarriers = kVectors + kVectorFloats * 4;
     static constexpr int kBytes = kBarriers + Fc1::kBarrierBytes + Fc2::kBarrierBytes + TileBarriers::kBytes * kGroups;
     static constexpr int kThreads = (kGroups + 1) * kGroup;
     static_assert(kBytes <= 227 << 10 && (kGroups <= 2 || Fc1::kStay) && kGroups <= 4);
-};
 
-/// The exact GELU to 5e-4 of its value: ½ x (1 + tanh(x · (a + b x² + c x⁴))), the polynomial fitted to erf.
-[[nodiscard]] __device__ inline float gelu(float x) {
-    float const square = fminf(x * x, 36.0F), half = 0.5F * x;
-    float const inner = fmaf(square, fmaf(square, -3.5151979e-4F, 3.70056658e-2F), 0.79750787F);
-    return fmaf(half, tanh_approximate(x * inner), half);
-}
+    /// The vectors one behind the other: biases of fc1 and fc2, the norm's weight and bias,
+    /// which are multiplied later.
+    [[nodiscard]] __device__ static float vector_value(Arguments const& a, int i) {
+        if (i < kHiddenFloats) return value_or_zero(a.fc1_bias, i, W::kHidden);
+        int const which = (i - kHiddenFloats) / W::kColumns, channel = (i - kHiddenFloats) % W::kColumns;
+        if (which == 0) return value_or_zero(a.fc2_bias, channel, W::kChannels);
+        return value_or_zero(which == 1 ? a.norm_weight : a.norm_bias, channel, W::kChannels);
+    }
+};
 
 /// One computing warpgroup.
 template <class W, int kGroups, int kSlots>
@@ -76,23 +81,21 @@ struct Feedforward {
 #pragma unroll kUnrolled
         for (int chunk = 0; chunk < W::kChunks; ++chunk, ++item) {
             float sums[W::kChunk / 2];
-            float const* const bias = fc1_bias + chunk * W::kChunk + 2 * lane.quad;
-#pragma unroll
-            for (int j = 0; j < W::kChunk / 8; ++j) {
-                float2 const b = *reinterpret_cast<float2 const*>(bias + 8 * j);
-                sums[4 * j] = sums[4 * j + 2] = b.x;
-                sums[4 * j + 1] = sums[4 * j + 3] = b.y;
-            }
             fc1_ring.wait_full(item);
             fence_products();
-            begin_products<W::kChunk, W::kDepth / 16>(sums, x, fc1_ring.slot(item), true);
+            begin_products<W::kChunk, W::kDepth / 16>(sums, x, fc1_ring.slot(item), false);
             commit_products();
             wait_for_products<0>();
             settle(sums);
             fc1_ring.release(item, lane);
             std::uint32_t hidden[W::kChunk / 4];
+            float const* const bias = fc1_bias + chunk * W::kChunk + 2 * lane.quad;
 #pragma unroll
-            for (int i = 0; i < W::kChunk / 4; ++i) hidden[i] = Fp16::pack(gelu(sums[2 * i]), gelu(sums[2 * i + 1]));
+            for (int i = 0; i < W::kChunk / 4; ++i) {
+                float2 const b = *reinterpret_cast<float2 const*>(bias + i / 2 * 8);
+                hidden[i] = Fp16::pack(gelu_by_tanh(fmaf(sums[2 * i], kOverNormFactor, b.x)),
+                                       gelu_by_tanh(fmaf(sums[2 * i + 1], kOverNormFactor, b.y)));
+            }
             fc2_ring.wait_full(item);
             fence_products();
             begin_products<W::kColumns, W::kChunk / 16>(stream.v, hidden, fc2_ring.slot(item), true);
@@ -124,10 +127,8 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         tiles.init(kGroups);
         publish_barriers();
     }
-    stage_vector(fc1_bias, a.fc1_bias, W::kHidden, L::kHiddenFloats);
-    stage_vector(fc2_bias, a.fc2_bias, W::kChannels, W::kColumns);
-    stage_vector(norm_weight, a.norm_weight, W::kChannels, W::kColumns);
-    stage_vector(norm_bias, a.norm_bias, W::kChannels, W::kColumns);
+    VectorsInFlight<L::kVectorFloats, kGroups * kGroup> vectors;
+    vectors.fetch([&](int i) { return L::vector_value(a, i); });
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
@@ -145,6 +146,7 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         return;
     }
     take_registers<compute_registers(kGroups)>();
+    vectors.write(fc1_bias, L::kFirstNormFloat, kNormFactor);
     Feedforward<W, kGroups, kSlots> feedforward{a,           fc1_ring,  fc2_ring, fc1_bias, fc2_bias,
                                                 norm_weight, norm_bias, 0,        {}};
     auto* const stage = reinterpret_cast<float*>(&bytes[L::kTiles + group * TileMover<W>::kTileBytes]);

@@ -58,11 +58,15 @@ Support HopperConvKernel::supports(Conv2d const& op, Problem const& problem) {
         ConvBlocks::are_sorted(static_cast<int>(problem.inputs[Conv2d::kWeight][0]), op.pixel_shuffle)) {
         return {false, "no residual before a shuffle"};
     }
+    // Offsets inside of a tile are int.
+    Shape const& weight = problem.inputs[Conv2d::kWeight];
+    std::int64_t const row = problem.inputs[Conv2d::kX][2] * round_up(std::max(weight[0], weight[1]), 8);
+    if (row > std::int64_t{1} << 26) return {false, fmt::format("rows of {} numbers: serves up to 2^26", row)};
     return precision_support(problem);
 }
 
 std::vector<Packing> HopperConvKernel::packings(Conv2d const& op, Problem const& problem) {
-    return {pack_hopper_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight], op.pixel_shuffle)};
+    return {pack_hopper_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight], op, problem.present[Conv2d::kResidual])};
 }
 
 }  // namespace vitrum::cuda

@@ -117,7 +117,8 @@ struct Stream {
         }
     }
 
-    /// LayerNorm of each token as an operand. `weight` and `bias` lie in shared memory, zeros beyond the channels.
+    /// LayerNorm of each token as an operand. `weight` and `bias` lie in shared memory, times kNormFactor, zeros beyond
+    /// the channels.
     __device__ void normalised(float const* weight, float const* bias, float epsilon, int quad,
                                std::uint32_t (&to)[W::kDepth / 4]) const {
         float mean[2], factor[2];
@@ -355,11 +356,41 @@ __device__ int each_tile(Arguments const& a, float* stage, TileBarriers const& b
     return round;
 }
 
-/// Copies a vector over channels to shared memory, zeros behind it; by all threads of the block.
-__device__ inline void stage_vector(float* to, float const* from, int count, int padded) {
-    for (int i = static_cast<int>(threadIdx.x); i < padded; i += static_cast<int>(blockDim.x)) {
-        to[i] = i < count && from != nullptr ? from[i] : 0.0F;
+/// Norms are multiplied by this before they are rounded, and what they are multiplied with is divided by it: where a
+/// few channels of a token are huge, the others lie near 1e-4 behind the norm, where FP16 has lost half of its bits.
+/// That leaves norms up to 255.
+constexpr float kNormFactor = 256.0F, kOverNormFactor = 1.0F / kNormFactor;
+
+/// Values on their way to shared memory: fetched by the computing threads before tiles fill memory's queues, written
+/// when they are there.
+template <int kCount, int kThreads>
+struct VectorsInFlight {
+    float values[(kCount + kThreads - 1) / kThreads];
+
+    template <class Value>
+    __device__ void fetch(Value const& value) {
+        for_each([&](int i, int own) { values[own] = value(i); });
     }
+    /// Those from `scaled` on times `factor`: arithmetic would wait for the values while they are fetched.
+    __device__ void write(float* to, int scaled, float factor) const {
+        for_each([&](int i, int own) { to[i] = i < scaled ? values[own] : factor * values[own]; });
+        named_barrier(15, kThreads);
+    }
+
+private:
+    template <class F>
+    __device__ static void for_each(F const& f) {
+#pragma unroll
+        for (int own = 0; own < (kCount + kThreads - 1) / kThreads; ++own) {
+            int const i = static_cast<int>(threadIdx.x) + own * kThreads;
+            if (i < kCount && static_cast<int>(threadIdx.x) < kThreads) f(i, own);
+        }
+    }
+};
+
+/// One of a vector's values; zero where it ends and where there is no vector.
+[[nodiscard]] __device__ inline float value_or_zero(float const* from, int i, int count) {
+    return i < count && from != nullptr ? from[i] : 0.0F;
 }
 
 }  // namespace vitrum::cuda::hopper

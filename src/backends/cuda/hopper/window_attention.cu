@@ -42,11 +42,28 @@ struct Layout {
     static constexpr int kKeys = kRest + Rest::kBytes;
     static constexpr int kTiles = kKeys + kGroups * 2 * kKeysBytes;
     static constexpr int kVectors = kTiles + kGroups * TileMover<W>::kTileBytes;
+    static constexpr int kFirstNormFloat = W::kHeads * kQkvColumns + W::kColumns;
     static constexpr int kVectorFloats = W::kHeads * kQkvColumns + 3 * W::kColumns;
     static constexpr int kBarriers = kVectors + kVectorFloats * 4;
     static constexpr int kBytes = kBarriers + Qkv::kBarrierBytes + Rest::kBarrierBytes + TileBarriers::kBytes * kGroups;
     static constexpr int kThreads = (kGroups + 1) * kGroup;
     static_assert(kBytes <= 227 << 10 && (kGroups <= 2 || Qkv::kStay) && kGroups <= 4);
+
+    /// The vectors one behind the other: biases of q, k and v as [head][q, k or v][channel of the padded head], with a
+    /// one behind the channels of v (see attend); the projection's bias; the norm's weight and bias,
+    /// which are multiplied later.
+    [[nodiscard]] __device__ static float vector_value(Arguments const& a, int i) {
+        int const rest = i - W::kHeads * kQkvColumns;
+        if (rest < 0) {
+            int const head = i / kQkvColumns, part = i % kQkvColumns / W::kHead, d = i % W::kHead;
+            if (d >= W::kHeadChannels) return part == 2 && d == W::kHeadChannels ? 1.0F : 0.0F;
+            int const channel = head * W::kHeadChannels + d;
+            return value_or_zero(a.qkv_bias, part * W::kChannels + channel, 3 * W::kChannels);
+        }
+        int const which = rest / W::kColumns, channel = rest % W::kColumns;
+        if (which == 0) return value_or_zero(a.projection_bias, channel, W::kChannels);
+        return value_or_zero(which == 1 ? a.norm_weight : a.norm_bias, channel, W::kChannels);
+    }
 };
 
 /// One computing warpgroup.
@@ -95,20 +112,21 @@ private:
     /// q stays in registers, k and v go to shared memory.
     __device__ void project(std::uint32_t const (&x)[W::kDepth / 4], int head, std::uint32_t (&query)[W::kHead / 4]) {
         float sums[L::kQkvColumns / 2];
-        float const* const bias = qkv_bias + head * L::kQkvColumns + 2 * lane.quad;
-#pragma unroll
-        for (int j = 0; j < L::kQkvColumns / 8; ++j) {
-            float2 const b = *reinterpret_cast<float2 const*>(bias + 8 * j);
-            sums[4 * j] = sums[4 * j + 2] = b.x;
-            sums[4 * j + 1] = sums[4 * j + 3] = b.y;
-        }
         qkv_ring.wait_full(item);
         fence_products();
-        begin_products<L::kQkvColumns, W::kDepth / 16>(sums, x, qkv_ring.slot(item), true);
+        begin_products<L::kQkvColumns, W::kDepth / 16>(sums, x, qkv_ring.slot(item), false);
         commit_products();
         wait_for_products<0>();
         settle(sums);
         qkv_ring.release(item, lane);
+        float const* const bias = qkv_bias + head * L::kQkvColumns + 2 * lane.quad;
+#pragma unroll
+        for (int j = 0; j < L::kQkvColumns / 8; ++j) {
+            float2 const b = *reinterpret_cast<float2 const*>(bias + 8 * j);
+            float* const s = sums + 4 * j;
+            s[0] = fmaf(s[0], kOverNormFactor, b.x), s[1] = fmaf(s[1], kOverNormFactor, b.y);
+            s[2] = fmaf(s[2], kOverNormFactor, b.x), s[3] = fmaf(s[3], kOverNormFactor, b.y);
+        }
 #pragma unroll
         for (int i = 0; i < W::kHead / 4; ++i) query[i] = Fp16::pack(sums[2 * i], sums[2 * i + 1]);
         named_barrier(1 + group, kGroup);  // every warp is done with the keys and values before
@@ -230,15 +248,8 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         tiles.init(kGroups);
         publish_barriers();
     }
-    for (int i = static_cast<int>(threadIdx.x); i < W::kHeads * L::kQkvColumns; i += L::kThreads) {
-        int const head = i / L::kQkvColumns, part = i % L::kQkvColumns / W::kHead, d = i % W::kHead;
-        bool const is = d < W::kHeadChannels;
-        float const one = part == 2 && d == W::kHeadChannels ? 1.0F : 0.0F;
-        qkv_bias[i] = is && a.qkv_bias != nullptr ? a.qkv_bias[part * W::kChannels + head * W::kHeadChannels + d] : one;
-    }
-    stage_vector(projection_bias, a.projection_bias, W::kChannels, W::kColumns);
-    stage_vector(norm_weight, a.norm_weight, W::kChannels, W::kColumns);
-    stage_vector(norm_bias, a.norm_bias, W::kChannels, W::kColumns);
+    VectorsInFlight<L::kVectorFloats, kGroups * kGroup> vectors;
+    vectors.fetch([&](int i) { return L::vector_value(a, i); });
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
@@ -256,6 +267,7 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         return;
     }
     take_registers<compute_registers(kGroups)>();
+    vectors.write(qkv_bias, L::kFirstNormFloat, kNormFactor);
     std::uint32_t const keys = shared + L::kKeys + group * 2 * L::kKeysBytes;
     Attention<W, kGroups, kSlots> attention{
         a,         qkv_ring, rest_ring, keys, keys + L::kKeysBytes, qkv_bias, projection_bias, norm_weight,

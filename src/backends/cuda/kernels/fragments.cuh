@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <ptx/tanh.cuh>
 #include <ptx/tensor_core.cuh>
 
 #include "../fragments.h"
 #include "device.cuh"
+#include "gelu_for_operands.cuh"
 
 // Tensor-core products whose operands are quads of channels (see fragments.h), alike for all kinds of operands.
 
@@ -118,15 +118,10 @@ struct SumQuads {
     }
 };
 
-/// GELU as exact as float32, or within 2.5e-5 before the error of the instruction: erf(x / √2) = tanh(x · p(x²)), its
-/// polynomial fitted to the least largest error of GELU. That is what 10 bits of fraction hold.
+/// GELU as exact as float32, or as operands of ten bits of fraction are.
 template <class Operand>
 [[nodiscard]] __device__ float gelu_for(float x) {
-    if constexpr (std::is_same_v<Operand, Split>) return gelu(x);
-    float const square = fminf(x * x, 20.0F);  // beyond, tanh is 1
-    float const p = fmaf(fmaf(-3.51639357e-4F, square, 3.70064006e-2F), square, 7.97507055e-1F);
-    float const half = 0.5F * x;
-    return fmaf(half, tanh_approximate(x * p), half);
+    return std::is_same_v<Operand, Split> ? gelu(x) : gelu_by_tanh(x);
 }
 template <class Operand>
 [[nodiscard]] __device__ float4 gelu_for(float4 v) {

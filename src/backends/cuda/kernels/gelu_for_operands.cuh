@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cuda_runtime.h>
+#include <ptx/tanh.cuh>
 
 namespace vitrum::cuda {
 
@@ -20,6 +20,15 @@ namespace vitrum::cuda {
     p = fmaf(p, u, -0.06552824378013611F);
     p = fmaf(p, u, 0.3984659016132355F);
     return x * fmaf(c, p, 0.5F);
+}
+
+/// The same in half the instructions, within 2.5e-5 before the error of one: erf(x / √2) = tanh(x · p(x²)), its
+/// polynomial fitted to the least largest error of GELU.
+[[nodiscard]] __device__ inline float gelu_by_tanh(float x) {
+    float const square = fminf(x * x, 20.0F);  // beyond, tanh is 1
+    float const p = fmaf(fmaf(-3.51639357e-4F, square, 3.70064006e-2F), square, 7.97507055e-1F);
+    float const half = 0.5F * x;
+    return fmaf(half, tanh_approximate(x * p), half);
 }
 
 }  // namespace vitrum::cuda

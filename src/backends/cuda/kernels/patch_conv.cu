@@ -211,7 +211,9 @@ __global__ void __launch_bounds__(kTensorThreads, kColumns > 64 || (kParts<Opera
             __syncthreads();
         }
     }
-    if constexpr (kIsScaled<Operand>) sums.scale(scale.inverse);
+    if constexpr (kIsScaled<Operand>) {
+        sums.scale(scale.inverse * *reinterpret_cast<float const*>(weight + extent.operands.bytes()));
+    }
     sums.store(store, place.first_column + own_pair * 16, store.channels, [&](int i, int column) {
         std::int64_t const row = place.row + own_row + i, at = place.column + column;
         return row < x.h && at < x.w ? (place.n * x.h + row) * x.w + at : -1;

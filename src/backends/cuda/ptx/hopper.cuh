@@ -53,6 +53,10 @@ __device__ inline void store_bulk(void* to, std::uint32_t from, int bytes) {
     asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(to), "r"(from), "r"(bytes)
                  : "memory");
 }
+/// To the second-level cache.
+__device__ inline void prefetch_bulk(void const* from, int bytes) {
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
+}
 __device__ inline void commit_stores() {
     asm volatile("cp.async.bulk.commit_group;" ::: "memory");
 }
@@ -125,13 +129,6 @@ __device__ inline void load_shared(std::uint32_t (&to)[4], std::uint32_t from) {
                  : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
                  : "r"(from)
                  : "memory");
-}
-
-/// Good to 2^-11.
-[[nodiscard]] __device__ inline float tanh_approximate(float x) {
-    float y;
-    asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
 }
 
 }  // namespace vitrum::cuda::hopper
