@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "base/check.h"
 #include "cpu/backend.h"
@@ -110,8 +111,8 @@ std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
     } else {
         if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
         auto const [graph, packed] = prepared_unlocked(sizes);
-        auto made =
-            std::make_shared<Program>(make_program(*graph, *backend, sizes, options.threads, *options.precision));
+        auto made = std::make_shared<Program>(
+            make_program(*graph, *backend, sizes, options.threads, *options.precision, strip_bytes));
         made->graph = graph;
         made->packed = packed;
         programs_.push_front(std::move(made));
@@ -208,7 +209,10 @@ std::size_t Engine::weight_bytes() const {
 
 std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
     std::vector<KernelChoice> choices;
-    for (Step const& step : data_->program(sizes)->steps) {
+    auto const program = data_->program(sizes);
+    std::set<Node const*> seen;  // strips repeat nodes
+    for (Step const& step : program->steps) {
+        if (!seen.insert(step.node).second) continue;
         KernelChoice choice{.op = std::string(name_of(step.node->op)),
                             .provenance = step.node->provenance,
                             .kernel = std::string(step.selection.kernel),

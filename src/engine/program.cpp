@@ -7,6 +7,7 @@
 
 #include "arena_planner.h"
 #include "base/check.h"
+#include "strips.h"
 
 namespace vitrum {
 namespace {
@@ -35,15 +36,21 @@ void check_crop(Node const& node, Problem const& problem) {
 /// Chooses kernels, then lets outputs take the place of inputs that die, then packs what is left into an arena.
 class ProgramMaker {
 public:
-    ProgramMaker(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision)
-        : graph_(graph), backend_(backend), threads_(threads), precision_(precision) {
+    ProgramMaker(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision,
+                 std::size_t strip_bytes)
+        : graph_(graph),
+          backend_(backend),
+          threads_(threads),
+          precision_(precision),
+          strips_(cut_into_strips(graph, sizes, strip_bytes)) {
         program_.sizes = sizes;
     }
 
     Program make() {
         find_lifetimes();
         keep_what_never_varies();
-        for (std::size_t n = 0; n < graph_.nodes.size(); ++n) choose_kernel(n);
+        for (std::size_t n = 0; n < whole_nodes(); ++n) choose_kernel(n);
+        if (strips_) choose_strip_kernels();
         place();
         return std::move(program_);
     }
@@ -54,6 +61,24 @@ private:
         ValueId memory = kNone;  ///< the value whose block this one lies in
         std::size_t block = 0;
     };
+
+    /// What a strip's step reads and writes: rows of a value, in the value's own memory or in a strip's.
+    struct StripOperand {
+        Rows rows;
+        std::int64_t first_held = 0;  ///< the row that its memory begins with
+        int buffer = -1;              ///< among strip_buffers_; −1: the value's own memory
+    };
+    struct StripOperands {
+        StripOperand input, output;
+    };
+
+    /// The nodes that make whole values.
+    [[nodiscard]] std::size_t whole_nodes() const { return strips_ ? strips_->first : graph_.nodes.size(); }
+    /// Steps in all. Whole nodes and their steps have the same numbers.
+    [[nodiscard]] int steps() const {
+        std::size_t const per_strip = graph_.nodes.size() - whole_nodes();
+        return static_cast<int>(whole_nodes() + (strips_ ? strips_->strips.size() * per_strip : 0));
+    }
 
     [[nodiscard]] Life& life(ValueId id) { return lives_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] bool is_graph_edge(ValueId id) const {
@@ -93,14 +118,19 @@ private:
 
     void find_lifetimes() {
         lives_.resize(graph_.values.size());
-        auto const end = static_cast<int>(graph_.nodes.size());
-        for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+        int const end = steps();
+        for (std::size_t n = 0; n < whole_nodes(); ++n) {
             for (ValueId const id : graph_.nodes[n].inputs) {
                 if (id != kNone) life(id).last = static_cast<int>(n);
             }
             for (ValueId const output : graph_.nodes[n].outputs) {
                 life(output) = {static_cast<int>(n), static_cast<int>(n), output, 0};
             }
+        }
+        if (strips_) {  // every strip reads the chain's input and writes the graph's output
+            life(graph_.nodes[strips_->first].inputs.front()).last = end;
+            ValueId const output = graph_.outputs.front();
+            life(output) = {static_cast<int>(strips_->first), end, output, 0};
         }
         // Inputs keep their values through the run, so that a run can be repeated.
         for (ValueId const input : graph_.inputs) life(input) = {0, end, input, 0};
@@ -110,7 +140,7 @@ private:
     /// What depends on the sizes and weights alone (position embeddings, learned queries) is computed once. What
     /// other nodes read of it keeps its memory for good, since runs are repeated.
     void keep_what_never_varies() {
-        auto const end = static_cast<int>(graph_.nodes.size());
+        int const end = steps();
         std::vector<bool> varies(graph_.values.size(), false);
         auto const is_varying = [&](ValueId id) { return id != kNone && varies[static_cast<std::size_t>(id)]; };
         for (ValueId const input : graph_.inputs) varies[static_cast<std::size_t>(input)] = true;
@@ -141,9 +171,15 @@ private:
         }
         for (ValueId const id : node.outputs) problem.outputs.push_back(shape(id));
         check_crop(node, problem);
+        Step step = select(node, problem);
+        step.once = once_[n];
+        reuse_dying_input(n, step.selection.reusable_inputs);
+        program_.steps.push_back(std::move(step));
+    }
+
+    [[nodiscard]] Step select(Node const& node, Problem const& problem) const {
         Step step;
         step.node = &node;
-        step.once = once_[n];
         step.selection = backend_.select(node.op, problem, threads_);
         if (step.selection.launch == nullptr) {
             std::vector<std::string> reasons;
@@ -151,8 +187,47 @@ private:
             fail("no {} kernel runs {} ({}): {}", backend_.name(), name_of(node.op), node.provenance,
                  fmt::join(reasons, "; "));
         }
-        reuse_dying_input(n, step.selection.reusable_inputs);
-        program_.steps.push_back(std::move(step));
+        return step;
+    }
+
+    void choose_strip_kernels() {
+        for (std::vector<StripStep> const& strip : strips_->strips) {
+            for (std::size_t i = 0; i < strip.size(); ++i) {
+                bool const is_first = i == 0, is_last = i + 1 == strip.size();
+                StripOperands operands{{strip[i].input}, {strip[i].output}};
+                if (!is_first) {
+                    operands.input.buffer = static_cast<int>(strip_buffers_.size()) - 1;
+                    operands.input.first_held = strip[i - 1].output.begin;
+                }
+                if (!is_last) {
+                    operands.output.buffer = static_cast<int>(strip_buffers_.size());
+                    operands.output.first_held = strip[i].output.begin;
+                    add_strip_buffer(strip[i]);
+                }
+                choose_strip_kernel(strip[i], operands);
+            }
+        }
+    }
+    /// Memory that the next step writes and the one behind it reads.
+    void add_strip_buffer(StripStep const& step) {
+        ValueId const output = graph_.nodes[step.node].outputs.front();
+        auto const row = static_cast<std::size_t>(shape(output)[2] * stride(output)) * sizeof(float);
+        auto const now = static_cast<int>(program_.steps.size());
+        strip_buffers_.push_back({row * static_cast<std::size_t>(step.output.count()), now, now + 1});
+    }
+    void choose_strip_kernel(StripStep const& strip, StripOperands const& operands) {
+        Node const& node = graph_.nodes[strip.node];
+        Problem problem;
+        problem.precision = precision_;
+        for (ValueId const id : node.inputs) {
+            problem.inputs.push_back(shape(id));
+            problem.present.push_back(id != kNone);
+        }
+        problem.inputs.front()[1] = strip.input.count();
+        problem.outputs.push_back(shape(node.outputs.front()));
+        problem.outputs.front()[1] = strip.output.count();
+        program_.steps.push_back(select(node, problem));
+        strip_operands_.push_back(operands);
     }
 
     /// The first output takes over the memory of an input that nobody reads later, where the kernel allows it.
@@ -188,8 +263,8 @@ private:
                 blocks.push_back({bytes(id), life(id).first, life(id).last});
             }
         }
-        for (Node const& node : graph_.nodes) {
-            for (ValueId const output : node.outputs) {
+        for (std::size_t n = 0; n < whole_nodes(); ++n) {
+            for (ValueId const output : graph_.nodes[n].outputs) {
                 auto& block = blocks[life(life(output).memory).block];
                 block.first = std::min(block.first, life(output).first);
                 block.last = std::max(block.last, life(output).last);
@@ -199,14 +274,24 @@ private:
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
             blocks.push_back({program_.steps[n].selection.workspace_bytes, static_cast<int>(n), static_cast<int>(n)});
         }
+        first_strip_block_ = blocks.size();
+        blocks.insert(blocks.end(), strip_buffers_.begin(), strip_buffers_.end());
         ArenaPlan const plan = plan_arena(blocks);
         program_.arena_bytes = plan.bytes;
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
             Step& step = program_.steps[n];
             for (ValueId const id : step.node->inputs) step.inputs.push_back(operand(id, plan));
             for (ValueId const id : step.node->outputs) step.outputs.push_back(operand(id, plan));
+            double share = 1;
+            if (n >= whole_nodes()) {
+                StripOperands const& strip = strip_operands_[n - whole_nodes()];
+                narrow(step.inputs.front(), strip.input, plan);
+                narrow(step.outputs.front(), strip.output, plan);
+                share = static_cast<double>(strip.output.rows.count()) /
+                        static_cast<double>(shape(step.node->outputs.front())[1]);
+            }
             step.workspace_offset = plan.offsets[first_workspace + n];
-            count_work(step);
+            count_work(step, share);
         }
         for (ValueId const id : graph_.inputs) program_.inputs.push_back(operand(id, plan));
         for (ValueId const id : graph_.outputs) program_.outputs.push_back(operand(id, plan));
@@ -224,16 +309,27 @@ private:
         TensorView const view = is_dense(id)
                                     ? TensorView{nullptr, graph_.value(id).dtype, extents, extents.contiguous_strides()}
                                     : nhwc_view(nullptr, extents, stride(id));
-        return {Operand::Kind::arena, view, plan.offsets[life(life(id).memory).block]};
+        bool const is_in_strips = life(id).memory == kNone;
+        return {Operand::Kind::arena, view, is_in_strips ? 0 : plan.offsets[life(life(id).memory).block]};
     }
 
-    void count_work(Step& step) const {
-        step.flops = flops(graph_, *step.node, program_.sizes);
+    /// Leaves a strip's rows of a value.
+    void narrow(Operand& operand, StripOperand const& strip, ArenaPlan const& plan) const {
+        if (strip.buffer >= 0)
+            operand.offset = plan.offsets[first_strip_block_ + static_cast<std::size_t>(strip.buffer)];
+        auto const row = static_cast<std::size_t>(operand.view.strides[1]) * sizeof(float);
+        operand.offset += row * static_cast<std::size_t>(strip.rows.begin - strip.first_held);
+        operand.view.shape[1] = strip.rows.count();
+        operand.view.strides[0] = operand.view.strides[1] * strip.rows.count();
+    }
+
+    void count_work(Step& step, double share) const {
+        step.flops = share * flops(graph_, *step.node, program_.sizes);
         for (auto const* const ids : {&step.node->inputs, &step.node->outputs}) {
             for (ValueId const id : *ids) {
                 if (id == kNone) continue;
                 auto const size = static_cast<double>(size_of(graph_.value(id).dtype));
-                step.bytes += static_cast<double>(shape(id).count()) * size;
+                step.bytes += share * static_cast<double>(shape(id).count()) * size;
             }
         }
     }
@@ -244,14 +340,19 @@ private:
     Precision precision_;
     std::vector<Life> lives_;
     std::vector<bool> once_;  ///< per node
+    std::optional<StripChain> strips_;
+    std::vector<StripOperands> strip_operands_;  ///< per step of strips
+    std::vector<ArenaBlock> strip_buffers_;
+    std::size_t first_strip_block_ = 0;
     Program program_;
 };
 
 }  // namespace
 
-Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision) {
+Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision,
+                     std::size_t strip_bytes) {
     check_sizes(sizes);
-    return ProgramMaker(graph, backend, sizes, threads, precision).make();
+    return ProgramMaker(graph, backend, sizes, threads, precision, strip_bytes).make();
 }
 
 }  // namespace vitrum

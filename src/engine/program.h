@@ -38,8 +38,9 @@ struct Program {
     std::vector<Operand> inputs, outputs;
 };
 
+/// Upsamplers whose activations would take more than twice `strip_bytes` are computed in strips (see strips.h).
 /// Throws Error: sizes out of range, a node that every kernel refuses (with their reasons).
 [[nodiscard]] Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads,
-                                   Precision precision);
+                                   Precision precision, std::size_t strip_bytes);
 
 }  // namespace vitrum

@@ -16,6 +16,9 @@ struct Program;
 class Memory;
 class PackedWeights;
 
+/// What the activations of an upsampler may take before it is computed in strips (see strips.h) of about that much.
+constexpr std::size_t kStripBytes = std::size_t{256} << 20;
+
 struct Engine::Data {
     /// One graph for all sizes.
     Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options);
@@ -44,6 +47,7 @@ struct Engine::Data {
     std::unique_ptr<Backend const> backend;
     std::shared_ptr<OnnxSource const> onnx;  ///< null where there is one graph for all sizes
     Prepared only;                           ///< that graph
+    std::size_t strip_bytes = kStripBytes;   ///< set before the first program is made
 
 private:
     Prepared prepared_unlocked(Sizes const& sizes);
