@@ -64,6 +64,27 @@ def seeds():
     yield "function", model(calls, functions=[body])
 
 
+def tensors():
+    """Graphs that take and give what is no picture, for callers with tensors of their own."""
+    value = helper.make_tensor_value_info
+    steps = ["batch", "sequence"]
+    table = numpy_helper.from_array(np.arange(12, dtype=np.float32).reshape(4, 3) / 8, "table")
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["rows"]), helper.make_node("Add", ["rows", "bias"], ["sum"]),
+             helper.make_node("Add", ["ids", "ids"], ["twice"]), helper.make_node("Not", ["flag"], ["not"])]
+    inputs = [value("ids", TensorProto.INT64, steps), value("bias", TensorProto.FLOAT, steps + [3]),
+              value("flag", TensorProto.BOOL, [])]
+    outputs = [value("sum", TensorProto.FLOAT, steps + [3]), value("twice", TensorProto.INT64, steps),
+               value("not", TensorProto.BOOL, [])]
+    yield "tensors_embedding", model(graph(nodes, inputs, outputs, [table]))
+    types = {"half": "FLOAT16", "brain": "BFLOAT16", "double": "DOUBLE", "byte": "UINT8", "short": "INT16"}
+    nodes = [helper.make_node("Transpose", ["x"], ["turned"], perm=[4, 3, 2, 1, 0])]
+    outputs = [value("turned", TensorProto.FLOAT, None)]
+    for name, kind in types.items():
+        nodes.append(helper.make_node("Cast", ["x"], [name], to=getattr(TensorProto, kind)))
+        outputs.append(value(name, getattr(TensorProto, kind), None))
+    yield "tensors_types", model(graph(nodes, [value("x", TensorProto.FLOAT, list("abcde"))], outputs))
+
+
 def exported():
     """Networks as PyTorch's two exporters write them: name, module, inputs, arguments of the export."""
     generator = torch.Generator().manual_seed(zlib.crc32(b"onnx"))
@@ -138,6 +159,8 @@ def main():
     for case in exported():
         if case[0] in sys.argv[1:] or len(sys.argv) == 1:
             export(*case)
+    for name, m in tensors():
+        onnx.save(m, NETWORKS / f"{name}.onnx")
     SEEDS.mkdir(parents=True, exist_ok=True)
     for name, m in seeds():
         (SEEDS / name).write_bytes(m.SerializeToString())

@@ -53,6 +53,17 @@ struct TensorInfo {
     bool as_stated = false;
 };
 
+/// The shapes of all inputs of an ONNX graph, in its order and as its file states them.
+class InputShapes {
+public:
+    explicit InputShapes(std::vector<std::vector<std::int64_t>> shapes) : shapes_(std::move(shapes)) {}
+    [[nodiscard]] std::vector<std::vector<std::int64_t>> const& each() const { return shapes_; }
+    bool operator==(InputShapes const&) const = default;
+
+private:
+    std::vector<std::vector<std::int64_t>> shapes_;
+};
+
 /// Which kernel runs one operator at some size, and why better-placed ones declined.
 struct KernelChoice {
     std::string op;          ///< "WindowAttention"
@@ -121,6 +132,12 @@ public:
     /// What goes in and what comes out for a picture of these sizes. Input 0 is the picture.
     [[nodiscard]] std::vector<TensorInfo> inputs(Sizes const& sizes) const;
     [[nodiscard]] std::vector<TensorInfo> outputs(Sizes const& sizes) const;
+    /// The same for inputs of these shapes, of an ONNX graph that is of no known family (Task::tensors). Throws Error
+    /// (usage) where they contradict what the file states.
+    [[nodiscard]] std::vector<TensorInfo> inputs(InputShapes const& shapes) const;
+    [[nodiscard]] std::vector<TensorInfo> outputs(InputShapes const& shapes) const;
+    /// Names and element types of the inputs, for callers who do not know shapes yet: they are left empty.
+    [[nodiscard]] std::vector<TensorInfo> declared_inputs() const;
 
     struct Data;
     explicit Engine(std::shared_ptr<Data> data) : data_(std::move(data)) {}
@@ -141,6 +158,8 @@ public:
     /// Makes the program and the memory for these sizes ready (milliseconds); a no-op when they are current.
     /// Throws Error (out_of_memory) where memory cannot be had; the session stays usable.
     void prepare(Sizes const& sizes);
+    /// The same for an ONNX graph of no known family, by the shapes of its inputs.
+    void prepare(InputShapes const& shapes);
 
     /// A prepared input, float32 [N, H, W, C] packed, to be filled before run(): raw network values,
     /// 0 … info().value_range for pictures. Its shape is engine().inputs(sizes)[index].

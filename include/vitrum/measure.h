@@ -22,6 +22,11 @@ struct TensorComparison {
     double psnr_db = 0;     ///< peak = the network's value range
 };
 
+/// How far `actual` lies from as many expected values, of a network whose pixels are 0 … value_range: every figure over
+/// the finite values of `actual`; the others are counted.
+[[nodiscard]] VITRUM_API TensorComparison compare_tensors(std::string name, std::span<float const> expected,
+                                                          std::span<float const> actual, double value_range);
+
 struct GoldenReport {
     std::vector<TensorComparison> outputs;
     double float32_noise = 0;  ///< how far float32 itself is off, as the file says; 0: unknown

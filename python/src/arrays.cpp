@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include <array>
+#include <cstring>
 #include <new>
 #include <optional>
 #include <string_view>
@@ -73,9 +74,81 @@ std::optional<Element> element_of(nb::dlpack::dtype const& type) {
     return std::nullopt;
 }
 
+nb::dlpack::dtype dtype_of(DlCode code, std::size_t bits) {
+    return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(bits), 1};
+}
+
 nb::dlpack::dtype dtype_of(Element element) {
-    auto const code = element == Element::bf16 ? DlCode::Bfloat : DlCode::Float;
-    return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(8 * size_of(element)), 1};
+    return dtype_of(element == Element::bf16 ? DlCode::Bfloat : DlCode::Float, 8 * size_of(element));
+}
+
+/// Of NumPy's name: what dtype_text() gives.
+nb::dlpack::dtype dtype_named(std::string_view name) {
+    for (DlCode const code : {DlCode::Float, DlCode::Int, DlCode::UInt, DlCode::Bfloat, DlCode::Bool}) {
+        for (std::size_t bits = 8; bits <= 64; bits *= 2) {
+            if (dtype_text(dtype_of(code, bits)) == name) return dtype_of(code, bits);
+        }
+    }
+    throw Error("no array can hold values of type " + std::string(name), ErrorKind::usage);
+}
+
+bool is_float32(TensorInfo const& info) {
+    return info.dtype == "float32";
+}
+
+std::byte* copy_packed(nb::ndarray<nb::ro> const& a, std::size_t dimension, std::byte const* from, std::byte* to) {
+    std::size_t const size = a.itemsize();
+    if (dimension == a.ndim()) {
+        std::memcpy(to, from, size);
+        return to + size;
+    }
+    bool const packed = dimension + 1 == a.ndim() && a.stride(dimension) == 1;
+    if (packed) {
+        std::memcpy(to, from, a.shape(dimension) * size);
+        return to + a.shape(dimension) * size;
+    }
+    auto const step = a.stride(dimension) * static_cast<std::int64_t>(size);
+    for (std::size_t i = 0; i < a.shape(dimension); ++i, from += step) to = copy_packed(a, dimension + 1, from, to);
+    return to;
+}
+
+/// A tensor in the framework's own order of dimensions: the last four of them in packed memory's order are n, h, w and
+/// c. Dimensions before those are walked.
+void to_packed(Input const& input, std::size_t dimension, std::byte const* from, float*& to) {
+    auto const& a = input.array;
+    std::size_t const rank = a.ndim();
+    if (dimension + 4 < rank) {
+        auto const step = a.stride(dimension) * static_cast<std::int64_t>(a.itemsize());
+        for (std::size_t i = 0; i < a.shape(dimension); ++i, from += step) to_packed(input, dimension + 1, from, to);
+        return;
+    }
+    std::array<std::int64_t, 4> extents{1, 1, 1, 1}, strides{};
+    for (std::size_t i = dimension; i < rank; ++i) {
+        extents[4 - rank + i] = static_cast<std::int64_t>(a.shape(i));
+        strides[4 - rank + i] = a.stride(i);
+    }
+    auto const [n, h, w, c] = extents;
+    // DLPack has no type for arrays that are only read.
+    void* const data = const_cast<std::byte*>(from);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    to_nhwc({data, input.element, n, c, h, w, strides[0], strides[3], strides[1], strides[2]}, to);
+    to += n * h * w * c;
+}
+
+/// An input's memory as pictures or queries.
+Planes planes_of(Input const& input, TensorInfo const& info) {
+    auto const& a = input.array;
+    // DLPack has no type for arrays that are only read.
+    void* const data = const_cast<void*>(a.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    auto const& s = info.shape;
+    if (info.queries) {
+        return {data, input.element, s[0], s[3], 1, s[2], a.stride(0), a.stride(2), 0, a.stride(1)};
+    }
+    return {data, input.element, s[0], s[3], s[1], s[2], a.stride(0), a.stride(1), a.stride(2), a.stride(3)};
+}
+
+/// `count` numbers in a row.
+Planes row_of(void* data, Element element, std::int64_t count) {
+    return {data, element, 1, 1, 1, count, count, 1, count, 1};
 }
 
 [[noreturn]] void refuse_object(nb::handle object, std::string const& what) {
@@ -109,22 +182,31 @@ nb::ndarray<nb::ro> import_array(nb::handle object, std::string const& what) {
     return array;
 }
 
-Input import_input(nb::handle object, std::string const& what) {
+Input import_input(nb::handle object, TensorInfo const& info) {
     Input input;
     input.object = nb::borrow(object);
-    input.array = import_array(object, what);
+    input.array = import_array(object, info.name);
+    std::string const given = dtype_text(input.array.dtype());
     auto const element = element_of(input.array.dtype());
-    if (!element) {
-        refuse_type(what + ": " + dtype_text(input.array.dtype()) +
+    if (is_float32(info) && !element) {
+        refuse_type(info.name + ": " + given +
                     " values, where the network takes float32 (float16, bfloat16 and float64 are converted); scale "
                     "pixels to the network's range first, or give uint8 pictures to engine.run()");
     }
-    input.element = *element;
+    if (!is_float32(info) && given != info.dtype) {
+        refuse_type(info.name + ": " + given + " values, where the network takes " + info.dtype +
+                    "; convert the array first");
+    }
+    input.element = element.value_or(Element::f32);
     input.framework = framework_of(object);
     if (input.framework == Framework::torch && nb::cast<bool>(object.attr("requires_grad"))) {
-        refuse_type(what + ": the tensor requires a gradient, which vitrum does not compute; pass x.detach()");
+        refuse_type(info.name + ": the tensor requires a gradient, which vitrum does not compute; pass x.detach()");
     }
     return input;
+}
+
+void copy_packed(nb::ndarray<nb::ro> const& from, std::byte* to) {
+    if (from.size() > 0) copy_packed(from, 0, static_cast<std::byte const*>(from.data()), to);
 }
 
 std::vector<std::int64_t> framework_shape(TensorInfo const& info) {
@@ -134,39 +216,39 @@ std::vector<std::int64_t> framework_shape(TensorInfo const& info) {
     return {s[0], s[3], s[1], s[2]};
 }
 
-/// ONNX graphs may also take and give tensors that are no float32 [N, C, H, W].
-static void refuse_as_stated(TensorInfo const& info) {
-    if (info.as_stated)
-        refuse(info.name + ": only float32 (N, C, H, W) of an ONNX file can be passed from Python so far");
-}
-
-Planes planes_of(Input const& input, TensorInfo const& info) {
-    refuse_as_stated(info);
+void fill(std::span<std::byte> to, Input const& input, TensorInfo const& info) {
     auto const expected = framework_shape(info);
     auto const& a = input.array;
     if (!std::equal(expected.begin(), expected.end(), a.shape_ptr(), a.shape_ptr() + a.ndim())) {
         refuse(info.name + ": the array's shape is " + shape_text(a) + ", the network's is " + shape_text(expected));
     }
-    // DLPack has no type for arrays that are only read.
-    void* const data = const_cast<void*>(a.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-    auto const& s = info.shape;
-    if (info.queries) {
-        return {data, input.element, s[0], s[3], 1, s[2], a.stride(0), a.stride(2), 0, a.stride(1)};
-    }
-    return {data, input.element, s[0], s[3], s[1], s[2], a.stride(0), a.stride(1), a.stride(2), a.stride(3)};
+    if (a.size() == 0) return;
+    if (!is_float32(info)) return copy_packed(a, to.data());
+    auto* numbers = reinterpret_cast<float*>(to.data());
+    if (info.as_stated) return to_packed(input, 0, static_cast<std::byte const*>(a.data()), numbers);
+    to_nhwc(planes_of(input, info), numbers);
 }
 
 void Output::Free::operator()(std::byte* memory) const noexcept {
     ::operator delete[](memory, kAlignment);
 }
 
-Output::Output(TensorInfo const& info, Element element) {
-    refuse_as_stated(info);
+Output::Output(TensorInfo const& info, Element element, Framework framework)
+    : given_(dtype_named(info.dtype)), dtype_(given_) {
+    bool const has_type = framework != Framework::numpy || given_ != dtype_of(Element::bf16);
+    if (is_float32(info)) dtype_ = dtype_of(element);
+    else if (!has_type) dtype_ = dtype_of(Element::f32);
+    std::int64_t count = 1;
+    for (std::int64_t const extent : framework_shape(info)) {
+        shape_.push_back(static_cast<std::size_t>(extent));
+        count *= extent;
+    }
+    auto const bytes = static_cast<std::size_t>(count) * dtype_.bits / 8;
+    memory_.reset(static_cast<std::byte*>(::operator new[](bytes, kAlignment)));
+    planes_ = row_of(memory_.get(), element_of(dtype_).value_or(Element::f32), count);
+    if (info.as_stated) return;
     auto const& s = info.shape;
     std::int64_t const n = s[0], h = s[1], w = s[2], c = s[3];
-    auto const bytes = static_cast<std::size_t>(n * h * w * c) * size_of(element);
-    memory_.reset(static_cast<std::byte*>(::operator new[](bytes, kAlignment)));
-    for (std::int64_t const extent : framework_shape(info)) shape_.push_back(static_cast<std::size_t>(extent));
     planes_ = {memory_.get(), element, n, c, h, w, c * h * w, h * w, w, 1};
     if (info.queries) {
         planes_.c_stride = 1;
@@ -174,12 +256,25 @@ Output::Output(TensorInfo const& info, Element element) {
     }
 }
 
+Values Output::take(std::span<std::byte const> from) {
+    if (from.empty()) return Values::fine;
+    if (given_ == dtype_of(Element::f32)) return from_nhwc(reinterpret_cast<float const*>(from.data()), planes_);
+    if (given_ != dtype_) {
+        void* const data = const_cast<std::byte*>(from.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+        to_nhwc(row_of(data, Element::bf16, planes_.w), reinterpret_cast<float*>(memory_.get()));
+    } else {
+        std::memcpy(memory_.get(), from.data(), from.size());
+    }
+    bool const is_number = !element_of(dtype_) || all_finite(planes_);
+    return is_number ? Values::fine : Values::not_finite;
+}
+
 nb::object Output::release(Input const& like) {
     nb::capsule const owner(memory_.get(), [](void* memory) noexcept { Free()(static_cast<std::byte*>(memory)); });
     void* const data = memory_.release();
     auto const as = [&]<class Kind>(Kind) {
-        return nb::cast(nb::ndarray<Kind>(data, shape_.size(), shape_.data(), owner, nullptr, dtype_of(planes_.element),
-                                          nb::device::cpu::value));
+        return nb::cast(
+            nb::ndarray<Kind>(data, shape_.size(), shape_.data(), owner, nullptr, dtype_, nb::device::cpu::value));
     };
     switch (like.framework) {
         case Framework::numpy: return as(nb::numpy{});

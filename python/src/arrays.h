@@ -4,6 +4,7 @@
 
 #include <nanobind/ndarray.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct Input {
     nb::object object;
     nb::ndarray<nb::ro> array;
     Framework framework = Framework::other;
-    Element element = Element::f32;
+    Element element = Element::f32;  ///< where the network takes float32
 };
 
 /// "[1, 3, 48, 48]"
@@ -31,21 +32,28 @@ struct Input {
 /// naming `what` and the way out.
 [[nodiscard]] nb::ndarray<nb::ro> import_array(nb::handle object, std::string const& what);
 
-/// The same for an input of a network: its numbers are floating-point.
-[[nodiscard]] Input import_input(nb::handle object, std::string const& what);
+/// The same for an input of a network: of any floating-point type where it takes float32, else of its very type.
+[[nodiscard]] Input import_input(nb::handle object, TensorInfo const& info);
 
-/// The shape of one of the engine's tensors in every framework: [N, C, H, W], or [N, Q, C] of queries.
+/// The elements one after the other, the last dimension's fastest.
+void copy_packed(nb::ndarray<nb::ro> const& from, std::byte* to);
+
+/// The shape of one of the engine's tensors in every framework: [N, C, H, W], or [N, Q, C] of queries; an ONNX file's
+/// own where its values are no pictures.
 [[nodiscard]] std::vector<std::int64_t> framework_shape(TensorInfo const& info);
 
-/// An input's memory in that layout. Throws UsageError where its shape is not the tensor's.
-[[nodiscard]] Planes planes_of(Input const& input, TensorInfo const& info);
+/// Copies an input to where the session reads it. Throws UsageError where its shape is not the tensor's.
+void fill(std::span<std::byte> to, Input const& input, TensorInfo const& info);
 
 /// A new array for one of the engine's tensors, packed.
 class Output {
 public:
-    Output(TensorInfo const& info, Element element);
+    /// What is float32 inside becomes `element`; the rest keeps its type, but for bfloat16, which NumPy lacks and which
+    /// becomes float32 there.
+    Output(TensorInfo const& info, Element element, Framework framework);
 
-    [[nodiscard]] Planes const& planes() const { return planes_; }
+    /// Copies what the session gave, and tells whether a value was NaN or infinite, or beyond the element type.
+    [[nodiscard]] Values take(std::span<std::byte const> from);
     /// As an array of the framework that `like` came from. Hands the memory over.
     [[nodiscard]] nb::object release(Input const& like);
 
@@ -55,7 +63,8 @@ private:
     };
     std::unique_ptr<std::byte[], Free> memory_;
     std::vector<std::size_t> shape_;
-    Planes planes_;
+    nb::dlpack::dtype given_, dtype_;  ///< the session's and the array's
+    Planes planes_;                    ///< of the array, where it is floating-point
 };
 
 }  // namespace vitrum::python

@@ -11,38 +11,39 @@
 namespace vitrum::python {
 namespace {
 
-std::string joined(std::vector<std::string> const& names) {
+std::string joined(std::vector<TensorInfo> const& infos) {
     std::string text;
-    for (auto const& name : names) text += (text.empty() ? "" : ", ") + name;
+    for (TensorInfo const& info : infos) text += (text.empty() ? "" : ", ") + info.name;
     return text;
 }
 
 /// The arguments in the order of the network's inputs.
-std::vector<nb::handle> in_order(std::vector<std::string> const& names, nb::args const& args, nb::kwargs const& named) {
-    std::vector<nb::handle> objects(names.size());
-    if (args.size() > names.size()) {
-        refuse_type("the network takes " + std::to_string(names.size()) + " inputs (" + joined(names) + "), not " +
+std::vector<nb::handle> in_order(std::vector<TensorInfo> const& wanted, nb::args const& args, nb::kwargs const& named) {
+    std::vector<nb::handle> objects(wanted.size());
+    if (args.size() > wanted.size()) {
+        refuse_type("the network takes " + std::to_string(wanted.size()) + " inputs (" + joined(wanted) + "), not " +
                     std::to_string(args.size()));
     }
     for (std::size_t i = 0; i < args.size(); ++i) objects[i] = args[i];
     for (auto const& [key, value] : named) {
         auto const name = nb::cast<std::string>(key);
-        auto const found = std::ranges::find(names, name);
-        if (found == names.end()) refuse_type("the network has no input " + name + "; its inputs: " + joined(names));
-        auto& object = objects[static_cast<std::size_t>(found - names.begin())];
+        auto const found = std::ranges::find(wanted, name, &TensorInfo::name);
+        if (found == wanted.end()) refuse_type("the network has no input " + name + "; its inputs: " + joined(wanted));
+        auto& object = objects[static_cast<std::size_t>(found - wanted.begin())];
         if (object.is_valid()) refuse_type("the input " + name + " is given twice");
         object = value;
     }
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (!objects[i].is_valid()) refuse_type("the input " + names[i] + " is missing; the inputs: " + joined(names));
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        if (!objects[i].is_valid())
+            refuse_type("the input " + wanted[i].name + " is missing; the inputs: " + joined(wanted));
     }
     return objects;
 }
 
-std::vector<Input> import_all(std::vector<std::string> const& names, std::vector<nb::handle> const& objects) {
+std::vector<Input> import_all(std::vector<TensorInfo> const& wanted, std::vector<nb::handle> const& objects) {
     std::vector<Input> inputs;
-    inputs.reserve(names.size());
-    for (std::size_t i = 0; i < names.size(); ++i) inputs.push_back(import_input(objects[i], names[i]));
+    inputs.reserve(wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) inputs.push_back(import_input(objects[i], wanted[i]));
     return inputs;
 }
 
@@ -61,6 +62,20 @@ Sizes sizes_of(nb::ndarray<nb::ro> const& picture, std::string const& name, Mode
     return {extent(0), extent(2), extent(3)};
 }
 
+InputShapes shapes_of(std::vector<Input> const& inputs) {
+    std::vector<std::vector<std::int64_t>> shapes;
+    shapes.reserve(inputs.size());
+    for (Input const& input : inputs)
+        shapes.emplace_back(input.array.shape_ptr(), input.array.shape_ptr() + input.array.ndim());
+    return InputShapes(std::move(shapes));
+}
+
+/// What float32 outputs become: what the first float32 input was.
+Element answer_element(std::vector<TensorInfo> const& infos, std::vector<Input> const& inputs) {
+    auto const first = std::ranges::find(infos, "float32", &TensorInfo::dtype);
+    return first == infos.end() ? Element::f32 : inputs[static_cast<std::size_t>(first - infos.begin())].element;
+}
+
 void check_values(Values values, std::string const& name) {
     if (values == Values::fine) return;
     std::string const why = values == Values::not_finite
@@ -69,43 +84,71 @@ void check_values(Values values, std::string const& name) {
     throw Error(name + ": " + why, ErrorKind::accuracy);
 }
 
-std::vector<Output> run(PreparedSession& prepared, Sizes const& sizes, std::vector<Input> const& inputs,
-                        Progress const& progress) {
+enum class Check : std::uint8_t { values, nothing };
+
+struct Results {
+    std::vector<Output> outputs;
+    std::vector<std::string> names;
+};
+
+template <class SizesOrShapes>
+Results run(PreparedSession& prepared, SizesOrShapes const& sizes, std::vector<Input> const& inputs, Check check,
+            Progress const& progress) {
     prepared.prepare(sizes);
     Session& session = prepared.session();
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-        to_nhwc(planes_of(inputs[i], prepared.inputs()[i]), session.input(i).data());
-    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) fill(session.input_bytes(i), inputs[i], prepared.inputs()[i]);
     session.run(progress);
-    std::vector<Output> outputs;
-    outputs.reserve(prepared.outputs().size());
+    Element const element = answer_element(prepared.inputs(), inputs);
+    Results results;
+    results.outputs.reserve(prepared.outputs().size());
     for (TensorInfo const& info : prepared.outputs()) {
-        outputs.emplace_back(info, inputs.front().element);
-        check_values(from_nhwc(session.output(outputs.size() - 1).data(), outputs.back().planes()), info.name);
+        std::size_t const i = results.outputs.size();
+        Output& output = results.outputs.emplace_back(info, element, inputs.front().framework);
+        Values const values = output.take(session.output_bytes(i));
+        if (check == Check::values) check_values(values, info.name);
+        results.names.push_back(info.name);
     }
-    return outputs;
+    return results;
+}
+
+Results run(PyEngine& engine, std::vector<Input> const& inputs, Check check) {
+    auto const start = [&](auto const& sizes) {
+        return compute([&](Progress const& progress) {
+            auto const lease = engine.lease();
+            return run(*lease, sizes, inputs, check, progress);
+        });
+    };
+    ModelInfo const& info = engine.engine().info();
+    if (info.kind == Task::tensors) return start(shapes_of(inputs));
+    return start(sizes_of(inputs.front().array, engine.declared_inputs().front().name, info));
+}
+
+std::vector<Input> imported(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
+    auto const& wanted = engine.declared_inputs();
+    return import_all(wanted, in_order(wanted, args, named));
+}
+
+nb::dict by_name(Results& results, Input const& like) {
+    nb::dict named;
+    for (std::size_t i = 0; i < results.outputs.size(); ++i) {
+        named[results.names[i].c_str()] = results.outputs[i].release(like);
+    }
+    return named;
 }
 
 }  // namespace
 
 nb::object call(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
-    auto const inputs = import_all(engine.input_names(), in_order(engine.input_names(), args, named));
-    Sizes const sizes = sizes_of(inputs.front().array, engine.input_names().front(), engine.engine().info());
-    std::vector<std::string> names;
-    auto outputs = compute([&](Progress const& progress) {
-        auto const lease = engine.lease();
-        auto results = run(*lease, sizes, inputs, progress);
-        if (results.size() > 1) {
-            for (TensorInfo const& info : lease->outputs()) names.push_back(info.name);
-        }
-        return results;
-    });
-    if (outputs.size() == 1) return outputs.front().release(inputs.front());
-    nb::dict by_name;
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-        by_name[names[i].c_str()] = outputs[i].release(inputs.front());
-    }
-    return by_name;
+    auto const inputs = imported(engine, args, named);
+    Results results = run(engine, inputs, Check::values);
+    if (results.outputs.size() == 1) return results.outputs.front().release(inputs.front());
+    return by_name(results, inputs.front());
+}
+
+nb::dict evaluate(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
+    auto const inputs = imported(engine, args, named);
+    Results results = run(engine, inputs, Check::nothing);
+    return by_name(results, inputs.front());
 }
 
 }  // namespace vitrum::python

@@ -15,9 +15,7 @@
 
 namespace vitrum::python {
 
-PyEngine::PyEngine(Engine engine) : pool_(std::move(engine)) {
-    for (TensorInfo const& info : this->engine().inputs({})) input_names_.push_back(info.name);
-}
+PyEngine::PyEngine(Engine engine) : pool_(std::move(engine)), declared_inputs_(this->engine().declared_inputs()) {}
 
 namespace {
 
@@ -68,7 +66,9 @@ void bind_records(nb::module_& m) {
         .def_ro("name", &TensorInfo::name)
         .def_prop_ro(
             "shape", [](TensorInfo const& info) { return nb::tuple(nb::cast(framework_shape(info))); },
-            nb::sig("def shape(self) -> tuple[int, ...]"), "(N, C, H, W), or (N, Q, C) of queries")
+            nb::sig("def shape(self) -> tuple[int, ...]"),
+            "(N, C, H, W), or (N, Q, C) of queries; an ONNX file's own where that is no picture")
+        .def_ro("dtype", &TensorInfo::dtype, "NumPy's name of the element type: \"float32\"")
         .def("__repr__", [](TensorInfo const& info) {
             return "TensorInfo(" + info.name + " " + shape_text(framework_shape(info)) + ")";
         });
@@ -102,6 +102,14 @@ void bind_facts(PyClass& engine) {
         .def_prop_ro(
             "info", [](PyEngine const& e) -> ModelInfo const& { return e.engine().info(); },
             nb::rv_policy::reference_internal)
+        .def_prop_ro(
+            "input_names",
+            [](PyEngine const& e) {
+                std::vector<std::string> names;
+                for (TensorInfo const& info : e.declared_inputs()) names.push_back(info.name);
+                return names;
+            },
+            "in the order of a call's arguments")
         .def_prop_ro("device", [](PyEngine const& e) { return device_name(e.engine().options()); })
         .def_prop_ro("threads", [](PyEngine const& e) { return e.engine().options().threads; })
         .def_prop_ro(
@@ -150,6 +158,9 @@ void bind_engine(nb::module_& m) {
              "precision"_a = "auto", "overrides"_a = Overrides{})
         .def("__call__", call, nb::sig("def __call__(self, *inputs: typing.Any, **named: typing.Any) -> typing.Any"),
              "Runs the network on arrays [N, C, H, W]; the same framework and type come back.")
+        .def("evaluate", evaluate,
+             nb::sig("def evaluate(self, *inputs: typing.Any, **named: typing.Any) -> dict[str, typing.Any]"),
+             "The same, but a dict of all outputs, in which NaN and infinite values are left as they are.")
         .def(
             "save", [](PyEngine const& e, Path const& path) { e.engine().save(path.value); }, "path"_a,
             nb::call_guard<nb::gil_scoped_release>(), "Writes an engine file: whole or not at all.")

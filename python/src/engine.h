@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "session_pool.h"
@@ -15,11 +14,12 @@ public:
 
     [[nodiscard]] Engine const& engine() const { return pool_.engine(); }
     [[nodiscard]] SessionPool::Lease lease() { return pool_.lease(); }
-    [[nodiscard]] std::vector<std::string> const& input_names() const { return input_names_; }
+    /// Names and element types of the inputs.
+    [[nodiscard]] std::vector<TensorInfo> const& declared_inputs() const { return declared_inputs_; }
 
 private:
     SessionPool pool_;
-    std::vector<std::string> input_names_;
+    std::vector<TensorInfo> declared_inputs_;
 };
 
 }  // namespace vitrum::python

@@ -147,4 +147,16 @@ Values from_nhwc(float const* from, Planes const& to) {
     });
 }
 
+bool all_finite(Planes const& row) {
+    return visit(row.element, [&]<class T>(T) {
+        bool finite = true;
+        auto const* const values = static_cast<T const*>(row.data);
+        for (std::int64_t i = 0; i < row.w; ++i) {
+            if constexpr (std::is_same_v<T, double>) finite &= std::isfinite(values[i]);
+            else finite &= is_finite(to_float(values[i]));
+        }
+        return finite;
+    });
+}
+
 }  // namespace vitrum::python

@@ -29,4 +29,7 @@ enum class Values : std::uint8_t { fine, not_finite, out_of_range };
 /// Copies packed [N, H, W, C] out, and tells whether a value was NaN or infinite, or beyond the element type.
 [[nodiscard]] Values from_nhwc(float const* from, Planes const& to);
 
+/// Whether no value of one packed row is NaN or infinite.
+[[nodiscard]] bool all_finite(Planes const& row);
+
 }  // namespace vitrum::python

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vitrum/measure.h"
 
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -18,6 +19,18 @@ GoldenReport verify(PyEngine& self, Path const& golden, double tolerance) {
         auto const lease = self.lease();
         return verify_golden(lease->session(), golden.value, tolerance);
     });
+}
+
+using Numbers = nb::ndarray<nb::numpy, float const, nb::ndim<1>, nb::c_contig>;
+
+TensorComparison compare(std::string name, Numbers const& expected, Numbers const& actual, double value_range) {
+    if (expected.size() != actual.size()) refuse(name + ": as many values are expected as there are");
+    return compare_tensors(std::move(name), {expected.data(), expected.size()}, {actual.data(), actual.size()},
+                           value_range);
+}
+
+double limit_of(std::string const& precision) {
+    return error_limit(precision_named(precision).value_or(Precision::fp32));
 }
 
 nb::dict facts() {
@@ -46,6 +59,10 @@ void bind_measure(nb::module_& m) {
         .def_ro("tolerance", &GoldenReport::tolerance)
         .def_ro("passed", &GoldenReport::passed);
     m.def("verify", verify, "engine"_a, "golden"_a, "tolerance"_a = 0.0);
+    m.def("compare_tensors", compare, "name"_a, "expected"_a, "actual"_a, "value_range"_a,
+          nb::sig("def compare_tensors(name: str, expected: numpy.typing.NDArray[numpy.float32], "
+                  "actual: numpy.typing.NDArray[numpy.float32], value_range: float) -> TensorComparison"));
+    m.def("error_limit", limit_of, "precision"_a, "What the normalised error may be in a precision.");
     m.def("doctor", facts, nb::sig("def doctor() -> dict[str, str]"));
 }
 

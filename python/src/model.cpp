@@ -5,7 +5,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstring>
 #include <optional>
 
 #include "arrays.h"
@@ -47,23 +46,6 @@ std::optional<ElementType> weight_type(nb::dlpack::dtype const& type) {
     return std::nullopt;
 }
 
-/// The elements of one dimension after the other, packed.
-std::byte* copy_packed(nb::ndarray<nb::ro> const& a, std::size_t dimension, std::byte const* from, std::byte* to) {
-    std::size_t const size = a.itemsize();
-    if (dimension == a.ndim()) {
-        std::memcpy(to, from, size);
-        return to + size;
-    }
-    auto const step = a.stride(dimension) * static_cast<std::int64_t>(size);
-    bool const packed = dimension + 1 == a.ndim() && a.stride(dimension) == 1;
-    if (packed) {
-        std::memcpy(to, from, a.shape(dimension) * size);
-        return to + a.shape(dimension) * size;
-    }
-    for (std::size_t i = 0; i < a.shape(dimension); ++i, from += step) to = copy_packed(a, dimension + 1, from, to);
-    return to;
-}
-
 /// A copy of the weights: whoever trains on changes them in place.
 class Snapshot {
 public:
@@ -86,9 +68,7 @@ public:
         auto const memory = std::make_shared<std::vector<std::byte>>(size_);
         for (Entry& entry : entries_) {
             std::byte* const to = memory->data() + entry.offset;
-            if (entry.array.size() > 0) {
-                copy_packed(entry.array, 0, static_cast<std::byte const*>(entry.array.data()), to);
-            }
+            copy_packed(entry.array, to);
             entry.tensor.data = to;
             checkpoint.tensors.push_back(std::move(entry.tensor));
         }

@@ -5,14 +5,6 @@
 
 namespace vitrum::python {
 
-void PreparedSession::prepare(Sizes const& sizes) {
-    session_.prepare(sizes);
-    if (sizes == sizes_) return;
-    inputs_ = session_.engine().inputs(sizes);
-    outputs_ = session_.engine().outputs(sizes);
-    sizes_ = sizes;
-}
-
 SessionPool::~SessionPool() {
     forget_sessions_of_parent();
 }

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <variant>
 #include <vector>
 
 #include "vitrum/engine.h"
@@ -17,7 +18,16 @@ class PreparedSession {
 public:
     explicit PreparedSession(Engine const& engine) : session_(engine) {}
 
-    void prepare(Sizes const& sizes);
+    /// For pictures' sizes or, of ONNX graphs that are of no known family, for the shapes of all inputs.
+    template <class SizesOrShapes>
+    void prepare(SizesOrShapes const& sizes) {
+        session_.prepare(sizes);
+        auto const* const last = std::get_if<SizesOrShapes>(&sizes_);
+        if (last != nullptr && *last == sizes) return;
+        inputs_ = session_.engine().inputs(sizes);
+        outputs_ = session_.engine().outputs(sizes);
+        sizes_ = sizes;
+    }
 
     [[nodiscard]] Session& session() { return session_; }
     [[nodiscard]] std::vector<TensorInfo> const& inputs() const { return inputs_; }
@@ -25,7 +35,7 @@ public:
 
 private:
     Session session_;
-    Sizes sizes_{0, 0, 0};  ///< of the two below
+    std::variant<Sizes, InputShapes> sizes_ = Sizes{0, 0, 0};  ///< of the two below
     std::vector<TensorInfo> inputs_, outputs_;
 };
 

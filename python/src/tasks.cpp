@@ -54,24 +54,14 @@ Cube run_spectral(PyEngine& self, Image const& picture, std::string const& norma
 
 /// Python's Measurement: from a file or an array.
 Measurement measurement_from_array(nb::handle object, std::string const& name) {
-    Input const input = import_input(object, name);
+    TensorInfo info{.name = name, .shape = {}, .as_stated = true};
+    Input const input = import_input(object, info);
     auto const& a = input.array;
     if (a.ndim() != 2 && a.ndim() != 3) refuse(name + ": " + shape_text(a) + "; expected [H, W] or [H, W, bands]");
-    Measurement measurement{name, {a.shape_ptr(), a.shape_ptr() + a.ndim()}, {}, false};
+    info.shape.assign(a.shape_ptr(), a.shape_ptr() + a.ndim());
+    Measurement measurement{name, info.shape, {}, false};
     measurement.values.resize(a.size());
-    // In C order: one picture whose channels are the last dimension.
-    bool const has_bands = a.ndim() == 3;
-    Planes const planes{const_cast<void*>(a.data()),  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-                        input.element,
-                        1,
-                        has_bands ? measurement.shape[2] : 1,
-                        measurement.shape[0],
-                        measurement.shape[1],
-                        0,
-                        has_bands ? a.stride(2) : 1,
-                        a.stride(0),
-                        a.stride(1)};
-    to_nhwc(planes, measurement.values.data());
+    fill(std::as_writable_bytes(std::span(measurement.values)), input, info);
     return measurement;
 }
 

@@ -148,6 +148,11 @@ int verify(VerifyOptions const& options) {
         throw Error("give one of --golden FILE, --against reference, or --images FOLDER with --reference FOLDER",
                     ErrorKind::usage);
     }
+    if (options.against == "onnxruntime") {
+        throw Error("--against onnxruntime is the Python package's: python -m vitrum verify " + options.model.model +
+                        " --against onnxruntime --size " + options.size + (options.layers ? " --layers" : ""),
+                    ErrorKind::usage);
+    }
     if (options.layers && !against) throw Error("--layers goes with --against reference", ErrorKind::usage);
     Session session(open_engine(options.model));
     if (against) return verify_against(options, session);
@@ -172,9 +177,10 @@ Command add_verify(CLI::App& root) {
     verb.option("--reference", options->reference, "their originals, paired by name: babyx4.png with baby.png")
         .value("FOLDER");
     verb.option("--against", options->against,
-                "reference: the same network on scalar kernels with float64 sums, for noise as input")
+                "reference: the same network on scalar kernels with float64 sums, for noise as input; onnxruntime: by "
+                "the Python package")
         .value("DEVICE")
-        .one_of({"reference"});
+        .one_of({"reference", "onnxruntime"});
     verb.option("--size", options->size, "of that input").value("HxW").shows_default();
     verb.flag("--layers", options->layers, "compare the output of every operator too");
     verb.option("-t,--tile", options->tile, "as for `vitrum run`").value("N").shows_default();

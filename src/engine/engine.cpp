@@ -74,23 +74,34 @@ Memory& Engine::Data::memory() const {
     return memory_of(*backend);
 }
 
-Engine::Data::Prepared Engine::Data::prepared(Sizes const& sizes) {
-    if (!onnx) return only;
-    std::scoped_lock const lock(mutex_);
-    return prepared_unlocked(sizes);
+Engine::Data::Types Engine::Data::types_of(InputShapes const& shapes) const {
+    if (onnx) return onnx->inputs(shapes.each());
+    fail_as(ErrorKind::usage, "{} takes pictures: it is prepared for a batch, a height and a width", info.variant);
 }
 
-Engine::Data::Prepared Engine::Data::prepared_unlocked(Sizes const& sizes) {
+Engine::Data::Prepared Engine::Data::prepared(Sizes const& sizes) {
+    if (!onnx) return only;
+    Types const inputs = onnx->inputs(sizes);
+    std::scoped_lock const lock(mutex_);
+    return prepared_unlocked(inputs);
+}
+
+Engine::Data::Prepared Engine::Data::prepared(InputShapes const& shapes) {
+    Types const inputs = types_of(shapes);
+    std::scoped_lock const lock(mutex_);
+    return prepared_unlocked(inputs);
+}
+
+Engine::Data::Prepared Engine::Data::prepared_unlocked(Types const& inputs) {
     // A graph of one size holds what was computed for it, masks above all, and packed weights.
     constexpr std::size_t kKept = 4;
-    if (!onnx) return only;
-    auto const found = std::ranges::find(graphs_, sizes, [](auto const& entry) { return entry.first; });
+    auto const found = std::ranges::find(graphs_, inputs, [](auto const& entry) { return entry.first; });
     if (found != graphs_.end()) {
         graphs_.splice(graphs_.begin(), graphs_, found);
     } else {
-        Graph graph = optimise(onnx->graph(onnx->inputs(sizes), *make_reference_backend(), OnnxSource::Edges::pixels));
+        Graph graph = optimise(onnx->graph(inputs, *make_reference_backend(), OnnxSource::Edges::pixels));
         graphs_.push_front(
-            {sizes, {std::make_shared<Graph const>(std::move(graph)), std::make_shared<PackedWeights>(memory())}});
+            {inputs, {std::make_shared<Graph const>(std::move(graph)), std::make_shared<PackedWeights>(memory())}});
         if (graphs_.size() > kKept) graphs_.pop_back();
     }
     return graphs_.front().second;
@@ -102,19 +113,30 @@ std::shared_ptr<Engine::Data> Engine::Data::with(CompileOptions const& other) co
 }
 
 std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
+    if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
+    Types const inputs = onnx ? onnx->inputs(sizes) : Types{};
+    std::scoped_lock const lock(mutex_);
+    return program_unlocked(onnx ? prepared_unlocked(inputs) : only, sizes);
+}
+
+std::shared_ptr<Program const> Engine::Data::program(InputShapes const& shapes) {
+    Types const inputs = types_of(shapes);
+    std::scoped_lock const lock(mutex_);
+    return program_unlocked(prepared_unlocked(inputs), {});  // all extents of such a graph are known
+}
+
+std::shared_ptr<Program const> Engine::Data::program_unlocked(Prepared const& from, Sizes const& sizes) {
     // Programs are a few kilobytes: enough are kept for a folder of differently sized pictures. Each keeps its graph.
     std::size_t const kept = onnx ? 4 : 32;
-    std::scoped_lock const lock(mutex_);
-    auto const found = std::ranges::find(programs_, sizes, [](auto const& program) { return program->sizes; });
+    auto const found = std::ranges::find_if(
+        programs_, [&](auto const& program) { return program->graph == from.graph && program->sizes == sizes; });
     if (found != programs_.end()) {
         programs_.splice(programs_.begin(), programs_, found);
     } else {
-        if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
-        auto const [graph, packed] = prepared_unlocked(sizes);
         auto made = std::make_shared<Program>(
-            make_program(*graph, *backend, sizes, options.threads, *options.precision, strip_bytes));
-        made->graph = graph;
-        made->packed = packed;
+            make_program(*from.graph, *backend, sizes, options.threads, *options.precision, strip_bytes));
+        made->graph = from.graph;
+        made->packed = from.packed;
         programs_.push_front(std::move(made));
         if (programs_.size() > kept) programs_.pop_back();
     }
@@ -245,10 +267,10 @@ static std::vector<TensorInfo> infos_of(Graph const& graph, std::vector<ValueId>
 }
 
 /// Without a graph, which a network may not have at every size that one asks about.
-static std::vector<TensorInfo> onnx_inputs(OnnxSource const& source, Sizes const& sizes) {
+static std::vector<TensorInfo> onnx_inputs(OnnxSource const& source, std::vector<DenseType> const& types) {
     std::vector<TensorInfo> infos;
     auto const& ports = source.model().graph.inputs;
-    for (DenseType const& type : source.inputs(source.allowed(sizes))) {
+    for (DenseType const& type : types) {
         bool const is_picture = OnnxSource::is_picture(type, OnnxSource::Edges::pixels);
         auto& info = infos.emplace_back(TensorInfo{.name = std::string(ports[infos.size()].name),
                                                    .shape = {type.shape.begin(), type.shape.end()},
@@ -260,13 +282,35 @@ static std::vector<TensorInfo> onnx_inputs(OnnxSource const& source, Sizes const
 }
 
 std::vector<TensorInfo> Engine::inputs(Sizes const& sizes) const {
-    if (data_->onnx) return onnx_inputs(*data_->onnx, sizes);
+    if (data_->onnx) return onnx_inputs(*data_->onnx, data_->onnx->inputs(data_->onnx->allowed(sizes)));
     auto const graph = data_->prepared(sizes).graph;
     return infos_of(*graph, graph->inputs, sizes);
 }
 std::vector<TensorInfo> Engine::outputs(Sizes const& sizes) const {
     auto const graph = data_->prepared(sizes).graph;
     return infos_of(*graph, graph->outputs, sizes);
+}
+std::vector<TensorInfo> Engine::inputs(InputShapes const& shapes) const {
+    auto const graph = data_->prepared(shapes).graph;
+    return infos_of(*graph, graph->inputs, {});
+}
+std::vector<TensorInfo> Engine::outputs(InputShapes const& shapes) const {
+    auto const graph = data_->prepared(shapes).graph;
+    return infos_of(*graph, graph->outputs, {});
+}
+
+std::vector<TensorInfo> Engine::declared_inputs() const {
+    std::vector<TensorInfo> infos;
+    if (data_->onnx) {
+        for (OnnxPort const& port : data_->onnx->model().graph.inputs) {
+            auto& info = infos.emplace_back(TensorInfo{.name = std::string(port.name), .shape = {}});
+            if (port.dtype) info.dtype = std::string(vitrum::name_of(*port.dtype));
+        }
+        return infos;
+    }
+    infos = inputs({});
+    for (TensorInfo& info : infos) info.shape.clear();
+    return infos;
 }
 
 }  // namespace vitrum

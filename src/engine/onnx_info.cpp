@@ -113,8 +113,11 @@ std::optional<double> stated_range(Overrides const& overrides) {
 ModelInfo onnx_info(OnnxSource const& source, Overrides const& overrides) {
     constexpr std::int64_t kSide = 64;
     Sizes const sizes = source.allowed({1, kSide, kSide});
-    Graph const graph = source.graph(source.inputs(sizes), *make_reference_backend(), OnnxSource::Edges::pixels);
-    Pictures const pictures = pictures_of(graph);
+    Pictures pictures;
+    if (source.follows_sizes()) {  // else no picture's size tells what goes in
+        pictures =
+            pictures_of(source.graph(source.inputs(sizes), *make_reference_backend(), OnnxSource::Edges::pixels));
+    }
     ModelInfo info;
     info.family = "ONNX";
     info.format = onnx_format(source);

@@ -96,6 +96,7 @@ struct Session::State {
     std::vector<Edge> inputs, outputs;
     std::unique_ptr<Recording> recording;  ///< of all that a run queues
     bool has_run = false;                  ///< since the program was bound
+    std::optional<InputShapes> shapes;     ///< of the inputs that the program was asked for by, where it was
 };
 
 TensorView Session::State::resolve(Operand const& operand) const {
@@ -114,6 +115,7 @@ TensorView Session::State::resolve(Operand const& operand, ValueId id) const {
 
 void Session::State::prepare(std::shared_ptr<Program const> next) {
     queue->enter();
+    shapes.reset();
     program = nullptr;  // nothing half-bound stays if memory runs out below
     recording = nullptr;
     has_run = false;
@@ -234,8 +236,14 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::prepare(Sizes const& sizes) {
-    if (state_->program && state_->program->sizes == sizes) return;
+    if (state_->program && !state_->shapes && state_->program->sizes == sizes) return;
     state_->prepare(state_->engine.data().program(sizes));
+}
+
+void Session::prepare(InputShapes const& shapes) {
+    if (state_->program && state_->shapes == shapes) return;
+    state_->prepare(state_->engine.data().program(shapes));
+    state_->shapes = shapes;
 }
 
 std::span<float> Session::input(std::size_t index) {

@@ -2,7 +2,10 @@
 #include "convert.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
+
+#include <fmt/ranges.h>
 
 namespace vitrum::onnx {
 namespace {
@@ -125,6 +128,20 @@ void Converter::run(OnnxNode const& node, Scope& scope) {
     }
 }
 
+/// Names every operator of the file that no rule is for: whoever is to replace one wants to know of all.
+void Converter::refuse_operators(OnnxNode const& node) const {
+    std::set<std::string_view> missing = {node.op};
+    for (OnnxNode const& other : model_.graph.nodes) {
+        bool const is_function =
+            std::ranges::find(model_.functions, other.op, &OnnxFunction::name) != model_.functions.end();
+        bool const is_control = other.op == "If" || other.op == "Loop";
+        if (other.domain.empty() && !is_function && !is_control && find_rule(other.op) == nullptr)
+            missing.insert(other.op);
+    }
+    if (missing.size() == 1) b_.refuse("the operator {} is not supported", node.op);
+    b_.refuse("the operators {} are not supported", fmt::join(missing, ", "));
+}
+
 std::vector<ValueId> Converter::results_of(OnnxNode const& node, std::vector<ValueId> inputs, Scope& scope) {
     Call const call{b_, node, opset_, std::move(inputs)};
     auto const own = std::ranges::find_if(model_.functions, [&](OnnxFunction const& f) {
@@ -135,7 +152,7 @@ std::vector<ValueId> Converter::results_of(OnnxNode const& node, std::vector<Val
     if (node.op == "If") return branch(call, scope);
     if (node.op == "Loop") return loop(call, scope);
     Rule const rule = find_rule(node.op);
-    if (rule == nullptr) b_.refuse("the operator {} is not supported", node.op);
+    if (rule == nullptr) refuse_operators(node);
     try {
         return rule(call);
     } catch (std::out_of_range const&) {

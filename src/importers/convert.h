@@ -34,6 +34,7 @@ private:
     void run(OnnxNode const& node, Scope& scope);
     [[nodiscard]] std::vector<ValueId> run_graph(OnnxGraph const& graph, Scope& scope);
     [[nodiscard]] std::vector<ValueId> results_of(OnnxNode const& node, std::vector<ValueId> inputs, Scope& scope);
+    [[noreturn]] void refuse_operators(OnnxNode const& node) const;
     [[nodiscard]] std::vector<ValueId> branch(Call const& call, Scope& scope);
     [[nodiscard]] std::vector<ValueId> loop(Call const& call, Scope& scope);
     [[nodiscard]] std::vector<ValueId> call_function(OnnxFunction const& function, Call const& call);

@@ -135,6 +135,68 @@ std::vector<DenseType> OnnxSource::inputs(Sizes const& sizes) const {
     return types;
 }
 
+/// An input as the file states it, an extent that it names with the name, for error texts.
+static std::string stated(OnnxPort const& port) {
+    std::string text;
+    for (OnnxDim const& dim : *port.dims) {
+        text += text.empty() ? "" : ", ";
+        text += dim.extent >= 0 ? std::to_string(dim.extent) : dim.name.empty() ? "?" : std::string(dim.name);
+    }
+    return "[" + text + "]";
+}
+
+DenseType OnnxSource::input(OnnxPort const& port, std::vector<std::int64_t> const& shape, Named& named) const {
+    auto const file = model_.path.string();
+    std::string const label(port.name);
+    if (!port.dtype) fail("{}: input \"{}\" is no tensor of a known type", file, label);
+    if (shape.size() > Shape::kMaxRank) {
+        fail_as(ErrorKind::usage, "{}: input \"{}\" has {} dimensions, of which at most {} are supported", file, label,
+                shape.size(), Shape::kMaxRank);
+    }
+    DenseType const type{*port.dtype, Shape(shape)};
+    if (!port.dims) return type;
+    bool fits = port.dims->size() == shape.size();
+    for (std::size_t i = 0; fits && i < shape.size(); ++i) {
+        OnnxDim const& dim = (*port.dims)[i];
+        std::int64_t wanted = dim.extent;
+        if (wanted < 0 && !dim.name.empty()) wanted = named.emplace(dim.name, shape[i]).first->second;
+        if (wanted >= 0) fits = wanted == shape[i];
+    }
+    if (fits) return type;
+    std::string known;
+    for (auto const& [name, extent] : named) known += fmt::format("{}{} = {}", known.empty() ? "" : ", ", name, extent);
+    fail_as(ErrorKind::usage, "{}: input \"{}\" is {}{}{}, but the array is {}", file, label, stated(port),
+            known.empty() ? "" : " with ", known, type.shape.str());
+}
+
+std::vector<DenseType> OnnxSource::inputs(std::vector<std::vector<std::int64_t>> const& shapes) const {
+    auto const& ports = model_.graph.inputs;
+    if (shapes.size() != ports.size()) {
+        fail_as(ErrorKind::usage, "{} takes {} inputs, not {}", model_.path.string(), ports.size(), shapes.size());
+    }
+    Named named(settings_.begin(), settings_.end());
+    std::vector<DenseType> types;
+    for (std::size_t i = 0; i < ports.size(); ++i) types.push_back(input(ports[i], shapes[i], named));
+    return types;
+}
+
+bool OnnxSource::follows_sizes() const {
+    std::set<std::string_view> named;
+    for (auto const& [name, extent] : settings_) named.insert(name);
+    bool first = true;
+    for (OnnxPort const& port : model_.graph.inputs) {
+        if (!port.dims) return false;
+        for (std::size_t i = 0; i < port.dims->size(); ++i) {
+            OnnxDim const& dim = (*port.dims)[i];
+            bool const is_size = first && symbol_at(i, port.dims->size()) != Symbol::none;
+            if (dim.extent < 0 && !is_size && !named.contains(dim.name)) return false;
+            if (!dim.name.empty()) named.insert(dim.name);
+        }
+        first = false;
+    }
+    return true;
+}
+
 Sizes OnnxSource::allowed(Sizes const& wanted) const {
     Sizes sizes = wanted;
     if (model_.graph.inputs.empty() || !model_.graph.inputs.front().dims) return sizes;

@@ -151,5 +151,48 @@ TEST(OnnxSizes, EachGetsAGraphOfItsOwnAndFixedOnesRefuseOthers) {
     EXPECT_THROW(fixed.prepare({1, 16, 16}), Error);
 }
 
+TEST(OnnxTensors, OpenExtentsFollowTheShapesOfInputs) {
+    Engine const engine = Engine::open(file("tensors_embedding.onnx"));
+    EXPECT_EQ(engine.info().kind, Task::tensors);
+    auto const declared = engine.declared_inputs();
+    ASSERT_EQ(declared.size(), 3U);
+    EXPECT_EQ(declared[0].dtype, "int64");
+    Session session(engine);
+    for (std::int64_t const length : {5, 1, 5}) {
+        InputShapes const shapes({{2, length}, {2, length, 3}, {}});
+        session.prepare(shapes);
+        auto const outputs = engine.outputs(shapes);
+        EXPECT_EQ(outputs[0].shape, (std::vector<std::int64_t>{2, length, 3}));
+        EXPECT_EQ(outputs[1].dtype, "int64");
+        EXPECT_EQ(session.input(1).size(), static_cast<std::size_t>(2 * length * 3));
+        std::ranges::fill(session.input_bytes(0), std::byte{});  // row 0 of the table
+        std::ranges::fill(session.input(1), 1.0F);
+        session.run();
+        EXPECT_EQ(session.output(0)[2], 1.25F);
+    }
+}
+
+TEST(OnnxTensors, RefuseShapesThatTheFileContradicts) {
+    Session session(Engine::open(file("tensors_embedding.onnx")));
+    EXPECT_THROW(session.prepare(InputShapes({{2, 5}, {2, 5, 4}, {}})), Error);
+    EXPECT_THROW(session.prepare(InputShapes({{2, 5}, {2, 4, 3}, {}})), Error);
+    EXPECT_THROW(session.prepare(InputShapes({{2, 5}, {2, 5, 3}})), Error);
+    EXPECT_THROW(session.prepare({1, 2, 5}), Error) << "no picture's size tells them";
+    Session set(Engine::open(file("tensors_embedding.onnx"), {}, {{"batch", "2"}}));
+    set.prepare(InputShapes({{2, 1}, {2, 1, 3}, {}}));
+    EXPECT_THROW(set.prepare(InputShapes({{1, 1}, {1, 1, 3}, {}})), Error);
+}
+
+TEST(OnnxTensors, SizesAndShapesOfOneSessionAreToldApart) {
+    Session session(Engine::open(file("convolution_bands.onnx")));
+    InputShapes const shapes({{1, 3, 8, 12}});
+    session.prepare({1, 8, 12});
+    session.prepare(shapes);
+    EXPECT_EQ(session.input().size(), 3U * 8 * 12);
+    EXPECT_EQ(session.engine().inputs(shapes)[0].shape, (std::vector<std::int64_t>{1, 8, 12, 3}));
+    Session family(Engine::open(file("swinir_open_dynamo18.onnx")));
+    EXPECT_THROW(family.prepare(shapes), Error);
+}
+
 }  // namespace
 }  // namespace vitrum

@@ -7,7 +7,7 @@ import pytest
 
 import vitrum
 
-NAMES = sorted(p.name.removesuffix(".onnx") for p in (cases.DATA / "onnx").glob("*.onnx"))
+NAMES = sorted(p.name.removesuffix(".io.safetensors") for p in (cases.DATA / "onnx").glob("*.io.safetensors"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,3 +29,95 @@ def test_a_graph_without_pictures_is_called_with_arrays():
 def test_an_exported_family_is_that_family():
     engine = vitrum.compile(cases.DATA / "onnx" / "swinir_open_dynamo18.onnx")
     assert engine.info.family == "SwinIR"
+
+
+class TestTensors:
+    """Graphs that take and give what is no picture (tensors() of zoo/make_onnx_cases.py)."""
+
+    @pytest.fixture
+    def embedding(self):
+        return vitrum.compile(cases.DATA / "onnx" / "tensors_embedding.onnx", threads=1)
+
+    @pytest.fixture
+    def inputs(self):
+        random = np.random.default_rng(1)
+        return random.integers(0, 4, (2, 5)), random.random((2, 5, 3), np.float32), np.array(True)
+
+    @staticmethod
+    def rows(ids, bias):
+        return (np.arange(12, dtype=np.float32).reshape(4, 3) / 8)[ids] + bias
+
+    def test_types_and_ranks_are_the_files(self, embedding, inputs):
+        assert embedding.input_names == ["ids", "bias", "flag"]
+        y = embedding(*inputs)
+        assert list(y) == ["sum", "twice", "not"]
+        assert {k: v.dtype.name for k, v in y.items()} == {"sum": "float32", "twice": "int64", "not": "bool"}
+        assert (y["sum"] == self.rows(*inputs[:2])).all()
+        assert (y["twice"] == 2 * inputs[0]).all()
+        assert y["not"].shape == () and not y["not"]
+
+    @pytest.mark.parametrize("batch, length", [(1, 1), (3, 2), (2, 5)])
+    def test_open_extents_follow_the_arrays(self, embedding, batch, length):
+        ids = np.ones((batch, length), np.int64)
+        bias = np.ones((batch, length, 3), np.float32)
+        y = embedding(bias=bias, flag=np.array(False), ids=ids)
+        assert (y["sum"] == self.rows(ids, bias)).all() and y["not"]
+
+    def test_strides_are_free(self, embedding, inputs):
+        ids, bias, flag = inputs
+        y = embedding(ids[:, ::-1], np.repeat(bias, 2, axis=2)[:, ::-1, ::2], flag)
+        assert (y["sum"] == self.rows(ids, bias)[:, ::-1]).all()
+        assert (y["twice"] == 2 * ids[:, ::-1]).all()
+
+    def test_float32_is_converted(self, embedding, inputs):
+        ids, bias, flag = inputs
+        y = embedding(ids, bias.astype(np.float16), flag)
+        assert y["sum"].dtype == np.float16 and y["twice"].dtype == np.int64
+        assert (y["sum"] == self.rows(ids, bias.astype(np.float16).astype(np.float32)).astype(np.float16)).all()
+
+    @pytest.mark.parametrize(
+        "change, error, text",
+        [
+            (lambda i, b, f: (i.astype(np.int32), b, f), TypeError, "ids: int32 values, .* takes int64"),
+            (lambda i, b, f: (i, i, f), TypeError, "bias: int64 values, .* takes float32"),
+            (lambda i, b, f: (i, b[:1], f), vitrum.UsageError, r'"bias" is \[batch, sequence, 3\] with batch = 2'),
+            (lambda i, b, f: (i, b[0], f), vitrum.UsageError, r"the array is \[5, 3\]"),
+            (lambda i, b, f: (i, b, f[None]), vitrum.UsageError, r'"flag" is \[\]'),
+            (lambda i, b, f: (i, b * np.nan, f), vitrum.AccuracyError, "sum: the network gave NaN"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, embedding, inputs, change, error, text):
+        with pytest.raises(error, match=text):
+            embedding(*change(*inputs))
+        embedding(*inputs)
+
+    def test_evaluate_leaves_nan_as_it_is(self, embedding, inputs):
+        ids, bias, flag = inputs
+        bias[0, 1, 2] = np.nan
+        found = embedding.evaluate(ids, bias, flag)["sum"]
+        assert np.isnan(found).sum() == 1 and np.isnan(found[0, 1, 2])
+
+    @pytest.mark.parametrize("shape", [(2, 3, 4, 5, 6), (1, 1, 1, 1, 1), (2, 0, 4, 5, 6)])
+    def test_every_type_comes_out(self, shape):
+        engine = vitrum.compile(cases.DATA / "onnx" / "tensors_types.onnx", threads=1)
+        x = 100 * np.random.default_rng(2).random(shape, np.float32)
+        for x in (x, x[::-1, :, ::-1]):
+            y = engine(x)
+            assert (y["turned"] == x.transpose(4, 3, 2, 1, 0)).all()
+            for name, dtype in {"half": "f2", "double": "f8", "byte": "u1", "short": "i2"}.items():
+                assert y[name].dtype == np.dtype(dtype) and (y[name] == x.astype(dtype)).all()
+            assert y["brain"].dtype == np.float32, "NumPy has no bfloat16"
+            assert np.allclose(y["brain"], x, rtol=2**-8)
+
+    def test_overflow_of_a_half_is_an_error(self):
+        engine = vitrum.compile(cases.DATA / "onnx" / "tensors_types.onnx", threads=1)
+        with pytest.raises(vitrum.AccuracyError, match="half: the network gave NaN or infinite"):
+            engine(np.full((1, 1, 1, 1, 1), 1e6, np.float32))
+
+    def test_tensors_of_pytorch(self, embedding, inputs):
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        y = embedding(*map(torch.from_numpy, inputs[:2]), torch.tensor(True))
+        assert [v.dtype for v in y.values()] == [torch.float32, torch.int64, torch.bool]
+        engine = vitrum.compile(cases.DATA / "onnx" / "tensors_types.onnx", threads=1)
+        x = torch.rand(2, 3, 4, 5, 6)
+        assert torch.equal(engine(x)["brain"], x.bfloat16())

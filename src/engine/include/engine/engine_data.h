@@ -35,8 +35,11 @@ struct Engine::Data {
     };
     /// The graph for these sizes: the only one, or from the last few used, or made now.
     Prepared prepared(Sizes const& sizes);
-    /// The program for these sizes: from the last few used, or made now.
+    /// The same by the shapes of inputs; throws Error (usage) where there is one graph for all sizes.
+    Prepared prepared(InputShapes const& shapes);
+    /// The program for these sizes or shapes: from the last few used, or made now.
     std::shared_ptr<Program const> program(Sizes const& sizes);
+    std::shared_ptr<Program const> program(InputShapes const& shapes);
     /// Where the backend's kernels find activations and weights.
     [[nodiscard]] Memory& memory() const;
     /// The same network for other options.
@@ -50,10 +53,13 @@ struct Engine::Data {
     std::size_t strip_bytes = kStripBytes;   ///< set before the first program is made
 
 private:
-    Prepared prepared_unlocked(Sizes const& sizes);
+    using Types = std::vector<DenseType>;
+    [[nodiscard]] Types types_of(InputShapes const& shapes) const;
+    Prepared prepared_unlocked(Types const& inputs);
+    std::shared_ptr<Program const> program_unlocked(Prepared const& from, Sizes const& sizes);
 
     mutable std::mutex mutex_;
-    std::list<std::pair<Sizes, Prepared>> graphs_;        ///< most recently used first
+    std::list<std::pair<Types, Prepared>> graphs_;        ///< by their inputs, most recently used first
     std::list<std::shared_ptr<Program const>> programs_;  ///< most recently used first
 };
 

@@ -25,6 +25,10 @@ public:
     /// [N, C, H, W], [C, H, W] or [H, W]; those of other inputs follow by name. Throws Error where one stays open, or
     /// where the file states another.
     [[nodiscard]] std::vector<DenseType> inputs(Sizes const& sizes) const;
+    /// The inputs of these shapes. Throws Error (usage) where they contradict the file or the settings.
+    [[nodiscard]] std::vector<DenseType> inputs(std::vector<std::vector<std::int64_t>> const& shapes) const;
+    /// Whether N, H and W and the settings leave no extent open.
+    [[nodiscard]] bool follows_sizes() const;
     /// Sizes that the file allows, near to these.
     [[nodiscard]] Sizes allowed(Sizes const& wanted) const;
     [[nodiscard]] std::int64_t parameters() const;
@@ -47,6 +51,9 @@ public:
                               Known const& known = {}) const;
 
 private:
+    using Named = std::map<std::string, std::int64_t, std::less<>>;
+    [[nodiscard]] DenseType input(OnnxPort const& port, std::vector<std::int64_t> const& shape, Named& named) const;
+
     OnnxModel model_;
     std::map<std::string, std::int64_t> settings_;
     std::map<OnnxTensor const*, Constant> constants_;  ///< of all graphs, aligned
