@@ -7,7 +7,7 @@
 """
 
 from . import errors as errors  # first: the extension looks it up
-from ._compile import compile, load, verify
+from ._compile import compile, load
 from ._core import (
     BenchResult,
     Cube,
@@ -25,12 +25,14 @@ from ._core import (
 )
 from ._engine import Engine
 from ._tasks import restore, segment, spectral
+from ._verify import AgainstReport, verify
 from .errors import AccuracyError, Error, OutOfMemoryError, UsageError
 
 __version__ = version()
 
 __all__ = [
     "AccuracyError",
+    "AgainstReport",
     "BenchResult",
     "Cube",
     "Engine",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from . import _core
@@ -45,6 +45,9 @@ def compile(
     isa: str = ...,
     precision: str = ...,
     check: bool = ...,
+    example_inputs: torch.Tensor | Sequence[Any] | None = ...,
+    example_kwargs: Mapping[str, Any] | None = ...,
+    dynamic: bool = ...,
     **overrides: object,
 ) -> torch.nn.Module: ...
 def compile(
@@ -55,15 +58,22 @@ def compile(
     isa: str = "",
     precision: str = "auto",
     check: bool = True,
+    example_inputs: Any = None,
+    example_kwargs: Any = None,
+    dynamic: Any = True,
     **overrides: object,
 ) -> Any:
     """Makes a network ready to run.
 
     `model` is a checkpoint, a Hugging Face folder, an engine file, a
-    `vitrum.Model` or a state_dict, which give an Engine; or a PyTorch module
-    of a known family, which gives a module that takes and gives what the
-    original does.  A module is run once beside its engine on a small picture,
-    and refused where the two differ; `check=False` leaves that out.
+    `vitrum.Model` or a state_dict, which give an Engine; or a PyTorch module,
+    which gives a module that takes and gives what the original does.  A module
+    is run once beside its engine, and refused where the two differ;
+    `check=False` leaves that out.
+    A module of no known family needs `example_inputs` (and `example_kwargs`),
+    arguments to call it with: torch.export turns what it does with them into
+    operators, for other sizes too where the same operators serve them.
+    `dynamic=False` is for the example's sizes only, and quicker.
     `threads=0` is every core; `isa` forces an instruction set ("AVX2").
     `precision` is what products are computed in: "fp32", or on GPUs "tf32",
     "bf16" or "fp16"; "auto" is an engine file's own, else fp32.
@@ -77,7 +87,17 @@ def compile(
     if _is_module(model):
         from . import _torch
 
-        return _torch.compile(model, check=check, overrides=_as_text(overrides), **options)
+        return _torch.compile(
+            model,
+            example_inputs=example_inputs,
+            example_kwargs=example_kwargs,
+            dynamic=dynamic,
+            check=check,
+            overrides=_as_text(overrides),
+            **options,
+        )
+    if example_inputs is not None or example_kwargs is not None:
+        raise TypeError("example_inputs and example_kwargs go with PyTorch modules")
     if isinstance(model, (str, os.PathLike)):
         return Engine(os.fspath(model), overrides=_as_text(overrides), **options)
     if isinstance(model, Mapping):
@@ -95,22 +115,6 @@ def compile(
     elif overrides:
         raise TypeError("a Model's settings are fixed; give overrides to vitrum.load()")
     return Engine(model, **options)
-
-
-def verify(
-    model: Path | _core.Model | _core.Engine,
-    golden: Path,
-    *,
-    tolerance: float = 0.0,
-) -> _core.GoldenReport:
-    """Feeds a safetensors file's `input*` and compares with its `output*`.
-
-    The limit is max(L, 16 x the file's float32_noise), L = 1e-4 in fp32, 5e-3
-    in tf32, 3e-2 in fp16 and 2e-1 in bf16, unless `tolerance` says otherwise;
-    the report's `passed` tells.
-    """
-    engine = model if isinstance(model, _core.Engine) else compile(model)
-    return _core.verify(engine, os.fspath(golden), tolerance)
 
 
 def flatten(state: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ import torch
 from . import _core
 from ._compile import flatten
 from ._engine import Engine
-from .errors import AccuracyError, Error
+from .errors import AccuracyError, Error, UsageError
 
 
 class Module(torch.nn.Module):
@@ -32,9 +32,43 @@ class Module(torch.nn.Module):
 
 
 def compile(
-    module: torch.nn.Module, *, check: bool, overrides: dict[str, str], **options: Any
+    module: torch.nn.Module,
+    *,
+    example_inputs: Any,
+    example_kwargs: Mapping[str, Any] | None,
+    dynamic: bool,
+    check: bool,
+    overrides: dict[str, str],
+    **options: Any,
 ) -> torch.nn.Module:
     module = getattr(module, "_orig_mod", module)  # behind torch.compile
+    try:
+        return _compile_family(module, check=check, overrides=overrides, **options)
+    except UsageError:
+        raise
+    except Error as error:
+        if example_inputs is None and example_kwargs is None:
+            hint = "; give example_inputs to compile the operators that it runs"
+            raise type(error)(f"{error}{hint}") from error
+    if overrides:
+        raise UsageError(f"the module {type(module).__name__} is of no family that has settings")
+    from . import _export
+
+    args = (example_inputs,) if isinstance(example_inputs, torch.Tensor) else example_inputs or ()
+    return _export.compile(
+        module,
+        tuple(args),
+        dict(example_kwargs or {}),
+        dynamic=dynamic,
+        check=check,
+        evaluating=_evaluating(module),
+        options=options,
+    )
+
+
+def _compile_family(
+    module: torch.nn.Module, *, check: bool, overrides: dict[str, str], **options: Any
+) -> torch.nn.Module:
     if _is_hugging_face(module):
         from . import _hugging_face
 

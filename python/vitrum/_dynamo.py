@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend of torch.compile(model, backend="vitrum")."""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from . import _export
+from ._engine import Engine
+from .errors import Error
+
+
+def backend(
+    graph: torch.fx.GraphModule,
+    example_inputs: Sequence[Any],
+    *,
+    options: Mapping[str, Any] | None = None,
+    mode: str | None = None,
+) -> Callable[..., Any]:
+    """`options` are those of vitrum.compile: device, threads, isa, precision."""
+    return _Graph(graph, dict(options or {}))
+
+
+class _Graph:
+    """One graph of TorchDynamo: an engine for each shape of its inputs, and itself for what no engine can do."""
+
+    KEPT = 8  # engines
+
+    def __init__(self, graph: torch.fx.GraphModule, options: dict[str, Any]) -> None:
+        self._graph, self._options = graph, options
+        places = [node for node in graph.graph.nodes if node.op == "placeholder"]
+        self._is_weight = [_is_weight(node) for node in places]
+        self._weights = [i for i, yes in enumerate(self._is_weight) if yes]
+        self._others = [i for i, yes in enumerate(self._is_weight) if not yes]
+        self._engines: OrderedDict[tuple[Any, ...], tuple[Engine, list[int]] | None] = OrderedDict()
+        self._state: list[tuple[int, int]] | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        if torch.is_grad_enabled() and any(
+            isinstance(x, torch.Tensor) and x.requires_grad for x in args
+        ):
+            _say_once("training", "tensors require gradients: wrap the call in torch.inference_mode()")
+            return self._graph(*args)
+        state = [_state_of(args[i]) for i in self._weights]
+        if state != self._state:
+            self._engines.clear()  # which hold copies of what the weights were
+            self._state = state
+        key = tuple(_key_of(args[i]) for i in self._others)
+        if key in self._engines:
+            self._engines.move_to_end(key)
+        else:
+            self._engines[key] = self._made(args)
+            if len(self._engines) > self.KEPT:
+                self._engines.popitem(last=False)
+        made = self._engines[key]
+        return self._graph(*args) if made is None else _run(made, args)
+
+    def _made(self, args: Sequence[Any]) -> tuple[Engine, list[int]] | None:
+        """An engine and which arguments it takes; None where PyTorch is to run the graph."""
+        taken = [i for i in self._others if isinstance(args[i], torch.Tensor)]
+        try:
+            if not taken:
+                raise Error("no tensors go in")
+            if any(x.device.type != "cpu" for x in args if isinstance(x, torch.Tensor)):
+                raise Error("its tensors are not on the CPU")
+            with torch.inference_mode(False), torch.no_grad():
+                copies = _copied(args)
+                held = [x for x in copies if isinstance(x, torch.Tensor)]
+                before = _export.versions(held)
+                expected = self._graph(*copies)
+                if _export.versions(held) != before:
+                    raise Error(f"it {_export.CHANGES}")
+                if not all(isinstance(y, torch.Tensor) for y in expected):
+                    raise Error("it gives what is no tensor")
+                program = _export.export(
+                    _Frozen(self._graph, args, taken), [args[i].detach() for i in taken], dynamic=False
+                )
+                made = _export.engine_of(program, **self._options), taken
+                _export.compare("its engine", expected, _run(made, args))
+            return made
+        except Error as error:
+            _say_once(str(error), f"{error}")
+            return None
+
+
+class _Frozen(torch.nn.Module):
+    """A graph as a function of some arguments; weights are parameters of it, and the rest stays as it is."""
+
+    def __init__(self, graph: torch.fx.GraphModule, args: Sequence[Any], taken: Sequence[int]) -> None:
+        super().__init__()
+        self._graph, self._taken = graph, list(taken)
+        self._rest = [None if i in taken else x for i, x in enumerate(args)]
+        for i, value in enumerate(self._rest):
+            if isinstance(value, torch.Tensor):
+                self.register_buffer(f"argument_{i}", value.detach())
+                self._rest[i] = None
+
+    def forward(self, *tensors: torch.Tensor) -> Any:
+        args = list(self._rest)
+        for name, value in self.named_buffers(recurse=False):
+            args[int(name.removeprefix("argument_"))] = value
+        for i, tensor in zip(self._taken, tensors):
+            args[i] = tensor
+        return self._graph(*args)
+
+
+def _run(made: tuple[Engine, list[int]], args: Sequence[Any]) -> tuple[Any, ...]:
+    engine, taken = made
+    # PyTorch hands infinite values on, from one graph to the next.
+    return tuple(engine.evaluate(*[args[i].detach() for i in taken]).values())
+
+
+def _is_weight(node: torch.fx.Node) -> bool:
+    """A module's parameter or buffer, which TorchDynamo passes as an argument."""
+    example = node.meta.get("example_value")
+    known = node.meta.get("tensor_dict") or {}
+    return isinstance(example, torch.nn.Parameter) or "_dynamo_static_input_type" in known
+
+
+def _state_of(weight: torch.Tensor) -> tuple[int, int]:
+    """Changes when the weight does."""
+    return weight.data_ptr(), -1 if weight.is_inference() else weight._version
+
+
+def _key_of(value: Any) -> Any:
+    return (value.shape, value.dtype) if isinstance(value, torch.Tensor) else value
+
+
+def _copied(args: Sequence[Any]) -> list[Any]:
+    return [x.detach().clone() if isinstance(x, torch.Tensor) else x for x in args]
+
+
+_said: set[str] = set()
+
+
+def _say_once(what: str, text: str) -> None:
+    if what not in _said:
+        _said.add(what)
+        warnings.warn(f"vitrum leaves a graph to PyTorch: {text}", stacklevel=3)
