@@ -6,6 +6,8 @@
 
 NB_MODULE(_core, m) {
     using namespace vitrum::python;
+    // PyTorch's caches of compiled functions hold engines until the process ends, which is no fault to speak of.
+    nanobind::set_leak_warnings(false);
     m.doc() = "The compiled part of vitrum; import vitrum instead.";
     m.def("version", [] { return std::string(vitrum::version()); });
     bind_errors();

@@ -38,6 +38,21 @@ def rebuild(engine: vitrum.Engine, path: str) -> NDArray[np.float32]:
     return cube.values
 
 
+def prove(path: Path) -> str | None:
+    report: vitrum.AgainstReport = vitrum.verify(
+        path, against="onnxruntime", size=(64, 96), layers=True, threads=1, sequence=8
+    )
+    names: list[str] = [layer.name for layer in report.layers]
+    print(report, names, report.passed)
+    return report.first_large
+
+
+def look_up(engine: vitrum.Engine, ids: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+    kinds: list[str] = [tensor.dtype for tensor in engine.inputs(1, 8, 8)]
+    print(engine.input_names, kinds)
+    return engine.evaluate(ids)
+
+
 def check(golden: Path) -> bool:
     try:
         report: vitrum.GoldenReport = vitrum.verify("model.pth", golden, tolerance=1e-4)
