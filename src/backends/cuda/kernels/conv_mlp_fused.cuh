@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "halo_tile.cuh"
+#include "hidden_quad.cuh"
 
 // ConvMlp as one kernel: a block holds a tile of pixels, normalised, with one pixel around it, and goes through the
 // hidden channels 32 at a time: product, GELU, shared memory, depthwise filter, GELU, product. Nothing of the hidden
@@ -22,10 +22,13 @@ struct ConvMlpData {
     TileGrid grid;
 };
 
-template <class Operand_, int kChannels_, int kRows, int kWarps, int kPatchRows, int kPatchColumns, int kBlocks_>
+template <class Operand_, int kChannels_, int kRows, int kWarps, int kPatchRows, int kPatchColumns, int kBlocks_,
+          int kBuffers_ = 1>
 struct ConvMlpTile : HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns> {
     using Base = HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns>;
     using Operand = Operand_;
+    using Hidden = typename HiddenQuad<Operand>::Type;
+    static constexpr int kBuffers = kBuffers_;  ///< of hidden channels; with two, a chunk is made beside the last one's use
     static constexpr int kChannels = kChannels_, kSteps = kChannels / 16;
     static constexpr int kBlocks = kBlocks_;  ///< on a multiprocessor at least
     static constexpr int kProducts = Base::kPatch / 2;
@@ -35,7 +38,7 @@ struct ConvMlpTile : HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns> {
 
     struct Shared {
         alignas(16) StoredLeft<Operand> x[Base::kHaloGroups][kSteps];
-        alignas(16) StoredQuad<Operand> hidden[Base::kHaloGroups * 16][kPitch];
+        alignas(16) Hidden hidden[kBuffers][Base::kHaloGroups * 16][kPitch];
     };
 };
 
@@ -44,6 +47,7 @@ template <class Tile>
 class ConvMlpThread {
 public:
     using Operand = typename Tile::Operand;
+    using Hidden = typename Tile::Hidden;
 
     __device__ ConvMlpThread(ConvMlpData const& data, typename Tile::Shared& shared)
         : d_(data),
@@ -85,6 +89,7 @@ public:
 
     /// gelu(fc1(x)) of the halo's pixels for 32 hidden channels; zero outside of the picture.
     __device__ void hide(int chunk) {
+        auto& hidden = shared_.hidden[chunk % Tile::kBuffers];
 #pragma unroll 1
         for (int half = 0; half < 2; ++half) {
             SumQuads sums[Tile::kGroupsOfWarp] = {};
@@ -113,8 +118,8 @@ public:
 #pragma unroll
                 for (int r = 0; r < 2; ++r) {
                     bool const is_inside = (inside_ >> (2 * i + r) & 1) != 0;
-                    float4 const v = is_inside ? gelu_for<Operand>(sums[i].quad(r)) : make_float4(0, 0, 0, 0);
-                    shared_.hidden[Tile::halo_pixel(group, g_ + 8 * r)][half * 4 + t_].set(v);
+                    hidden[Tile::halo_pixel(group, g_ + 8 * r)][half * 4 + t_] =
+                        is_inside ? gelu_for<Operand>(Hidden(sums[i].quad(r))) : Hidden{};
                 }
             }
         }
@@ -122,25 +127,21 @@ public:
 
     /// fc2(gelu(depth(hidden))) of this thread's patch, added to its sums.
     __device__ void filter(int chunk) {
+        auto const& hidden = shared_.hidden[chunk % Tile::kBuffers];
         int const row = Tile::patch_row(warp_, g_), column = Tile::patch_column(g_);
 #pragma unroll 1
         for (int half = 0; half < 2; ++half) {
             int const first = chunk * kHiddenChunk + half * 16;
-            float4 filter[9], sums[Tile::kPatch];
+            Hidden filter[9], sums[Tile::kPatch];
             load_filter(filter, d_.filter + first + 4 * t_, d_.hidden);
             filter_patch<Tile>(
                 filter,
-                [&](int r, int c) {
-                    return shared_.hidden[(row + r) * Tile::kHaloColumns + column + c][half * 4 + t_].get();
-                },
+                [&](int r, int c) { return hidden[(row + r) * Tile::kHaloColumns + column + c][half * 4 + t_]; },
                 sums);
             Left<Operand> x[Tile::kProducts];
 #pragma unroll
             for (int m = 0; m < Tile::kProducts; ++m) {
-                Quads q;
-                q.set(0, gelu_for<Operand>(sums[2 * m]));
-                q.set(1, gelu_for<Operand>(sums[2 * m + 1]));
-                x[m] = Left<Operand>(q);
+                x[m] = left_of<Operand>(gelu_for<Operand>(sums[2 * m]), gelu_for<Operand>(sums[2 * m + 1]));
             }
             int const steps = d_.hidden / 16;
             std::uint32_t const* weights = d_.fc2 + static_cast<std::int64_t>(first / 16) * kFragmentWords<Operand>;
@@ -242,11 +243,22 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) conv_mlp_kernel
     auto& shared = dynamic_shared<typename Tile::Shared>();
     ConvMlpThread<Tile> thread(data, shared);
     thread.load();
-    for (int chunk = 0; chunk < data.hidden / kHiddenChunk; ++chunk) {
+    int const chunks = data.hidden / kHiddenChunk;
+    if constexpr (Tile::kBuffers == 2) {
         __syncthreads();
-        thread.hide(chunk);
-        __syncthreads();
-        thread.filter(chunk);
+        thread.hide(0);
+        for (int chunk = 0; chunk < chunks; ++chunk) {
+            __syncthreads();
+            if (chunk + 1 < chunks) thread.hide(chunk + 1);
+            thread.filter(chunk);
+        }
+    } else {
+        for (int chunk = 0; chunk < chunks; ++chunk) {
+            __syncthreads();
+            thread.hide(chunk);
+            __syncthreads();
+            thread.filter(chunk);
+        }
     }
     thread.store();
 }

@@ -63,15 +63,15 @@ struct TileGrid {
 
 /// A 3 × 3 filter of four channels over a patch: quads come from source(row, column), row and column 0 being the
 /// patch's upper left neighbour.
-template <class Tile, class Source>
-__device__ void filter_patch(float4 const (&filter)[9], Source const& source, float4 (&sums)[Tile::kPatch]) {
+template <class Tile, class Quad, class Source>
+__device__ void filter_patch(Quad const (&filter)[9], Source const& source, Quad (&sums)[Tile::kPatch]) {
 #pragma unroll
-    for (float4& sum : sums) sum = make_float4(0, 0, 0, 0);
+    for (Quad& sum : sums) sum = Quad{};
 #pragma unroll
     for (int row = 0; row < Tile::kPatchRows + 2; ++row) {
 #pragma unroll
         for (int column = 0; column < Tile::kPatchColumns + 2; ++column) {
-            float4 const v = source(row, column);
+            Quad const v = source(row, column);
 #pragma unroll
             for (int i = 0; i < Tile::kPatch; ++i) {
                 int const down = row - i / Tile::kPatchColumns, right = column - i % Tile::kPatchColumns;
@@ -83,9 +83,10 @@ __device__ void filter_patch(float4 const (&filter)[9], Source const& source, fl
 }
 
 /// Quads of nine taps; `channels` lie between taps.
-__device__ inline void load_filter(float4 (&filter)[9], float const* from, int channels) {
+template <class Quad>
+__device__ void load_filter(Quad (&filter)[9], float const* from, int channels) {
 #pragma unroll
-    for (int tap = 0; tap < 9; ++tap) filter[tap] = *reinterpret_cast<float4 const*>(from + tap * channels);
+    for (int tap = 0; tap < 9; ++tap) filter[tap] = Quad(*reinterpret_cast<float4 const*>(from + tap * channels));
 }
 
 /// Four channels of several pixels, their residual added where there is one.
@@ -107,26 +108,6 @@ __device__ void store_patch(Pixels const& y, Matrix const& residual, std::int64_
         store4(y.at(pixels[i]) + channel, v, left, y.vector);
     }
 }
-
-/// A float4 in shared memory, as it is or as operands of 16 bits.
-template <class Operand>
-struct StoredQuad {
-    float4 v;
-    __device__ void set(float4 quad) { v = quad; }
-    [[nodiscard]] __device__ float4 get() const { return v; }
-};
-template <>
-struct StoredQuad<Fp16> {
-    uint2 v;
-    __device__ void set(float4 quad) {
-        v.x = Fp16::pack(quad.x, quad.y);
-        v.y = Fp16::pack(quad.z, quad.w);
-    }
-    [[nodiscard]] __device__ float4 get() const {
-        float2 const a = Fp16::unpack(v.x), b = Fp16::unpack(v.y);
-        return make_float4(a.x, a.y, b.x, b.y);
-    }
-};
 
 /// A left operand in shared memory, or the quads that it is made of.
 template <class Operand>
