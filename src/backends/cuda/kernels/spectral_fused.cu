@@ -41,7 +41,8 @@ void FusedSpectralKernel<kKind>::launch(Op const& op, Launch const& launch) {
                                   .value = floats(in[Op::kValueWeight]),
                                   .projection = floats(in[Op::kProjWeight]),
                                   .rescale = floats(in[Op::kRescale])};
-    make_spectral_matrix(launch.stream, x, moments, weights, kKind);
+    sum_spectral_moments(launch.stream, x, moments);
+    make_spectral_matrix(launch.stream, moments, weights, kKind);
     SpectralData const data{.x = x,
                             .y = Pixels(launch.outputs[0]),
                             .residual = residual,

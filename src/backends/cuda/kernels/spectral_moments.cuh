@@ -12,14 +12,14 @@ namespace vitrum::cuda {
 struct SpectralMoments {
     static constexpr int kBlock = 32;          ///< channels of a block
     static constexpr int kPixelsOfPart = 512;  ///< at least
-    static constexpr int kMostParts = 512;
+    static constexpr int kBlocksAtOnce = 264;  ///< two on each of 132 multiprocessors: more would begin a second round
 
     std::int64_t pictures, pixels;  ///< pixels of a picture
     int channels, heads, dim;
     int blocks, parts;
     float* partial = nullptr;         ///< [picture][part][width][width]
     double* products = nullptr;       ///< [picture][channel j][2 C]: column j of W_k·S, then of W_q·S
-    float* attention = nullptr;       ///< [picture][C][D]
+    float* attended = nullptr;        ///< [picture][C][C]: A·W_v
     std::uint32_t* matrix = nullptr;  ///< [picture] W_o·A·W_v as a right operand
 
     SpectralMoments(SpectralAttention const& op, Shape const& x)
@@ -29,7 +29,8 @@ struct SpectralMoments {
           heads(op.heads),
           dim(static_cast<int>(x[3] / op.heads)),
           blocks(static_cast<int>(divide_up(x[3], kBlock))),
-          parts(static_cast<int>(std::clamp<std::int64_t>(divide_up(pixels, kPixelsOfPart), 1, kMostParts))) {}
+          parts(static_cast<int>(
+              std::clamp<std::int64_t>(kBlocksAtOnce / (pictures * pairs()), 1, divide_up(pixels, kPixelsOfPart)))) {}
 
     [[nodiscard]] __host__ __device__ int width() const { return blocks * kBlock; }
     [[nodiscard]] __host__ __device__ int pairs() const { return blocks * (blocks + 1) / 2; }
@@ -39,7 +40,7 @@ struct SpectralMoments {
     void take(WorkspaceParts& workspace, FragmentKind kind) {
         partial = workspace.take<float>(pictures * parts * width() * width());
         products = workspace.take<double>(pictures * channels * 2 * channels);
-        attention = workspace.take<float>(pictures * channels * dim);
+        attended = workspace.take<float>(pictures * channels * channels);
         matrix = workspace.take<std::uint32_t>(pictures * extent().words(kind));
     }
 };
@@ -50,8 +51,9 @@ struct SpectralWeights {
     float const *value, *projection, *rescale;  ///< canonical
 };
 
-/// From the picture to moments.matrix.
-void make_spectral_matrix(void* stream, Pixels const& x, SpectralMoments const& moments, SpectralWeights const& weights,
+/// From the picture to moments.partial, and from there to moments.matrix.
+void sum_spectral_moments(void* stream, Pixels const& x, SpectralMoments const& moments);
+void make_spectral_matrix(void* stream, SpectralMoments const& moments, SpectralWeights const& weights,
                           FragmentKind kind);
 
 }  // namespace vitrum::cuda
