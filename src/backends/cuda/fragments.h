@@ -67,6 +67,24 @@ struct FragmentPlace {
     }
 };
 
+/// A 3 × 3 weight of at most 32 channels either way, as right operands in TF32: [column of taps][step][row of
+/// taps][tile][lane][4], in the order in which rows of pixels go through the taps.
+struct NarrowConvWeights {
+    static constexpr int kSteps = 2, kTiles = 4, kSide = 3;
+    static constexpr int kMostChannels = kSteps * kFragmentChannels;
+    static constexpr int kTileWords = kWarpLanes * static_cast<int>(FragmentKind::tf32);
+    static constexpr int kWords = kSide * kSteps * kSide * kTiles * kTileWords;
+
+    [[nodiscard]] static constexpr int tile(int across, int step, int down) {
+        return ((across * kSteps + step) * kSide + down) * kTiles;
+    }
+    [[nodiscard]] static constexpr std::int64_t word(std::int64_t column, std::int64_t channel, int tap) {
+        FragmentPlace const place(column, channel);
+        std::int64_t const first = tile(tap % kSide, static_cast<int>(place.step), tap / kSide);
+        return (first + place.tile) * kTileWords + place.lane * 4 + place.element;
+    }
+};
+
 /// ELAN's projection to queries and values [rows, channels], group after group (or, with queries given, to values
 /// alone), as float16 operands of a power of two times the weights, each as the sum of two. Per group: queries as right
 /// operands [tile of 8][step][lane][4 high, 4 low], then values as left ones [tile of 16][step][lane][8], high and

@@ -117,6 +117,13 @@ void put_word(std::byte* to, std::int64_t word, float value) {
     std::memcpy(to + word * 4, &bits, sizeof(bits));
 }
 
+void fill_narrow_conv(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    for (std::int64_t i = 0; i < shape.count(); ++i) {
+        std::int64_t const row = i / 9, word = NarrowConvWeights::word(row / shape[1], row % shape[1], static_cast<int>(i % 9));
+        put_word(to, word, from[i]);
+    }
+}
+
 /// key.isa is the kind of fragments, key.param their steps and, in the upper half, their tiles.
 void fill_fragments(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     auto const kind = static_cast<FragmentKind>(key.isa);
@@ -244,6 +251,13 @@ Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::in
             .key = {.kind = kFragments, .isa = static_cast<int>(kind), .param = extent.tiles << 32 | extent.steps},
             .bytes = static_cast<std::size_t>(extent.words(kind)) * sizeof(std::uint32_t),
             .pack = fill_fragments};
+}
+
+Packing pack_narrow_conv(int input) {
+    return {.input = input,
+            .key = {.kind = kNarrowConv},
+            .bytes = std::size_t{NarrowConvWeights::kWords} * sizeof(std::uint32_t),
+            .pack = fill_narrow_conv};
 }
 
 Packing pack_groups(int input, Shape const& shape) {

@@ -12,6 +12,7 @@ enum PackingKind : int {
     kDepthwise,
     kTransposed,
     kFragments,
+    kNarrowConv,
     kGroups,
     kShiftFirst,
     kShiftSecond,

@@ -14,7 +14,7 @@ constexpr int kHiddenChunk = 32;
 struct ConvMlpData {
     Pixels x, y;
     Matrix residual;
-    float const *norm_weight, *norm_bias;  ///< null: no norm
+    float const *norm_weight, *norm_bias;  ///< null: no norm, which float16 operands have to have
     float epsilon;
     std::uint32_t const *fc1, *fc2;
     float const* filter;  ///< [9][hidden]
@@ -64,8 +64,9 @@ public:
         if (d_.norm_weight != nullptr) {
 #pragma unroll
             for (int s = 0; s < Tile::kSteps; ++s) {
-                weight[s] = load_some(d_.norm_weight + channel(s), left(s));
-                bias[s] = load_some(d_.norm_bias + channel(s), left(s));
+                auto const scaled = [](float v, int) { return v * HiddenQuad<Operand>::kScale; };
+                weight[s] = each(load_some(d_.norm_weight + channel(s), left(s)), scaled);
+                bias[s] = each(load_some(d_.norm_bias + channel(s), left(s)), scaled);
             }
         }
         float4 next[2 * Tile::kSteps];
@@ -119,7 +120,7 @@ public:
                 for (int r = 0; r < 2; ++r) {
                     bool const is_inside = (inside_ >> (2 * i + r) & 1) != 0;
                     hidden[Tile::halo_pixel(group, g_ + 8 * r)][half * 4 + t_] =
-                        is_inside ? gelu_for<Operand>(Hidden(sums[i].quad(r))) : Hidden{};
+                        is_inside ? first_gelu<Operand>(Hidden(sums[i].quad(r))) : Hidden{};
                 }
             }
         }
@@ -141,7 +142,7 @@ public:
             Left<Operand> x[Tile::kProducts];
 #pragma unroll
             for (int m = 0; m < Tile::kProducts; ++m) {
-                x[m] = left_of<Operand>(gelu_for<Operand>(sums[2 * m]), gelu_for<Operand>(sums[2 * m + 1]));
+                x[m] = left_of<Operand>(second_gelu<Operand>(sums[2 * m]), second_gelu<Operand>(sums[2 * m + 1]));
             }
             int const steps = d_.hidden / 16;
             std::uint32_t const* weights = d_.fc2 + static_cast<std::int64_t>(first / 16) * kFragmentWords<Operand>;

@@ -51,9 +51,10 @@ __device__ void sum_column(SpectralMoments const& m, std::int64_t picture, int j
     __syncthreads();
 }
 
-/// Column j of W_k·S and of W_q·S: a block each.
+/// Column j of W_k·S and of W_q·S: a block each. Here and below at most kChannels channels.
+template <int kChannels>
 __global__ void __launch_bounds__(kColumnThreads) columns_kernel(SpectralMoments const m, SpectralWeights const w) {
-    constexpr int kTerms = 32;
+    constexpr int kTerms = kChannels * 2 * kChannels / kColumnThreads;
     __shared__ double of_warps[kColumnWarps][kMostChannels], column[kMostChannels];
     Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), m.channels);
     int const results = 2 * m.channels, across = padded(results), slices = kColumnThreads / across;
@@ -106,9 +107,10 @@ struct AttendPlace {
 };
 
 /// One warp's share of the sums over channels for columns [j0, j0 + 32) of the head: a lane has a column.
+template <int kChannels>
 __device__ void sum_products(SpectralMoments const& m, SpectralWeights const& w, AttendPlace const& at, int j0,
                              AttendMemory& shared) {
-    constexpr int kTerms = kMostChannels / kRows;
+    constexpr int kTerms = kChannels / kRows;
     int const warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     bool const is_column = j0 + lane < m.dim, is_row = lane < at.rows;
     float queries[kTerms], keys[kTerms];
@@ -140,6 +142,7 @@ __device__ void sum_products(SpectralMoments const& m, SpectralWeights const& w,
 }
 
 /// Rows of softmax(rescale · k·q / (|k|·|q|)), a warp each.
+template <int kChannels>
 __device__ void attend(SpectralMoments const& m, AttendPlace const& at, double rescale, SpectralWeights const& w,
                        AttendMemory& shared) {
     int const warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
@@ -147,7 +150,7 @@ __device__ void attend(SpectralMoments const& m, AttendPlace const& at, double r
     float largest = -INFINITY, sum = 0;
     for (int j0 = 0; j0 < m.dim; j0 += 32) {
         __syncthreads();
-        sum_products(m, w, at, j0, shared);
+        sum_products<kChannels>(m, w, at, j0, shared);
         __syncthreads();
         double dot = 0, query = 0, key = 0;
 #pragma unroll
@@ -169,6 +172,7 @@ __device__ void attend(SpectralMoments const& m, AttendPlace const& at, double r
 }
 
 /// Some rows of one head's attention, times W_v.
+template <int kChannels>
 __global__ void __launch_bounds__(kAttendThreads) attend_kernel(SpectralMoments const m, SpectralWeights const w) {
     __shared__ AttendMemory shared;
     AttendPlace const at(m, static_cast<std::int64_t>(blockIdx.x));
@@ -180,7 +184,7 @@ __global__ void __launch_bounds__(kAttendThreads) attend_kernel(SpectralMoments 
         int const k = i / kRows, r = i % kRows;
         shared.keys[k][r] = r < at.rows ? from[k * 2 * m.channels + r] : 0.0;
     }
-    attend(m, at, rescale, w, shared);
+    attend<kChannels>(m, at, rescale, w, shared);
     __syncthreads();
     constexpr int kRowsEach = kRows * kMostChannels / kAttendThreads;
     int const c = thread % kMostChannels, row = thread / kMostChannels * kRowsEach;
@@ -233,14 +237,23 @@ __global__ void __launch_bounds__(kCombineThreads) combine_kernel(SpectralMoment
 }
 static_assert(kCombineRows == kCombineSlices, "a slice of threads writes a row");
 
+template <int kChannels>
+void start_kernels(void* stream, SpectralMoments const& m, SpectralWeights const& weights, FragmentKind kind) {
+    std::int64_t const groups = divide_up(m.dim, kRows);
+    start(stream, columns_kernel<kChannels>, m.pictures * m.channels, kColumnThreads, m, weights);
+    start(stream, attend_kernel<kChannels>, m.pictures * m.heads * groups, kAttendThreads, m, weights);
+    start(stream, combine_kernel, m.pictures * (m.width() / kCombineRows), kCombineThreads, m, weights, kind,
+          m.extent().words(kind));
+}
+
 }  // namespace
 
 void make_spectral_matrix(void* stream, SpectralMoments const& m, SpectralWeights const& weights, FragmentKind kind) {
-    std::int64_t const groups = divide_up(m.dim, kRows);
-    start(stream, columns_kernel, m.pictures * m.channels, kColumnThreads, m, weights);
-    start(stream, attend_kernel, m.pictures * m.heads * groups, kAttendThreads, m, weights);
-    start(stream, combine_kernel, m.pictures * (m.width() / kCombineRows), kCombineThreads, m, weights, kind,
-          m.extent().words(kind));
+    switch (fused_channels(m.channels)) {
+        case 32: return start_kernels<32>(stream, m, weights, kind);
+        case 64: return start_kernels<64>(stream, m, weights, kind);
+        default: return start_kernels<128>(stream, m, weights, kind);
+    }
 }
 
 }  // namespace vitrum::cuda
