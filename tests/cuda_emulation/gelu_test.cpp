@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "kernels/hidden_quad.cuh"
+
 namespace vitrum::cuda {
 namespace {
 
@@ -31,6 +33,23 @@ TEST(CudaGelu, ForOperandsKeepsItsEnds) {
         EXPECT_NEAR(gelu_for_operands(static_cast<float>(-x)), 0, 3e-6 * x);
     }
     EXPECT_EQ(gelu_for_operands(0.0F), 0.0F);
+}
+
+TEST(CudaGelu, OfHalvesIsAsCloseAsFloat16) {
+    for (double x = -30; x <= 30; x += 1e-2) {
+        auto const half = static_cast<float>(x / 2), quarter = static_cast<float>(x / 4);
+        double const allowed = 4e-4 + 1.5e-3 * std::abs(x);
+        EXPECT_NEAR(Fp16::unpack(gelu_halves<2>(Fp16::pack(half, half))).x, exact_gelu(x), allowed) << x;
+        EXPECT_NEAR(2 * Fp16::unpack(gelu_halves<4>(Fp16::pack(0, quarter))).y, exact_gelu(x), allowed) << x;
+    }
+}
+
+TEST(CudaGelu, OfHalvesKeepsItsEnds) {
+    for (float const x : {300.0F, 2e4F}) {
+        EXPECT_EQ(Fp16::unpack(gelu_halves<2>(Fp16::pack(x, -x))).x, 2 * Fp16::unpack(Fp16::pack(x, 0)).x);
+        EXPECT_EQ(Fp16::unpack(gelu_halves<2>(Fp16::pack(x, -x))).y, 0.0F);
+    }
+    EXPECT_EQ(gelu_halves<2>(0), 0U);
 }
 
 }  // namespace

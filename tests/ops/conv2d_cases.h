@@ -176,6 +176,7 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
     {.name = "many_tiles_narrow", .h = 1, .w = 4300, .c_in = 66, .c_out = 20, .x_deviation = 1e6},
     {.name = "many_tiles_shuffle2", .h = 1, .w = 2100, .c_in = 20, .c_out = 256, .pixel_shuffle = 2},
     {.name = "many_tiles_rgb", .h = 17, .w = 1100, .c_in = 17, .c_out = 3},
+    {.name = "k1_c31_residual", .n = 2, .h = 9, .w = 11, .c_in = 31, .c_out = 31, .kernel = 1, .residual = true},
     {.name = "k1_residual", .h = 7, .w = 7, .c_in = 60, .c_out = 60, .kernel = 1, .residual = true},
     // ResNet's blocks: the residual before the activation.
     {.name = "resnet",
@@ -255,6 +256,15 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
      .pixel_shuffle = 2,
      .residual = true},
     {.name = "k1_shuffle2", .h = 4, .w = 6, .c_in = 30, .c_out = 60, .kernel = 1, .pixel_shuffle = 2},
+    {.name = "k1_shuffle2_c62", .n = 2, .h = 7, .w = 9, .c_in = 62, .c_out = 124, .kernel = 1, .pixel_shuffle = 2},
+    {.name = "k1_shuffle2_c124",
+     .h = 9,
+     .w = 11,
+     .c_in = 124,
+     .c_out = 248,
+     .kernel = 1,
+     .pixel_shuffle = 2,
+     .bias = false},
 });
 
 [[nodiscard]] OpCase to_case(Conv2dCase const& c);

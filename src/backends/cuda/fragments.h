@@ -67,21 +67,24 @@ struct FragmentPlace {
     }
 };
 
-/// A 3 × 3 weight of at most 32 channels either way, as right operands in TF32: [column of taps][step][row of
-/// taps][tile][lane][4], in the order in which rows of pixels go through the taps.
-struct NarrowConvWeights {
-    static constexpr int kSteps = 2, kTiles = 4, kSide = 3;
-    static constexpr int kMostChannels = kSteps * kFragmentChannels;
+/// A 1 × 1 weight in front of a shuffle by two, as right operands in TF32: the columns of each of the four positions
+/// together, [position][pair of tiles][step][tile of the pair][lane][4].
+struct UpConvWeights {
+    static constexpr int kPositions = 4;
     static constexpr int kTileWords = kWarpLanes * static_cast<int>(FragmentKind::tf32);
-    static constexpr int kWords = kSide * kSteps * kSide * kTiles * kTileWords;
 
-    [[nodiscard]] static constexpr int tile(int across, int step, int down) {
-        return ((across * kSteps + step) * kSide + down) * kTiles;
+    int steps, pairs;  ///< of 16 channels that are read; of 16 that are written
+
+    constexpr UpConvWeights(std::int64_t columns, std::int64_t channels)
+        : steps(channels <= 64 ? 4 : 8), pairs(columns / kPositions <= 32 ? 2 : 4) {}
+    [[nodiscard]] constexpr std::int64_t words() const {
+        return std::int64_t{kPositions} * pairs * steps * 2 * kTileWords;
     }
-    [[nodiscard]] static constexpr std::int64_t word(std::int64_t column, std::int64_t channel, int tap) {
-        FragmentPlace const place(column, channel);
-        std::int64_t const first = tile(tap % kSide, static_cast<int>(place.step), tap / kSide);
-        return (first + place.tile) * kTileWords + place.lane * 4 + place.element;
+    /// Column c · 4 + position.
+    [[nodiscard]] constexpr std::int64_t word(std::int64_t column, std::int64_t channel) const {
+        FragmentPlace const place(column / kPositions, channel);
+        std::int64_t const pair = column % kPositions * pairs + place.tile / 2;
+        return ((pair * steps + place.step) * 2 + place.tile % 2) * kTileWords + place.lane * 4 + place.element;
     }
 };
 

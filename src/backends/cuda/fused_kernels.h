@@ -110,17 +110,11 @@ struct FusedShiftMlpKernel : Kernel<ShiftMlp> {
     static void launch(Op const& op, Launch const& launch);
 };
 
-/// 3 × 3 convolutions of few channels (narrow_conv.cu), which memory bounds: patches of the picture are on their way
-/// while others are multiplied.
-struct NarrowConvKernel : Kernel<Conv2d> {
-    static constexpr std::string_view kName = "narrow_tf32";
+/// 1 × 1 convolutions in front of a shuffle by two, that is, transposed convolutions of 2 × 2 (up_conv.cu).
+struct UpConvKernel : Kernel<Conv2d> {
+    static constexpr std::string_view kName = "up_tf32";
     static Support supports(Conv2d const& op, Problem const& problem);
     static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
-    /// Read where the output is written. x is not: its neighbours still need it.
-    static std::vector<int> reusable_inputs(Conv2d const& op, Problem const&) {
-        if (op.pixel_shuffle != 1) return {};
-        return {Conv2d::kResidual};
-    }
     static void launch(Conv2d const& op, Launch const& launch);
 };
 

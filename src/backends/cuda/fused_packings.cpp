@@ -23,8 +23,8 @@ std::vector<Packing> FusedShiftMlpKernel::packings(ShiftMlp const&, Problem cons
             pack_shift(ShiftMlp::kFc2Weight, problem.inputs[ShiftMlp::kFc2Weight], false)};
 }
 
-std::vector<Packing> NarrowConvKernel::packings(Conv2d const&, Problem const&) {
-    return {pack_narrow_conv(Conv2d::kWeight)};
+std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& problem) {
+    return {pack_up_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
 }
 
 std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& problem) {

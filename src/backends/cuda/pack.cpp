@@ -117,11 +117,9 @@ void put_word(std::byte* to, std::int64_t word, float value) {
     std::memcpy(to + word * 4, &bits, sizeof(bits));
 }
 
-void fill_narrow_conv(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
-    for (std::int64_t i = 0; i < shape.count(); ++i) {
-        std::int64_t const row = i / 9, word = NarrowConvWeights::word(row / shape[1], row % shape[1], static_cast<int>(i % 9));
-        put_word(to, word, from[i]);
-    }
+void fill_up_conv(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    UpConvWeights const weights(shape[0], shape[1]);
+    for (std::int64_t i = 0; i < shape.count(); ++i) put_word(to, weights.word(i / shape[1], i % shape[1]), from[i]);
 }
 
 /// key.isa is the kind of fragments, key.param their steps and, in the upper half, their tiles.
@@ -253,11 +251,11 @@ Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::in
             .pack = fill_fragments};
 }
 
-Packing pack_narrow_conv(int input) {
+Packing pack_up_conv(int input, Shape const& shape) {
     return {.input = input,
-            .key = {.kind = kNarrowConv},
-            .bytes = std::size_t{NarrowConvWeights::kWords} * sizeof(std::uint32_t),
-            .pack = fill_narrow_conv};
+            .key = {.kind = kUpConv},
+            .bytes = static_cast<std::size_t>(UpConvWeights(shape[0], shape[1]).words()) * sizeof(std::uint32_t),
+            .pack = fill_up_conv};
 }
 
 Packing pack_groups(int input, Shape const& shape) {

@@ -26,8 +26,8 @@ namespace vitrum::cuda {
 /// A weight [columns, channels, …] as right operands of tensor cores.
 [[nodiscard]] Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,
                                      std::int64_t channels_step);
-/// See NarrowConvWeights.
-[[nodiscard]] Packing pack_narrow_conv(int input);
+/// See UpConvWeights.
+[[nodiscard]] Packing pack_up_conv(int input, Shape const& shape);
 /// See GroupWeights.
 [[nodiscard]] Packing pack_groups(int input, Shape const& shape);
 /// See ShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].

@@ -12,7 +12,7 @@ enum PackingKind : int {
     kDepthwise,
     kTransposed,
     kFragments,
-    kNarrowConv,
+    kUpConv,
     kGroups,
     kShiftFirst,
     kShiftSecond,

@@ -43,7 +43,7 @@ template <>
 struct Choice<FragmentKind::split, 64> : WideChoice64<Split> {};
 template <class Operand>
 struct WideChoice128 {
-    using Tile = ConvMlpTile<Operand, 128, 4, 4, 1, 2, 2>;
+    using Tile = ConvMlpTile<Operand, 128, 4, 4, 1, 2, 2, 2>;
 };
 template <>
 struct Choice<FragmentKind::tf32, 128> : WideChoice128<Tf32> {};

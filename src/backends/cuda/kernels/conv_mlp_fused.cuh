@@ -28,7 +28,8 @@ struct ConvMlpTile : HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns> {
     using Base = HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns>;
     using Operand = Operand_;
     using Hidden = typename HiddenQuad<Operand>::Type;
-    static constexpr int kBuffers = kBuffers_;  ///< of hidden channels; with two, a chunk is made beside the last one's use
+    static constexpr int kBuffers =
+        kBuffers_;  ///< of hidden channels; with two, a chunk is made beside the last one's use
     static constexpr int kChannels = kChannels_, kSteps = kChannels / 16;
     static constexpr int kBlocks = kBlocks_;  ///< on a multiprocessor at least
     static constexpr int kProducts = Base::kPatch / 2;
@@ -137,8 +138,7 @@ public:
             load_filter(filter, d_.filter + first + 4 * t_, d_.hidden);
             filter_patch<Tile>(
                 filter,
-                [&](int r, int c) { return hidden[(row + r) * Tile::kHaloColumns + column + c][half * 4 + t_]; },
-                sums);
+                [&](int r, int c) { return hidden[(row + r) * Tile::kHaloColumns + column + c][half * 4 + t_]; }, sums);
             Left<Operand> x[Tile::kProducts];
 #pragma unroll
             for (int m = 0; m < Tile::kProducts; ++m) {
@@ -162,8 +162,8 @@ public:
         bool is_inside[Tile::kPatch];
 #pragma unroll
         for (int i = 0; i < Tile::kPatch; ++i) {
-            std::int64_t const row = at_.row + Tile::patch_row(warp_, g_) + i / Tile::kPatchColumns;
-            std::int64_t const column = at_.column + Tile::patch_column(g_) + i % Tile::kPatchColumns;
+            int const row = at_.row + Tile::patch_row(warp_, g_) + i / Tile::kPatchColumns;
+            int const column = at_.column + Tile::patch_column(g_) + i % Tile::kPatchColumns;
             is_inside[i] = at_.contains(row, column);
             pixels[i] = is_inside[i] ? at_.pixel(row, column) : at_.first;
         }
@@ -191,8 +191,7 @@ private:
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
             int const h = Tile::halo_pixel(i * Tile::kWarps + warp_, g_ + 8 * r);
-            std::int64_t const row = at_.row + h / Tile::kHaloColumns - 1;
-            std::int64_t const column = at_.column + h % Tile::kHaloColumns - 1;
+            int const row = at_.row + h / Tile::kHaloColumns - 1, column = at_.column + h % Tile::kHaloColumns - 1;
             bool const is_inside = h < Tile::kHaloPixels && at_.contains(row, column);
             inside_ |= is_inside ? 1U << (2 * i + r) : 0U;
             float const* const from = d_.x.at(is_inside ? at_.pixel(row, column) : at_.first);

@@ -39,13 +39,17 @@ struct HaloTile : Patch<kPatchRows_, kPatchColumns_> {
 
 /// Where a block's tile lies.
 struct TilePlace {
-    std::int64_t first, row, column;  ///< the picture's first pixel; the tile's first row and column
-    std::int64_t h, w;
+    std::int64_t first;  ///< the picture's first pixel
+    int row, column;     ///< the tile's first ones
+    int h, w;
 
-    [[nodiscard]] __device__ bool contains(std::int64_t r, std::int64_t c) const {
-        return r >= 0 && r < h && c >= 0 && c < w;
+    [[nodiscard]] __device__ bool contains(int r, int c) const {
+        return static_cast<unsigned>(r) < static_cast<unsigned>(h) &&
+               static_cast<unsigned>(c) < static_cast<unsigned>(w);
     }
-    [[nodiscard]] __device__ std::int64_t pixel(std::int64_t r, std::int64_t c) const { return first + r * w + c; }
+    [[nodiscard]] __device__ std::int64_t pixel(int r, int c) const {
+        return first + static_cast<std::int64_t>(r) * w + c;
+    }
 };
 
 struct TileGrid {
@@ -57,7 +61,8 @@ struct TileGrid {
     template <class Tile>
     [[nodiscard]] __device__ TilePlace place(std::int64_t index) const {
         Place const at(index, down, across);
-        return {at.n * h * w, at.row * Tile::kRows, at.column * Tile::kColumns, h, w};
+        return {at.n * h * w, static_cast<int>(at.row) * Tile::kRows, static_cast<int>(at.column) * Tile::kColumns,
+                static_cast<int>(h), static_cast<int>(w)};
     }
 };
 

@@ -84,8 +84,60 @@ __global__ void __launch_bounds__(kProductThreads, kChannels == 64 ? 2 : 1) pixe
     }
 }
 
+constexpr int kNarrowWarps = 4, kNarrowChannels = 32;
+
+/// The same for at most 32 channels of x and of y, where arithmetic is nothing beside the pixels: a warp has sixteen of
+/// them in registers, with their residuals, and shares nothing. kSteps: of the weight.
+template <class Operand, int kSteps>
+__global__ void __launch_bounds__(kNarrowWarps * 32) narrow_product_kernel(PixelProduct const p) {
+    constexpr int kOwnSteps = kNarrowChannels / 16;
+    int const lane = static_cast<int>(threadIdx.x) % 32, t = lane % 4;
+    std::int64_t const first =
+        (static_cast<std::int64_t>(blockIdx.x) * kNarrowWarps + threadIdx.x / 32) * 16 + lane / 4;
+    std::int64_t pixels[2];
+    bool exists[2];
+    QuadAt at[2 * kOwnSteps], residual_at[2 * kOwnSteps];
+#pragma unroll
+    for (int i = 0; i < 2 * kOwnSteps; ++i) {
+        int const r = i % 2, channel = i / 2 * 16 + 4 * t;
+        exists[r] = first + 8 * r < p.x.count();
+        pixels[r] = exists[r] ? first + 8 * r : 0;
+        at[i] = {p.x.at(pixels[r]) + channel, exists[r] ? p.x.c - channel : 0};
+        residual_at[i] = {p.residual.at(pixels[r]) + channel, exists[r] ? p.y.c - channel : 0};
+    }
+    float4 v[2 * kOwnSteps], residual[2 * kOwnSteps] = {};
+    load_quads(v, at, p.x);
+    if (p.residual.data != nullptr) load_quads(residual, residual_at, p.residual);
+    SumQuads sums[kOwnSteps] = {};
+#pragma unroll
+    for (int s = 0; s < kOwnSteps; ++s) {
+        Quads quads;
+        quads.set(0, v[2 * s]);
+        quads.set(1, v[2 * s + 1]);
+        Left<Operand> const left(quads);
+#pragma unroll
+        for (int j = 0; j < 2 * kOwnSteps; ++j) {
+            Right<Operand> right;
+            right.load(p.weights + (j * kSteps + s) * kFragmentWords<Operand>, lane);
+            multiply_add(sums[j / 2].tiles[j % 2], left, right);
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < 2 * kOwnSteps; ++i) {
+        int const channel = i / 2 * 16 + 4 * t, left = p.y.c - channel;
+        if (!exists[i % 2] || left <= 0) continue;
+        float4 const bias = load_some(p.bias + channel, p.bias == nullptr ? 0 : left);
+        store4(p.y.at(pixels[i % 2]) + channel, sums[i / 2].quad(i % 2) + bias + residual[i], left, p.y.vector);
+    }
+}
+
 template <class Operand, int kChannels>
 void launch_pixel_product(void* stream, PixelProduct const& product) {
+    if (kChannels == 64 && std::max(product.x.c, product.y.c) <= kNarrowChannels) {
+        constexpr int kPixels = 16 * kNarrowWarps;
+        return start(stream, narrow_product_kernel<Operand, kChannels / 16>, divide_up(product.x.count(), kPixels),
+                     kNarrowWarps * 32, product);
+    }
     start_shared(stream, pixel_product_kernel<Operand, kChannels>, divide_up(product.x.count(), kProductPixels),
                  kProductThreads, sizeof(StoredLeft<Operand>) * (kProductPixels / 16) * (kChannels / 16), product);
 }

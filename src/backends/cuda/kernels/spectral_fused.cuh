@@ -34,12 +34,13 @@ struct SpectralTile : HaloTile<kRows, 2, kWarps, kPatchRows, kPatchColumns> {
     static_assert(kFeatureRows % kInnerRows_ == 0 && kFeatureColumns % kInnerColumns_ == 0);
     static_assert(kWarps / 2 * Base::kPatch * 8 == kRows * Base::kColumns);
 
+    /// Quads from pixel to pixel: those two apart use different halves of the banks.
+    static constexpr int kPitch = kQuads + 2;
+
     struct Shared {
-        alignas(16) float4 values[Base::kHaloGroups * 16][kQuads];
-        alignas(16) float4 features[kFeatureRows * kFeatureColumns][kQuads];
+        alignas(16) float4 values[Base::kHaloGroups * 16][kPitch];
+        alignas(16) float4 features[kFeatureRows * kFeatureColumns][kPitch];
     };
-    /// Where a pixel's quad lies: pixels two apart use different halves of the banks.
-    [[nodiscard]] static __device__ int slot(int pixel, int quad) { return quad ^ (pixel >> 1 & 1) << 2; }
 };
 
 /// One thread's share of a tile.
@@ -68,8 +69,7 @@ public:
             int count[2][2];
             for (int n = 0; n < 4; ++n) {
                 int const h = Tile::halo_pixel((i + n / 2) * Tile::kWarps + warp_, g_ + n % 2 * 8);
-                std::int64_t const row = at_.row + h / Tile::kHaloColumns - 2;
-                std::int64_t const column = at_.column + h % Tile::kHaloColumns - 2;
+                int const row = at_.row + h / Tile::kHaloColumns - 2, column = at_.column + h % Tile::kHaloColumns - 2;
                 bool const is_inside = h < Tile::kHaloPixels && at_.contains(row, column);
                 from[n / 2][n % 2] = d_.x.at(is_inside ? at_.pixel(row, column) : at_.first);
                 count[n / 2][n % 2] = is_inside ? d_.x.c : 0;
@@ -80,8 +80,8 @@ public:
                 int const group = (i + n / 2) * Tile::kWarps + warp_;
                 if (group >= Tile::kHaloGroups) continue;
                 int const h = Tile::halo_pixel(group, g_ + n % 2 * 8);
-                shared_.values[h][Tile::slot(h, t_)] = sums[n / 2][0].quad(n % 2);
-                shared_.values[h][Tile::slot(h, 4 + t_)] = sums[n / 2][1].quad(n % 2);
+                shared_.values[h][t_] = sums[n / 2][0].quad(n % 2);
+                shared_.values[h][4 + t_] = sums[n / 2][1].quad(n % 2);
             }
         }
     }
@@ -101,7 +101,7 @@ public:
                 filter,
                 [&](int r, int c) {
                     int const h = (row + r) * Tile::kHaloColumns + column + c;
-                    return shared_.values[h][Tile::slot(h, quad)];
+                    return shared_.values[h][quad];
                 },
                 sums);
 #pragma unroll
@@ -109,8 +109,7 @@ public:
                 int const r = row + i / Inner::kPatchColumns, c = column + i % Inner::kPatchColumns;
                 bool const is_inside = at_.contains(at_.row + r - 1, at_.column + c - 1);
                 int const pixel = r * Tile::kFeatureColumns + c;
-                shared_.features[pixel][Tile::slot(pixel, quad)] =
-                    is_inside ? gelu_for<Operand>(sums[i]) : make_float4(0, 0, 0, 0);
+                shared_.features[pixel][quad] = is_inside ? gelu_for<Operand>(sums[i]) : make_float4(0, 0, 0, 0);
             }
         }
     }
@@ -127,7 +126,7 @@ public:
             filter,
             [&](int r, int c) {
                 int const pixel = (row + r) * Tile::kFeatureColumns + column + c;
-                return shared_.features[pixel][Tile::slot(pixel, half * 4 + t_)];
+                return shared_.features[pixel][half * 4 + t_];
             },
             sums);
         float4 const bias = load_some(d_.bias + channel, left);
@@ -135,8 +134,7 @@ public:
         bool is_inside[Tile::kPatch];
 #pragma unroll
         for (int i = 0; i < Tile::kPatch; ++i) {
-            std::int64_t const r = at_.row + row + i / Tile::kPatchColumns;
-            std::int64_t const c = at_.column + column + i % Tile::kPatchColumns;
+            int const r = at_.row + row + i / Tile::kPatchColumns, c = at_.column + column + i % Tile::kPatchColumns;
             is_inside[i] = at_.contains(r, c);
             pixels[i] = is_inside[i] ? at_.pixel(r, c) : at_.first;
             sums[i] = attended[i / 2][0].quad(i % 2) + sums[i] + bias;
@@ -183,13 +181,12 @@ private:
         int count[Tile::kProducts][2];
 #pragma unroll
         for (int i = 0; i < Tile::kPatch; ++i) {
-            std::int64_t const r = at_.row + row + i / Tile::kPatchColumns,
-                               c = at_.column + column + i % Tile::kPatchColumns;
+            int const r = at_.row + row + i / Tile::kPatchColumns, c = at_.column + column + i % Tile::kPatchColumns;
             bool const is_inside = at_.contains(r, c);
             from[i / 2][i % 2] = d_.x.at(is_inside ? at_.pixel(r, c) : at_.first);
             count[i / 2][i % 2] = is_inside ? d_.x.c : 0;
         }
-        std::int64_t const picture = at_.first / (at_.h * at_.w);
+        std::int64_t const picture = divide(at_.first, std::int64_t{at_.h} * at_.w).whole;
         std::uint32_t const* const weights =
             d_.matrix + picture * d_.matrix_words + weight_offset() + half * 2 * d_.steps * kFragmentWords<Operand>;
         multiply<2, Tile::kProducts>(weights, from, count, sums);

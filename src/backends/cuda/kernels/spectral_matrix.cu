@@ -85,8 +85,8 @@ constexpr int kRows = 8;  // of the attention that a block has: a warp each in t
 constexpr int kAttendThreads = 32 * kRows;
 
 struct AttendMemory {
-    double keys[kMostChannels][kRows];        ///< the block's rows of W_k·S
-    double of_warps[kRows][kRows + 2][32];    ///< dot products, |q|², |k|²
+    double keys[kMostChannels][kRows];      ///< the block's rows of W_k·S
+    double of_warps[kRows][kRows + 2][32];  ///< dot products, |q|², |k|²
     float attention[kRows][kMostChannels];
 };
 
@@ -115,7 +115,8 @@ __device__ void sum_products(SpectralMoments const& m, SpectralWeights const& w,
     bool const is_column = j0 + lane < m.dim, is_row = lane < at.rows;
     float queries[kTerms], keys[kTerms];
     double own[kTerms];  // of W_q·S
-    double const* const from = m.products + at.picture * m.channels * 2 * m.channels + m.channels + at.first + j0 + lane;
+    double const* const from =
+        m.products + at.picture * m.channels * 2 * m.channels + m.channels + at.first + j0 + lane;
 #pragma unroll
     for (int t = 0; t < kTerms; ++t) {
         int const k = t * kRows + warp;
