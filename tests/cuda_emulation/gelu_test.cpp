@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "kernels/hidden_quad.cuh"
+#include "kernels/gelu_halves.cuh"
 
 namespace vitrum::cuda {
 namespace {

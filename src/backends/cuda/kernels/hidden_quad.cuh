@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <ptx/halves.cuh>
-
-#include "../rounding.h"
+#include "gelu_halves.cuh"
 #include "halo_tile.cuh"
 
 // Four channels of a hidden layer between two products: float32, or, where the next product takes float16 operands,
@@ -35,17 +33,6 @@ struct HiddenQuad<Fp16> {
 
 [[nodiscard]] __device__ inline HalfQuad multiply_add(HalfQuad a, HalfQuad b, HalfQuad c) {
     return {multiply_add_halves(a.low, b.low, c.low), multiply_add_halves(a.high, b.high, c.high)};
-}
-
-/// 2 · gelu(x) / kFactor of x / kFactor. erf(x / √2) is tanh(x · (a + b·x²)) with the a and b that make GELU's largest
-/// error least, 3.5e-4; float16 is off by as much from 0.7 on.
-template <int kFactor>
-[[nodiscard]] __device__ std::uint32_t gelu_halves(std::uint32_t x) {
-    constexpr auto both = [](float v) { return half_bits(v) * 0x10001U; };
-    constexpr std::uint32_t kFirst = both(0.798569818F * kFactor);
-    constexpr std::uint32_t kSecond = both(0.0351776196F * kFactor * kFactor * kFactor);
-    std::uint32_t const p = multiply_add_halves(kSecond, multiply_halves(x, x), kFirst);
-    return multiply_add_halves(x, tanh_halves(multiply_halves(x, p)), x);
 }
 
 /// Of fc1's results, and of the filter's.
