@@ -90,88 +90,41 @@ struct UpConvWeights {
 
 /// ELAN's projection to queries and values [rows, channels], group after group (or, with queries given, to values
 /// alone), as float16 operands of a power of two times the weights, each as the sum of two. Per group: queries as right
-/// operands [tile of 8][step][lane][4 high, 4 low], then values as left ones [tile of 16][step][lane][8], high and
-/// behind them low. Behind all groups: what undoes the power of two, a float.
+/// operands [16 channels of the group][step][part][lane][2 tiles][4 channels], then values as left ones, likewise
+/// [16 channels][step][part][lane][8]. Behind all groups: what undoes the power of two, a float.
 struct GroupWeights {
+    static constexpr int kParts = 2;
+
     std::int64_t dim, steps;  ///< channels of a group; steps of 16 channels of x
     bool has_queries;
 
     constexpr GroupWeights(std::int64_t rows, std::int64_t channels)
         : dim(channels / 3), steps(divide_up(channels, kFragmentChannels)), has_queries(rows == 2 * channels) {}
-    /// Steps of 16 channels of a group that there is code for.
-    [[nodiscard]] constexpr std::int64_t group_steps() const { return dim <= 32 ? 2 : 4; }
-    [[nodiscard]] constexpr std::int64_t tiles() const {
-        return (has_queries ? 2 : 0) * group_steps() + 2 * group_steps();
+    /// Steps of 16 channels of a group that there is code for: of 24 columns, one of which sums, or of 64.
+    [[nodiscard]] constexpr std::int64_t group_steps() const { return dim < 24 ? 2 : 4; }
+    [[nodiscard]] constexpr std::int64_t scale_word() const {
+        return 3 * (has_queries ? 2 : 1) * group_steps() * steps * kParts * kWarpLanes * 4;
     }
-    [[nodiscard]] constexpr std::int64_t scale_word() const { return 3 * tiles() * steps * kWarpLanes * 4; }
-    /// In units of two bytes; the low part lies `low_offset` behind.
+    /// In units of two bytes.
     [[nodiscard]] constexpr std::int64_t half(std::int64_t row, std::int64_t channel) const {
         std::int64_t const part = row / dim, r = row % dim;
-        std::int64_t const group = has_queries ? part / 2 : part;
+        bool const is_query = has_queries && part % 2 == 0;
         std::int64_t const lane = r % 8 * 4 + channel % 16 / 4, e = channel % 4;
-        std::int64_t const tile =
-            group * tiles() + (is_query(row) ? r / 8 : (has_queries ? 2 : 0) * group_steps() + r / 16);
-        std::int64_t const inner = is_query(row) ? e : (r % 16 / 8 + e / 2 * 2) * 2 + e % 2;
-        return ((tile * steps + channel / 16) * kWarpLanes + lane) * 8 + inner;
+        std::int64_t const unit = part * group_steps() + r / 16;
+        std::int64_t const inner = is_query ? r % 16 / 8 * 4 + e : (r % 16 / 8 + e / 2 * 2) * 2 + e % 2;
+        return (((unit * steps + channel / 16) * kParts) * kWarpLanes + lane) * 8 + inner;
     }
-    [[nodiscard]] constexpr std::int64_t low_offset(std::int64_t row) const {
-        return is_query(row) ? 4 : group_steps() * steps * kWarpLanes * 8;
-    }
-
-private:
-    [[nodiscard]] constexpr bool is_query(std::int64_t row) const { return has_queries && row / dim % 2 == 0; }
+    static constexpr std::int64_t kLowOffset = kWarpLanes * 8;  ///< from a value's high part to its low one
 };
 
-/// The weights of ELAN's two shifted products. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋,
-/// then the others) fill whole tiles of eight. The first: columns are a tile's hidden channels in their order,
-/// [tile][step][part][lane][4]. The second: [tile][pair of column tiles][part][lane][2 columns][2 hidden channels].
+/// The weights of ELAN's two shifted products, as float16 operands of a power of two times the weights, of one or two
+/// parts, in chunks of sixteen hidden channels. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋, then
+/// the others) fill whole chunks. The first: [chunk][part][step][lane][2 tiles][4 channels]; the second: [chunk][part]
+/// [pair of column tiles][lane][2 tiles][2 × 2 hidden channels]. Behind each: what undoes the power of two, a float.
 struct ShiftWeights {
-    static constexpr std::int64_t kSteps = 4;  ///< of 16 channels; as many pairs of column tiles
-
-    static constexpr std::int64_t kWords = kWarpLanes * static_cast<int>(FragmentKind::split);
-
     std::int64_t hidden;
-
-    [[nodiscard]] constexpr std::int64_t group() const { return hidden / 5; }
-    [[nodiscard]] constexpr std::int64_t tiles_before(std::int64_t of_group) const {
-        return of_group * divide_up(group(), 8);
-    }
-    [[nodiscard]] constexpr std::int64_t tiles() const { return tiles_before(4) + divide_up(hidden - 4 * group(), 8); }
-    [[nodiscard]] constexpr std::int64_t words() const { return tiles() * kSteps * kWords; }
-    [[nodiscard]] constexpr std::int64_t first(std::int64_t channel, std::int64_t x_channel, int part) const {
-        Slot const slot = slot_of(channel);
-        std::int64_t const lane = slot.row * 4 + x_channel % 16 / 4;
-        return word(slot.tile, x_channel / 16, part) + lane * 4 + x_channel % 4;
-    }
-    [[nodiscard]] constexpr std::int64_t second(std::int64_t column, std::int64_t channel, int part) const {
-        Slot const slot = slot_of(channel);
-        FragmentPlace const place(column, 0);  // lane: its column of the tile
-        std::int64_t const lane = place.lane + slot.row / 2;
-        return word(slot.tile, place.tile / 2, part) + lane * 4 + place.tile % 2 * 2 + slot.row % 2;
-    }
-
-private:
-    struct Slot {
-        std::int64_t tile, row;
-    };
-    [[nodiscard]] constexpr Slot slot_of(std::int64_t channel) const {
-        std::int64_t const of_group = group() == 0 ? 4 : std::min<std::int64_t>(4, channel / group());
-        std::int64_t const own = channel - of_group * group();
-        return {tiles_before(of_group) + own / 8, own % 8};
-    }
-    [[nodiscard]] static constexpr std::int64_t word(std::int64_t tile, std::int64_t step, int part) {
-        return (tile * kSteps + step) * kWords + part * kWarpLanes * 4;
-    }
-};
-
-/// The same two weights for up to 192 channels, as float16 of a power of two times the weights, in chunks of sixteen
-/// hidden channels. The first: [chunk][step][lane][2 tiles][4 channels]; the second: [chunk][pair of column
-/// tiles][lane] [2 tiles][2 × 2 hidden channels]. Behind each: what undoes the power of two, a float.
-struct WideShiftWeights {
-    static constexpr int kSteps = 12;  ///< of 16 channels; as many pairs of column tiles
-    static constexpr int kChunkLanes = kSteps * kWarpLanes;
-
-    std::int64_t hidden;
+    int steps;  ///< of 16 channels; as many pairs of column tiles
+    int parts;
 
     [[nodiscard]] constexpr std::int64_t group() const { return hidden / 5; }
     [[nodiscard]] constexpr std::int64_t chunks_before(std::int64_t of_group) const {
@@ -180,19 +133,20 @@ struct WideShiftWeights {
     [[nodiscard]] constexpr std::int64_t chunks() const {
         return chunks_before(4) + divide_up(hidden - 4 * group(), 16);
     }
-    /// In units of two bytes.
-    [[nodiscard]] constexpr std::int64_t halves() const { return chunks() * kChunkLanes * 8; }
+    /// In units of two bytes; from one part to the next.
+    [[nodiscard]] constexpr std::int64_t part_halves() const { return std::int64_t{steps} * kWarpLanes * 8; }
+    [[nodiscard]] constexpr std::int64_t halves() const { return chunks() * parts * part_halves(); }
+    [[nodiscard]] constexpr std::int64_t scale_word() const { return halves() / 2; }
     [[nodiscard]] constexpr std::int64_t first(std::int64_t channel, std::int64_t x_channel) const {
         Slot const slot = slot_of(channel);
         std::int64_t const lane = slot.row % 8 * 4 + x_channel % 16 / 4;
-        return (slot.chunk * kChunkLanes + x_channel / 16 * kWarpLanes + lane) * 8 + slot.row / 8 * 4 + x_channel % 4;
+        return half(slot.chunk, x_channel / 16, lane) + slot.row / 8 * 4 + x_channel % 4;
     }
     [[nodiscard]] constexpr std::int64_t second(std::int64_t column, std::int64_t channel) const {
         Slot const slot = slot_of(channel);
         FragmentPlace const place(column, 0);  // lane: its column of the tile
         std::int64_t const lane = place.lane + slot.row % 8 / 2;
-        return (slot.chunk * kChunkLanes + place.tile / 2 * kWarpLanes + lane) * 8 + place.tile % 2 * 4 +
-               slot.row / 8 * 2 + slot.row % 2;
+        return half(slot.chunk, place.tile / 2, lane) + place.tile % 2 * 4 + slot.row / 8 * 2 + slot.row % 2;
     }
 
 private:
@@ -203,6 +157,9 @@ private:
         std::int64_t const of_group = group() == 0 ? 4 : std::min<std::int64_t>(4, channel / group());
         std::int64_t const own = channel - of_group * group();
         return {chunks_before(of_group) + own / 16, own % 16};
+    }
+    [[nodiscard]] constexpr std::int64_t half(std::int64_t chunk, std::int64_t step, std::int64_t lane) const {
+        return chunk * parts * part_halves() + (step * kWarpLanes + lane) * 8;
     }
 };
 

@@ -71,37 +71,51 @@ struct FusedMlpKernel : Kernel<Mlp> {
 }
 
 /// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range,
-/// so that they hold TF32's ten bits.
-template <FragmentKind kKind>
+/// and are of one part (ten bits of fraction, as TF32's) or of two. The trained network of few channels enlarges a
+/// rounding error a thousandfold: one part everywhere costs it 6e-3.
+template <int kQueryParts, int kValueParts>
 struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
     using Op = GroupWindowAttention;
-    static constexpr std::string_view kName = kKind == FragmentKind::half ? "regions_fp16" : "regions_3xfp16";
+    static constexpr std::string_view kName = kQueryParts == 1   ? "regions_fp16"
+                                              : kValueParts == 1 ? "regions_3xfp16_queries"
+                                                                 : "regions_3xfp16";
     static Support supports(Op const& op, Problem const& problem) {
         Shape const& x = problem.inputs[Op::kX];
-        if (x[3] / Op::kGroups > 64) return {false, "groups of more than 64 channels"};
-        if (kKind == FragmentKind::half && x[3] / Op::kGroups <= 32) {
-            return {false, "the trained network of so few channels enlarges a rounding error a thousandfold"};
-        }
+        std::int64_t const dim = x[3] / Op::kGroups;
+        if (dim > 63) return {false, "groups of more than 63 channels"};
         for (int const window : op.windows) {
             if (window != 4 && window != 8 && window != 16) return {false, "windows other than 4, 8 and 16"};
         }
         if (x[1] % 16 != 0 || x[2] % 16 != 0) return {false, "sides that are no multiples of 16"};
-        if (kKind == FragmentKind::half && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        if (kQueryParts == 1 && problem.precision == Precision::tf32) return {false, "multiplies queries in fp16"};
+        if (kValueParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        if (kQueryParts == 2 && kValueParts == 1 && dim <= 32) {
+            return {false, "the trained network of so few channels enlarges a rounding error a thousandfold"};
+        }
         return {};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
     static void launch(Op const& op, Launch const& launch);
 };
 
-/// Both shifted products of a few pixels by one warp (shift_mlp_fused.cuh), in every precision: the trained ELAN-light
-/// enlarges a rounding error a thousandfold, layer by layer, where its softmax is saturated.
+/// Steps of 16 channels for which there is code of ShiftMlp.
+[[nodiscard]] constexpr int shift_steps(std::int64_t channels) {
+    return channels <= 64 ? 4 : 12;
+}
+
+/// Both shifted products of a tile of pixels in one kernel (shift_mlp_tile.cuh). Its float16 operands, scaled to their
+/// range, are of one part, or of two that hold 22 bits: the trained ELAN-light enlarges a rounding error a
+/// thousandfold, layer by layer, where its softmax is saturated, and one part everywhere costs 5e-3.
+template <int kParts>
 struct FusedShiftMlpKernel : Kernel<ShiftMlp> {
     using Op = ShiftMlp;
-    static constexpr std::string_view kName = "fused_3xtf32";
+    static constexpr std::string_view kName = kParts == 1 ? "tiles_fp16" : "tiles_3xfp16";
     static Support supports(Op const&, Problem const& problem) {
         std::int64_t const channels = problem.inputs[Op::kX][3];
-        if (channels > 64) return {false, "more than 64 channels"};
+        if (channels > (kParts == 1 ? 192 : 64)) return {false, "too many channels"};
         if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
+        bool const is_sensitive = channels <= 64 && problem.precision == Precision::tf32;
+        if (kParts == 1 && (is_sensitive || problem.precision == Precision::fp32)) return {false, "multiplies in fp16"};
         return {};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
@@ -133,23 +147,6 @@ struct PixelConvKernel : Kernel<Conv2d> {
     /// Read where the output is written.
     static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }
     static void launch(Conv2d const& op, Launch const& launch);
-};
-
-/// ShiftMlp of more channels (shift_mlp_wide.cuh), its float16 operands scaled to their range.
-struct WideShiftMlpKernel : Kernel<ShiftMlp> {
-    using Op = ShiftMlp;
-    static constexpr std::string_view kName = "fused_wide_fp16";
-    static Support supports(Op const&, Problem const& problem) {
-        std::int64_t const channels = problem.inputs[Op::kX][3];
-        if (channels <= 64 || channels > 192) return {false, "serves 65 to 192 channels"};
-        if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
-        if (problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
-        return {};
-    }
-    static std::vector<Packing> packings(Op const& op, Problem const& problem);
-    /// Read where the output is written. x is not: its neighbours still need it.
-    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
-    static void launch(Op const& op, Launch const& launch);
 };
 
 /// Two passes over x by tensor cores (spectral_fused.cuh). Features of the stream itself may be large: no fp16.

@@ -5,23 +5,26 @@
 
 namespace vitrum::cuda {
 
-template <FragmentKind kKind>
-std::vector<Packing> RegionAttentionKernel<kKind>::packings(GroupWindowAttention const&, Problem const& problem) {
-    using Op = GroupWindowAttention;
+template <int kQueryParts, int kValueParts>
+std::vector<Packing> RegionAttentionKernel<kQueryParts, kValueParts>::packings(Op const&, Problem const& problem) {
     std::int64_t const channels = problem.inputs[Op::kX][3], columns = channels <= 64 ? 64 : 192;
     return {pack_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
             pack_fragments(Op::kOutWeight, problem.inputs[Op::kOutWeight],
-                           kKind == FragmentKind::half ? FragmentKind::tf32 : kKind, columns, columns)};
+                           kValueParts == 2 ? FragmentKind::split : FragmentKind::tf32, columns, columns)};
 }
-template std::vector<Packing> RegionAttentionKernel<FragmentKind::half>::packings(GroupWindowAttention const&,
-                                                                                  Problem const&);
-template std::vector<Packing> RegionAttentionKernel<FragmentKind::split>::packings(GroupWindowAttention const&,
-                                                                                   Problem const&);
+template std::vector<Packing> RegionAttentionKernel<1, 1>::packings(Op const&, Problem const&);
+template std::vector<Packing> RegionAttentionKernel<2, 1>::packings(Op const&, Problem const&);
+template std::vector<Packing> RegionAttentionKernel<2, 2>::packings(Op const&, Problem const&);
 
-std::vector<Packing> FusedShiftMlpKernel::packings(ShiftMlp const&, Problem const& problem) {
-    return {pack_shift(ShiftMlp::kFc1Weight, problem.inputs[ShiftMlp::kFc1Weight], true),
-            pack_shift(ShiftMlp::kFc2Weight, problem.inputs[ShiftMlp::kFc2Weight], false)};
+template <int kParts>
+std::vector<Packing> FusedShiftMlpKernel<kParts>::packings(ShiftMlp const&, Problem const& problem) {
+    using Op = ShiftMlp;
+    int const steps = shift_steps(problem.inputs[Op::kX][3]);
+    return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true, steps, kParts),
+            pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false, steps, kParts)};
 }
+template std::vector<Packing> FusedShiftMlpKernel<1>::packings(ShiftMlp const&, Problem const&);
+template std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, Problem const&);
 
 std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& problem) {
     return {pack_up_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
@@ -29,11 +32,6 @@ std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& proble
 
 std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& problem) {
     return {pack_fragments(Conv2d::kWeight, problem.inputs[Conv2d::kWeight], FragmentKind::split, 64, 64)};
-}
-
-std::vector<Packing> WideShiftMlpKernel::packings(ShiftMlp const&, Problem const& problem) {
-    return {pack_wide_shift(ShiftMlp::kFc1Weight, problem.inputs[ShiftMlp::kFc1Weight], true),
-            pack_wide_shift(ShiftMlp::kFc2Weight, problem.inputs[ShiftMlp::kFc2Weight], false)};
 }
 
 template <FragmentKind kKind>

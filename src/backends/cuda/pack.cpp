@@ -142,21 +142,6 @@ void fill_fragments(float const* from, Shape const& shape, PackingKey const& key
     }
 }
 
-void fill_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    bool const is_first = key.kind == kShiftFirst;
-    ShiftWeights const weights{is_first ? shape[0] : shape[1]};
-    for (std::int64_t i = 0; i < shape[0]; ++i) {
-        for (std::int64_t j = 0; j < shape[1]; ++j) {
-            float const value = *from++;
-            auto const word = [&](int part) {
-                return is_first ? weights.first(i, j, part) : weights.second(i, j, part);
-            };
-            put_word(to, word(0), value);
-            put_word(to, word(1), value - std::bit_cast<float>(tf32_bits(value)));
-        }
-    }
-}
-
 void put_half(std::byte* to, std::int64_t half, std::uint16_t bits) {
     std::memcpy(to + half * 2, &bits, sizeof(bits));
 }
@@ -169,16 +154,25 @@ float power_for_halves(float const* from, std::int64_t count) {
     return std::ldexp(1.0F, 10 - exponent);
 }
 
-void fill_wide_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    bool const is_first = key.kind == kWideShiftFirst;
-    WideShiftWeights const weights{is_first ? shape[0] : shape[1]};
+/// A value as one float16, or as two whose sum it is.
+void put_parts(std::byte* to, std::int64_t half, std::int64_t low_offset, int parts, float value) {
+    std::uint16_t const high = half_bits(value);
+    put_half(to, half, high);
+    if (parts == 2) put_half(to, half + low_offset, half_bits(value - half_to_float(high)));
+}
+
+void fill_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    bool const is_first = key.kind == kShiftFirst;
+    ShiftWeights const weights{is_first ? shape[0] : shape[1], static_cast<int>(key.param >> 8),
+                               static_cast<int>(key.param & 0xFF)};
     float const scale = power_for_halves(from, shape.count());
     for (std::int64_t i = 0; i < shape[0]; ++i) {
         for (std::int64_t j = 0; j < shape[1]; ++j) {
-            put_half(to, is_first ? weights.first(i, j) : weights.second(i, j), half_bits(*from++ * scale));
+            std::int64_t const at = is_first ? weights.first(i, j) : weights.second(i, j);
+            put_parts(to, at, weights.part_halves(), weights.parts, *from++ * scale);
         }
     }
-    floats(to)[weights.halves() / 2] = 1.0F / scale;
+    floats(to)[weights.scale_word()] = 1.0F / scale;
 }
 
 void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
@@ -186,11 +180,7 @@ void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::
     float const scale = power_for_halves(from, shape.count());
     for (std::int64_t row = 0; row < shape[0]; ++row) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            float const value = *from++ * scale;
-            std::uint16_t const high = half_bits(value);
-            std::int64_t const at = weights.half(row, channel);
-            put_half(to, at, high);
-            put_half(to, at + weights.low_offset(row), half_bits(value - half_to_float(high)));
+            put_parts(to, weights.half(row, channel), GroupWeights::kLowOffset, GroupWeights::kParts, *from++ * scale);
         }
     }
     floats(to)[weights.scale_word()] = 1.0F / scale;
@@ -265,20 +255,12 @@ Packing pack_groups(int input, Shape const& shape) {
             .pack = fill_groups};
 }
 
-Packing pack_shift(int input, Shape const& shape, bool is_first) {
-    ShiftWeights const weights{is_first ? shape[0] : shape[1]};
+Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts) {
+    ShiftWeights const weights{is_first ? shape[0] : shape[1], steps, parts};
     return {.input = input,
-            .key = {.kind = is_first ? kShiftFirst : kShiftSecond},
-            .bytes = bytes_of(weights.words()),
+            .key = {.kind = is_first ? kShiftFirst : kShiftSecond, .param = steps << 8 | parts},
+            .bytes = bytes_of(weights.scale_word() + 1),
             .pack = fill_shift};
-}
-
-Packing pack_wide_shift(int input, Shape const& shape, bool is_first) {
-    WideShiftWeights const weights{is_first ? shape[0] : shape[1]};
-    return {.input = input,
-            .key = {.kind = is_first ? kWideShiftFirst : kWideShiftSecond},
-            .bytes = bytes_of(weights.halves() / 2 + 1),
-            .pack = fill_wide_shift};
 }
 
 Packing pack_transposed(int input, Shape const& shape) {

@@ -31,9 +31,7 @@ namespace vitrum::cuda {
 /// See GroupWeights.
 [[nodiscard]] Packing pack_groups(int input, Shape const& shape);
 /// See ShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
-[[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first);
-/// See WideShiftWeights.
-[[nodiscard]] Packing pack_wide_shift(int input, Shape const& shape, bool is_first);
+[[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts);
 /// [a, b] as [b, a].
 [[nodiscard]] Packing pack_transposed(int input, Shape const& shape);
 

@@ -16,8 +16,6 @@ enum PackingKind : int {
     kGroups,
     kShiftFirst,
     kShiftSecond,
-    kWideShiftFirst,
-    kWideShiftSecond,
     kWindowQkv,
     kWindowProjection,
     kMlpFc1,

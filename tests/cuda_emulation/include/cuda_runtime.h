@@ -5,6 +5,7 @@
 // missing barrier shows as a difference. What it cannot show: time, memory coalescing, limits of the hardware.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -72,6 +73,12 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, Kernel*, 
 inline float2 make_float2(float x, float y) {
     return {x, y};
 }
+inline uint2 make_uint2(unsigned x, unsigned y) {
+    return {x, y};
+}
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
+    return {x, y, z, w};
+}
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
     unsigned long dynamicSmemBytes = 0;
@@ -121,6 +128,11 @@ T __shfl_sync(unsigned, T value, int source_lane) {
     bits = emulation::exchange(bits, source_lane % 32);
     std::memcpy(&value, &bits, sizeof(T));
     return value;
+}
+
+inline int __any_sync(unsigned, int predicate) {
+    auto const all = emulation::share(predicate);
+    return std::any_of(all.begin(), all.end(), [](int value) { return value != 0; }) ? 1 : 0;
 }
 
 template <class... Parameters, class... Arguments>

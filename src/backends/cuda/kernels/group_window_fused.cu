@@ -9,19 +9,10 @@ namespace {
 
 using Op = GroupWindowAttention;
 
-template <int kSteps, bool kIsExact>
-__global__ void __launch_bounds__(kRegionThreads, kSteps == 2 && !kIsExact ? 2 : 1)
-    region_kernel(RegionData const data) {
-    using Thread = RegionThread<kSteps, kIsExact>;
-    Thread thread(data, dynamic_shared<typename Thread::Shared>());
-    thread.project();
-    thread.attend();
-}
-
-template <int kSteps, bool kIsExact>
+template <class Region>
 void launch_regions(void* stream, RegionData const& data) {
-    start_shared(stream, region_kernel<kSteps, kIsExact>, data.x.n * data.down * data.across * 3, kRegionThreads,
-                 sizeof(typename RegionThread<kSteps, kIsExact>::Shared), data);
+    start_shared(stream, region_kernel<Region>, data.regions * 3, Region::kThreads, sizeof(typename Region::Shared),
+                 data);
 }
 
 template <class Operand>
@@ -32,41 +23,43 @@ void project_out(void* stream, PixelProduct const& product) {
 
 }  // namespace
 
-template <FragmentKind kKind>
-void RegionAttentionKernel<kKind>::launch(Op const& op, Launch const& launch) {
-    constexpr bool kIsExact = kKind == FragmentKind::split;
+template <int kQueryParts, int kValueParts>
+void RegionAttentionKernel<kQueryParts, kValueParts>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]), query(in[Op::kQuery]);
     GroupWeights const weights(in[Op::kInWeight].shape[0], x.c);
     RegionData data{.x = x,
                     .attended = y,  // until the projection takes it
                     .query = query,
-                    .weights = reinterpret_cast<std::uint32_t const*>(launch.packed[0]),
+                    .weights = reinterpret_cast<uint4 const*>(launch.packed[0]),
                     .bias = floats(in[Op::kInBias]),
                     .scale_word = weights.scale_word(),
                     .dim = x.c / Op::kGroups,
                     .steps = static_cast<int>(weights.steps),
                     .window_bits = {},
+                    .order = {0, 1, 2},
                     .is_shifted = op.shifted,
+                    .regions = x.count() / (kRegion * kRegion),
                     .down = x.h / kRegion,
                     .across = x.w / kRegion};
     for (std::size_t i = 0; i < op.windows.size(); ++i) data.window_bits[i] = op.windows[i] / 8 + 2;  // of 4, 8, 16
-    if constexpr (kIsExact) {
-        if (data.dim <= 32) launch_regions<2, true>(launch.stream, data);
-        else launch_regions<4, true>(launch.stream, data);
-    } else {
-        launch_regions<4, false>(launch.stream, data);
-    }
+    std::ranges::sort(data.order, [&](int a, int b) { return data.window_bits[a] > data.window_bits[b]; });
+    if (weights.group_steps() == 2) {
+        if constexpr (kQueryParts == kValueParts) {
+            launch_regions<Region<2, 3, kQueryParts, kValueParts>>(launch.stream, data);
+        }
+    } else launch_regions<Region<4, 8, kQueryParts, kValueParts>>(launch.stream, data);
     PixelProduct const product{.x = y,
                                .y = y,
                                .residual = residual,
                                .weights = reinterpret_cast<std::uint32_t const*>(launch.packed[1]),
                                .bias = floats(in[Op::kOutBias])};
-    project_out<std::conditional_t<kIsExact, Split, Tf32>>(launch.stream, product);
+    project_out<std::conditional_t<kValueParts == 2, Split, Tf32>>(launch.stream, product);
 }
 
-template void RegionAttentionKernel<FragmentKind::half>::launch(Op const& op, Launch const& launch);
-template void RegionAttentionKernel<FragmentKind::split>::launch(Op const& op, Launch const& launch);
+template void RegionAttentionKernel<1, 1>::launch(Op const& op, Launch const& launch);
+template void RegionAttentionKernel<2, 1>::launch(Op const& op, Launch const& launch);
+template void RegionAttentionKernel<2, 2>::launch(Op const& op, Launch const& launch);
 
 void PixelConvKernel::launch(Conv2d const&, Launch const& launch) {
     auto const in = launch.inputs;

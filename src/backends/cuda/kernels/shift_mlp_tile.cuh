@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "halo_tile.cuh"
+#include "split_halves.cuh"
+
+// ELAN's local feature extraction as one kernel. A block holds 8 × 16 pixels of x and the two around them in shared
+// memory, as float16 operands of a power of two times the values; a shift is then an address. A hidden channel is read
+// at one neighbour only, so it is computed at that neighbour, and its product with the second weight follows from
+// registers: the hidden layer exists nowhere, and nothing is computed twice.
+
+namespace vitrum::cuda {
+
+struct ShiftMlpData {
+    Pixels x, y;
+    Matrix residual;
+    uint4 const *fc1, *fc2;  ///< see ShiftWeights
+    float const *inverse_scale1, *inverse_scale2;
+    float const *bias1, *bias2;
+    int group;  ///< channels of x that share a neighbour: a multiple of 4
+    int hidden, hidden_group;
+    TileGrid grid;
+};
+
+/// kSteps: of 16 channels of x. Few channels: a warp has two rows of pixels, and weights come through the first-level
+/// cache; many: one row, and weights pass through a ring in shared memory.
+template <int kSteps_, int kParts_>
+struct ShiftTile {
+    static constexpr int kSteps = kSteps_, kParts = kParts_;
+    static constexpr bool kHasRing = kSteps > 4;
+    static constexpr int kWarps = kHasRing ? 8 : 4, kThreads = kWarps * 32;
+    static constexpr bool kKeepsX = kHasRing;  ///< in registers, as long as a group lasts
+    static constexpr int kRows = 8, kColumns = 16, kRowsOfWarp = kRows / kWarps;
+    static constexpr int kHalo = 2, kHaloColumns = kColumns + 2 * kHalo;
+    static constexpr int kHaloPixels = (kRows + 2 * kHalo) * kHaloColumns;
+    static constexpr int kQuads = 4 * kSteps;
+    /// From one pixel to the next, in quads of 8 bytes: four pixels' quads of a step lie in different banks.
+    static constexpr int kPixelQuads = kQuads + 4;
+    static constexpr int kPartLanes = kSteps * kWarpLanes, kChunkLanes = kParts * kPartLanes;
+    static constexpr int kStages = kHasRing ? 4 : 0;
+    static constexpr int kBlocks = kHasRing ? 1 : kParts == 2 ? 2 : 4;  ///< of a multiprocessor
+    struct Shared {
+        uint2 x[kParts][kHaloPixels * kPixelQuads];
+        uint4 stages[kStages + 1][2][kHasRing ? kChunkLanes : 1];  // one unused
+        float largest[kWarps];
+    };
+};
+
+template <class Tile_>
+class ShiftMlpThread {
+public:
+    using Tile = Tile_;
+    static constexpr int kSteps = Tile::kSteps, kParts = Tile::kParts, kRowsOfWarp = Tile::kRowsOfWarp;
+
+    __device__ ShiftMlpThread(ShiftMlpData const& data, typename Tile::Shared& shared)
+        : d_(data),
+          shared_(shared),
+          at_(data.grid.place<Tile>(static_cast<std::int64_t>(blockIdx.x))),
+          row_(static_cast<int>(threadIdx.x) / 32 * kRowsOfWarp),
+          lane_(static_cast<int>(threadIdx.x) % 32),
+          g_(lane_ / 4),
+          t_(lane_ % 4) {}
+
+    __device__ void run() {
+        chunks_ = 4 * ((d_.hidden_group + 15) / 16) + (d_.hidden - 4 * d_.hidden_group + 15) / 16;
+        for (int chunk = 0; chunk < Tile::kStages - 2; ++chunk) fetch(chunk);
+        load_tile();
+        unscale1_ = *d_.inverse_scale1 / x_scale_;
+        int chunk = 0;
+        SplitLeft<kParts> left[kRowsOfWarp] = {};  // of the chunk before, so that its product fills this one's waits
+#pragma unroll 1
+        for (int group = 0; group < 5; ++group) {
+            int const first = group * d_.hidden_group;
+            int const count = group < 4 ? d_.hidden_group : d_.hidden - first;
+            if (count <= 0) continue;
+            begin_group(group);
+#pragma unroll 1
+            for (int channel = 0; channel < count; channel += 16, ++chunk) {
+                if constexpr (Tile::kHasRing) {
+                    wait_for_copies<Tile::kStages - 3>();
+                    __syncthreads();
+                    fetch(chunk + Tile::kStages - 2);
+                }
+                multiply(chunk, first + channel, min(16, count - channel), left);
+            }
+        }
+#pragma unroll
+        for (int u = 0; u < kSteps; ++u) add_second(u, chunk - 1, left);
+        store();
+    }
+
+private:
+    using Right = SplitRight<kParts>;
+
+    /// Where a group's channels come from (see ShiftMlp).
+    [[nodiscard]] static __device__ int row_offset(int group) { return group == 2 ? 1 : group == 3 ? -1 : 0; }
+    [[nodiscard]] static __device__ int column_offset(int group) { return group == 0 ? 1 : group == 1 ? -1 : 0; }
+    [[nodiscard]] __device__ int group_of(int channel) const {
+        return (channel >= d_.group ? 1 : 0) + (channel >= 2 * d_.group ? 1 : 0) + (channel >= 3 * d_.group ? 1 : 0) +
+               (channel >= 4 * d_.group ? 1 : 0);
+    }
+    [[nodiscard]] __device__ bool contains(int row, int r, int down, int right) const {
+        return at_.contains(at_.row + row_ + row + down, at_.column + g_ + 8 * r + right);
+    }
+
+    /// Both weights of a chunk; an empty group of copies where there is none.
+    __device__ void fetch(int chunk) {
+        if (chunk < chunks_) {
+            auto& stage = shared_.stages[chunk % max(1, Tile::kStages)];
+            for (int i = static_cast<int>(threadIdx.x); i < 2 * Tile::kChunkLanes; i += Tile::kThreads) {
+                bool const is_first = i < Tile::kChunkLanes;
+                int const at = is_first ? i : i - Tile::kChunkLanes;
+                copy_async(&stage[is_first ? 0 : 1][at], (is_first ? d_.fc1 : d_.fc2) + chunk * Tile::kChunkLanes + at);
+            }
+        }
+        commit_copies();
+    }
+    [[nodiscard]] __device__ Right weight(int which, int chunk, int step) const {
+        int const at = step * kWarpLanes + lane_;
+        if constexpr (Tile::kHasRing) return Right(&shared_.stages[chunk % Tile::kStages][which][at], Tile::kPartLanes);
+        else return Right((which == 0 ? d_.fc1 : d_.fc2) + chunk * Tile::kChunkLanes + at, Tile::kPartLanes);
+    }
+
+    /// x, again where it turns out that the scale was wrong for it.
+    __device__ void load_tile() {
+        x_scale_ = 8;
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            float const own = warp_max(convert_tile());
+            if (attempt > 0) __syncthreads();
+            if (lane_ == 0) shared_.largest[threadIdx.x / 32] = own;
+            __syncthreads();
+            float largest = 0;
+#pragma unroll
+            for (float const v : shared_.largest) largest = fmaxf(largest, v);
+            bool const fits = largest * x_scale_ < kHalfRange && largest * x_scale_ >= 0.5F;
+            if (attempt > 0 || fits || largest == 0) return;
+            x_scale_ = power_of_two_below(largest, 11);
+        }
+    }
+    /// Returns the largest value.
+    [[nodiscard]] __device__ float convert_tile() {
+        constexpr int kTotal = Tile::kHaloPixels * Tile::kQuads, kBatch = 6;
+        float largest = 0;
+#pragma unroll 1
+        for (int first = static_cast<int>(threadIdx.x); first < kTotal; first += kBatch * Tile::kThreads) {
+            QuadAt at[kBatch];
+            float4 v[kBatch];
+#pragma unroll
+            for (int i = 0; i < kBatch; ++i) {
+                int const index = first + i * Tile::kThreads, pixel = index / Tile::kQuads;
+                std::int64_t const row = at_.row + pixel / Tile::kHaloColumns - Tile::kHalo;
+                std::int64_t const column = at_.column + pixel % Tile::kHaloColumns - Tile::kHalo;
+                int const channel = index % Tile::kQuads * 4;
+                bool const exists = index < kTotal && at_.contains(row, column);
+                at[i] = {d_.x.at(exists ? at_.pixel(row, column) : at_.first) + channel,
+                         exists ? d_.x.c - channel : 0};
+            }
+            load_quads(v, at, d_.x);
+#pragma unroll
+            for (int i = 0; i < kBatch; ++i) {
+                int const index = first + i * Tile::kThreads;
+                if (index >= kTotal) continue;
+                largest = fmaxf(largest, largest_of(v[i]));
+                put(index / Tile::kQuads * Tile::kPixelQuads + index % Tile::kQuads, v[i]);
+            }
+        }
+        return largest;
+    }
+    __device__ void put(int at, float4 v) {
+        SplitLeft<kParts> pairs;
+        pairs.set(0, v.x * x_scale_, v.y * x_scale_);
+        pairs.set(1, v.z * x_scale_, v.w * x_scale_);
+#pragma unroll
+        for (int part = 0; part < kParts; ++part) shared_.x[part][at] = make_uint2(pairs.a[part][0], pairs.a[part][1]);
+    }
+
+    /// Where shift(x) at this group's neighbours lies.
+    __device__ void begin_group(int group) {
+        int const down = row_offset(group), right = column_offset(group);
+        int const first = (Tile::kHalo + row_ + down) * Tile::kHaloColumns + Tile::kHalo + g_ + right;
+#pragma unroll
+        for (int s = 0; s < kSteps; ++s) {
+            int const own = group_of(16 * s + 4 * t_);
+            int const pixel = first + row_offset(own) * Tile::kHaloColumns + column_offset(own);
+            quads_[s] = pixel * Tile::kPixelQuads + 4 * s + t_;
+            if constexpr (Tile::kKeepsX) x_[s] = load_shifted(0, s);
+        }
+#pragma unroll
+        for (int i = 0; i < 2 * kRowsOfWarp; ++i) is_inside_[i / 2][i % 2] = contains(i / 2, i % 2, down, right);
+    }
+    [[nodiscard]] __device__ SplitLeft<kParts> load_shifted(int m, int s) const {
+        SplitLeft<kParts> x;
+#pragma unroll
+        for (int i = 0; i < 2 * kParts; ++i) {
+            int const part = i / 2, r = i % 2;
+            uint2 const v = shared_.x[part][quads_[s] + (m * Tile::kHaloColumns + 8 * r) * Tile::kPixelQuads];
+            x.a[part][r] = v.x, x.a[part][2 + r] = v.y;
+        }
+        return x;
+    }
+    [[nodiscard]] __device__ SplitLeft<kParts> shifted(int m, int s) const {
+        if constexpr (Tile::kKeepsX) return x_[s];
+        else return load_shifted(m, s);
+    }
+
+    /// Sixteen hidden channels, and what those before them add to the results.
+    __device__ void multiply(int chunk, int first, int count, SplitLeft<kParts> (&left)[kRowsOfWarp]) {
+        float bias[2][2];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            int const own = i / 2 * 8 + 2 * t_ + i % 2;
+            bias[i / 2][i % 2] = own < count ? d_.bias1[first + own] : 0.0F;
+        }
+        float hidden[kRowsOfWarp][2][4] = {};
+        int const before = max(chunk - 1, 0);  // the first chunk has none: `left` is zero then
+#pragma unroll
+        for (int s = 0; s < kSteps; ++s) {
+            Right const w = weight(0, chunk, s);
+#pragma unroll
+            for (int m = 0; m < kRowsOfWarp; ++m) multiply_add(hidden[m][0], hidden[m][1], shifted(m, s), w);
+            add_second(s, before, left);
+        }
+        float largest = 0;
+#pragma unroll
+        for (int i = 0; i < 8 * kRowsOfWarp; ++i) {
+            float& v = hidden[i / 8][i / 4 % 2][i % 4];
+            v = fmaxf(fmaf(v, unscale1_, bias[i / 4 % 2][i % 2]), 0.0F);
+            if (!is_inside_[i / 8][i % 4 / 2]) v = 0.0F;
+            largest = fmaxf(largest, v);
+        }
+        fit_scale(largest);
+#pragma unroll
+        for (int i = 0; i < 4 * kRowsOfWarp; ++i) {
+            float const(&v)[4] = hidden[i / 4][i % 4 / 2];
+            left[i / 4].set(i % 4, v[i % 2 * 2] * hidden_scale_, v[i % 2 * 2 + 1] * hidden_scale_);
+        }
+    }
+    __device__ void add_second(int pair, int chunk, SplitLeft<kParts> const (&left)[kRowsOfWarp]) {
+        Right const w = weight(1, chunk, pair);
+#pragma unroll
+        for (int m = 0; m < kRowsOfWarp; ++m) {
+            multiply_add(sums_[m][pair].tiles[0], sums_[m][pair].tiles[1], left[m], w);
+        }
+    }
+    /// Lowers the scale, and the sums so far, where hidden values would leave the range.
+    __device__ void fit_scale(float largest) {
+        if (!__any_sync(0xFFFFFFFFU, hidden_scale_ == 0 || largest * hidden_scale_ >= kHalfRange)) return;
+        float const lower = power_of_two_below(warp_max(largest), 11);
+        float const factor = hidden_scale_ > 0 ? lower / hidden_scale_ : 1.0F;
+#pragma unroll
+        for (int i = 0; i < 8 * kRowsOfWarp * kSteps; ++i) {
+            sums_[i / 8 / kSteps][i / 8 % kSteps].tiles[i / 4 % 2][i % 4] *= factor;
+        }
+        hidden_scale_ = lower;
+    }
+
+    __device__ void store() const {
+        float const factor = *d_.inverse_scale2 / hidden_scale_;
+        constexpr int kPixels = 2 * kRowsOfWarp, kPairs = 8 / kPixels;  // at a time
+        std::int64_t pixels[kPixels];
+        bool is_inside[kPixels];
+#pragma unroll
+        for (int i = 0; i < kPixels; ++i) {
+            is_inside[i] = contains(i / 2, i % 2, 0, 0);
+            pixels[i] =
+                is_inside[i] ? at_.pixel(at_.row + row_ + i / 2, at_.column + g_ + i % 2 * 8) : at_.first;
+        }
+#pragma unroll
+        for (int u = 0; u < kSteps; u += kPairs) {
+            QuadAt at[8];
+            float4 added[8];
+#pragma unroll
+            for (int i = 0; i < 8; ++i) {
+                int const channel = 16 * (u + i / kPixels) + 4 * t_;
+                at[i] = {d_.residual.at(pixels[i % kPixels]) + channel,
+                         is_inside[i % kPixels] ? d_.y.c - channel : 0};
+                added[i] = make_float4(0, 0, 0, 0);
+            }
+            if (d_.residual.data != nullptr) load_quads(added, at, d_.residual);
+#pragma unroll
+            for (int i = 0; i < 8; ++i) {
+                if (at[i].count <= 0) continue;
+                int const channel = 16 * (u + i / kPixels) + 4 * t_;
+                float4 const scale = {factor, factor, factor, factor}, bias = load_some(d_.bias2 + channel, at[i].count),
+                             sum = sums_[i % kPixels / 2][u + i / kPixels].quad(i % 2);
+                store4(d_.y.at(pixels[i % kPixels]) + channel, multiply_add(sum, scale, bias) + added[i], at[i].count,
+                       d_.y.vector);
+            }
+        }
+    }
+
+    ShiftMlpData const& d_;
+    typename Tile::Shared& shared_;
+    TilePlace at_;
+    int row_, lane_, g_, t_;  ///< the warp's first row in the tile
+    int chunks_ = 0;
+    float unscale1_ = 0, x_scale_ = 0, hidden_scale_ = 0;
+    bool is_inside_[kRowsOfWarp][2];
+    int quads_[kSteps];
+    SplitLeft<kParts> x_[Tile::kKeepsX ? kSteps : 1];
+    SumQuads sums_[kRowsOfWarp][kSteps] = {};
+};
+
+template <class Tile>
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) shift_mlp_kernel(ShiftMlpData const data) {
+    ShiftMlpThread<Tile>(data, dynamic_shared<typename Tile::Shared>()).run();
+}
+
+template <class Tile>
+void launch_shift_mlp(void* stream, ShiftMlpData const& data) {
+    start_shared(stream, shift_mlp_kernel<Tile>, data.grid.count(), Tile::kThreads, sizeof(typename Tile::Shared),
+                 data);
+}
+
+}  // namespace vitrum::cuda
