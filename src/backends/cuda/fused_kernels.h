@@ -98,8 +98,8 @@ struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
     static void launch(Op const& op, Launch const& launch);
 };
 
-/// Steps of 16 channels for which there is code of ShiftMlp.
-[[nodiscard]] constexpr int shift_steps(std::int64_t channels) {
+/// Steps of 16 channels for which there is code of ELAN's operators.
+[[nodiscard]] constexpr int pixel_steps(std::int64_t channels) {
     return channels <= 64 ? 4 : 12;
 }
 
@@ -132,15 +132,22 @@ struct UpConvKernel : Kernel<Conv2d> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
-/// 1 × 1 convolutions of few channels (pixel_product.cuh), in every precision: memory bounds them, whatever they
-/// multiply.
+/// 1 × 1 convolutions of few channels (pixel_product.cuh), their float16 operands of one part or of two: memory bounds
+/// them, whatever they multiply.
+template <int kParts>
 struct PixelConvKernel : Kernel<Conv2d> {
-    static constexpr std::string_view kName = "pixels_3xtf32";
+    /// Of 16 channels that are read or written.
+    [[nodiscard]] static int steps(std::int64_t inputs, std::int64_t outputs) {
+        return std::max(inputs, outputs) <= 32 ? 2 : 4;
+    }
+    static constexpr std::string_view kName = kParts == 1 ? "pixels_fp16" : "pixels_3xfp16";
     static Support supports(Conv2d const& op, Problem const& problem) {
         Shape const& weight = problem.inputs[Conv2d::kWeight];
         if (op.kernel != 1 || op.stride != 1) return {false, "for 1 × 1 and stride 1 only"};
         if (op.pixel_shuffle != 1 || op.activation != Activation::none) return {false, "nothing may follow"};
         if (weight[0] > 64 || weight[1] > 64) return {false, "more than 64 channels"};
+        bool const is_sensitive = problem.precision == Precision::fp32 || problem.precision == Precision::tf32;
+        if (kParts == 1 && is_sensitive) return {false, "multiplies in fp16"};
         return {};
     }
     static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);

@@ -7,10 +7,9 @@ namespace vitrum::cuda {
 
 template <int kQueryParts, int kValueParts>
 std::vector<Packing> RegionAttentionKernel<kQueryParts, kValueParts>::packings(Op const&, Problem const& problem) {
-    std::int64_t const channels = problem.inputs[Op::kX][3], columns = channels <= 64 ? 64 : 192;
     return {pack_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
-            pack_fragments(Op::kOutWeight, problem.inputs[Op::kOutWeight],
-                           kValueParts == 2 ? FragmentKind::split : FragmentKind::tf32, columns, columns)};
+            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], pixel_steps(problem.inputs[Op::kX][3]),
+                        kValueParts)};
 }
 template std::vector<Packing> RegionAttentionKernel<1, 1>::packings(Op const&, Problem const&);
 template std::vector<Packing> RegionAttentionKernel<2, 1>::packings(Op const&, Problem const&);
@@ -19,7 +18,7 @@ template std::vector<Packing> RegionAttentionKernel<2, 2>::packings(Op const&, P
 template <int kParts>
 std::vector<Packing> FusedShiftMlpKernel<kParts>::packings(ShiftMlp const&, Problem const& problem) {
     using Op = ShiftMlp;
-    int const steps = shift_steps(problem.inputs[Op::kX][3]);
+    int const steps = pixel_steps(problem.inputs[Op::kX][3]);
     return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true, steps, kParts),
             pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false, steps, kParts)};
 }
@@ -30,9 +29,13 @@ std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& proble
     return {pack_up_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
 }
 
-std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& problem) {
-    return {pack_fragments(Conv2d::kWeight, problem.inputs[Conv2d::kWeight], FragmentKind::split, 64, 64)};
+template <int kParts>
+std::vector<Packing> PixelConvKernel<kParts>::packings(Conv2d const&, Problem const& problem) {
+    Shape const& weight = problem.inputs[Conv2d::kWeight];
+    return {pack_pixels(Conv2d::kWeight, weight, steps(weight[1], weight[0]), kParts)};
 }
+template std::vector<Packing> PixelConvKernel<1>::packings(Conv2d const&, Problem const&);
+template std::vector<Packing> PixelConvKernel<2>::packings(Conv2d const&, Problem const&);
 
 template <FragmentKind kKind>
 std::vector<Packing> FusedSpectralKernel<kKind>::packings(SpectralAttention const&, Problem const& problem) {

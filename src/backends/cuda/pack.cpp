@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/dtype.h"
+#include "elan_layout.h"
 #include "operands.h"
 #include "packing_kinds.h"
 #include "rounding.h"
@@ -175,6 +176,17 @@ void fill_shift(float const* from, Shape const& shape, PackingKey const& key, st
     floats(to)[weights.scale_word()] = 1.0F / scale;
 }
 
+void fill_pixels(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    PixelWeights const weights{static_cast<int>(key.param >> 8), static_cast<int>(key.param & 0xFF)};
+    float const scale = power_for_halves(from, shape.count());
+    for (std::int64_t column = 0; column < shape[0]; ++column) {
+        for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
+            put_parts(to, weights.half(column, channel), PixelWeights::kLowOffset, weights.parts, *from++ * scale);
+        }
+    }
+    floats(to)[weights.scale_word()] = 1.0F / scale;
+}
+
 void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
     GroupWeights const weights(shape[0], shape[1]);
     float const scale = power_for_halves(from, shape.count());
@@ -253,6 +265,13 @@ Packing pack_groups(int input, Shape const& shape) {
             .key = {.kind = kGroups},
             .bytes = bytes_of(GroupWeights(shape[0], shape[1]).scale_word() + 1),
             .pack = fill_groups};
+}
+
+Packing pack_pixels(int input, Shape const&, int steps, int parts) {
+    return {.input = input,
+            .key = {.kind = kPixels, .param = steps << 8 | parts},
+            .bytes = bytes_of(PixelWeights{steps, parts}.scale_word() + 1),
+            .pack = fill_pixels};
 }
 
 Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts) {

@@ -30,6 +30,8 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_up_conv(int input, Shape const& shape);
 /// See GroupWeights.
 [[nodiscard]] Packing pack_groups(int input, Shape const& shape);
+/// See PixelWeights.
+[[nodiscard]] Packing pack_pixels(int input, Shape const& shape, int steps, int parts);
 /// See ShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
 [[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts);
 /// [a, b] as [b, a].

@@ -14,6 +14,7 @@ enum PackingKind : int {
     kFragments,
     kUpConv,
     kGroups,
+    kPixels,
     kShiftFirst,
     kShiftSecond,
     kWindowQkv,

@@ -15,12 +15,6 @@ void launch_regions(void* stream, RegionData const& data) {
                  data);
 }
 
-template <class Operand>
-void project_out(void* stream, PixelProduct const& product) {
-    if (product.x.c <= 64) launch_pixel_product<Operand, 64>(stream, product);
-    else launch_pixel_product<Operand, 192>(stream, product);
-}
-
 }  // namespace
 
 template <int kQueryParts, int kValueParts>
@@ -49,26 +43,37 @@ void RegionAttentionKernel<kQueryParts, kValueParts>::launch(Op const& op, Launc
             launch_regions<Region<2, 3, kQueryParts, kValueParts>>(launch.stream, data);
         }
     } else launch_regions<Region<4, 8, kQueryParts, kValueParts>>(launch.stream, data);
-    PixelProduct const product{.x = y,
-                               .y = y,
-                               .residual = residual,
-                               .weights = reinterpret_cast<std::uint32_t const*>(launch.packed[1]),
-                               .bias = floats(in[Op::kOutBias])};
-    project_out<std::conditional_t<kValueParts == 2, Split, Tf32>>(launch.stream, product);
+    PixelProduct const product{
+        .x = y,
+        .y = y,
+        .residual = residual,
+        .weights = reinterpret_cast<uint4 const*>(launch.packed[1]),
+        .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(x.c), kValueParts}.scale_word(),
+        .bias = floats(in[Op::kOutBias])};
+    if (pixel_steps(x.c) == 4) launch_pixel_product<PixelTile<4, kValueParts>>(launch.stream, product);
+    else launch_pixel_product<PixelTile<12, kValueParts>>(launch.stream, product);
 }
 
 template void RegionAttentionKernel<1, 1>::launch(Op const& op, Launch const& launch);
 template void RegionAttentionKernel<2, 1>::launch(Op const& op, Launch const& launch);
 template void RegionAttentionKernel<2, 2>::launch(Op const& op, Launch const& launch);
 
-void PixelConvKernel::launch(Conv2d const&, Launch const& launch) {
+template <int kParts>
+void PixelConvKernel<kParts>::launch(Conv2d const&, Launch const& launch) {
     auto const in = launch.inputs;
-    PixelProduct const product{.x = Pixels(in[Conv2d::kX]),
-                               .y = Pixels(launch.outputs[0]),
+    Pixels const x(in[Conv2d::kX]), y(launch.outputs[0]);
+    int const own_steps = steps(x.c, y.c);
+    PixelProduct const product{.x = x,
+                               .y = y,
                                .residual = Pixels(in[Conv2d::kResidual]),
-                               .weights = reinterpret_cast<std::uint32_t const*>(launch.packed[0]),
+                               .weights = reinterpret_cast<uint4 const*>(launch.packed[0]),
+                               .inverse_scale = floats(launch.packed[0]) + PixelWeights{own_steps, kParts}.scale_word(),
                                .bias = floats(in[Conv2d::kBias])};
-    launch_pixel_product<Split, 64>(launch.stream, product);
+    if (own_steps == 2) launch_pixel_product<PixelTile<2, kParts>>(launch.stream, product);
+    else launch_pixel_product<PixelTile<4, kParts>>(launch.stream, product);
 }
+
+template void PixelConvKernel<1>::launch(Conv2d const& op, Launch const& launch);
+template void PixelConvKernel<2>::launch(Conv2d const& op, Launch const& launch);
 
 }  // namespace vitrum::cuda

@@ -3,9 +3,9 @@
 
 #include "split_halves.cuh"
 
-// The first half of ELAN's attention inside a region of 16 × 16 pixels: a group's queries and values, from x to operands
-// in shared memory. softmax(q·qᵀ) has no scale, and its logits reach hundreds; with queries of two float16 a logit's
-// error is 2^-22 of its terms. x, q and v are scaled to float16's range.
+// The first half of ELAN's attention inside a region of 16 × 16 pixels: a group's queries and values, from x to
+// operands in shared memory. softmax(q·qᵀ) has no scale, and its logits reach hundreds; with queries of two float16 a
+// logit's error is 2^-22 of its terms. x, q and v are scaled to float16's range.
 
 namespace vitrum::cuda {
 
@@ -14,13 +14,13 @@ constexpr int kRegionTokens = kRegion * kRegion;
 
 struct RegionData {
     Pixels x;
-    Matrix attended, query;  ///< no query: it is projected from x
-    uint4 const* weights;    ///< see GroupWeights
-    float const* bias;       ///< of queries and values, as the operator has it
-    std::int64_t scale_word; ///< where the weights' inverse scale lies
-    int dim, steps;          ///< channels of a group; steps of 16 channels of x
-    int window_bits[3];      ///< log2 of the windows
-    int order[3];            ///< groups, those of the largest windows first
+    Matrix attended, query;   ///< no query: it is projected from x
+    uint4 const* weights;     ///< see GroupWeights
+    float const* bias;        ///< of queries and values, as the operator has it
+    std::int64_t scale_word;  ///< where the weights' inverse scale lies
+    int dim, steps;           ///< channels of a group; steps of 16 channels of x
+    int window_bits[3];       ///< log2 of the windows
+    int order[3];             ///< groups, those of the largest windows first
     bool is_shifted;
     std::int64_t regions, down, across;  ///< of all pictures; of one
 };
@@ -69,13 +69,17 @@ struct RegionPlace {
     explicit __device__ RegionPlace(RegionData const& d)
         : lane(static_cast<int>(threadIdx.x) % 32), g(lane / 4), t(lane % 4), h(d.x.h), w(d.x.w) {
         Quotient const rank = divide(blockIdx.x, d.regions);
-        group = d.order[rank.whole];
-        bits = d.window_bits[group];
+        group = one_of(d.order, static_cast<int>(rank.whole));
+        bits = one_of(d.window_bits, group);
         Place const at(rank.rest, d.down, d.across);
         int const shift = d.is_shifted ? 1 << bits >> 1 : 0;
         first_row = at.n * h;
         row = at.row * kRegion + shift;
         column = at.column * kRegion + shift;
+    }
+    /// Parameters that an index were looked up with would be copied to the stack.
+    [[nodiscard]] static __device__ int one_of(int const (&values)[3], int i) {
+        return i == 0 ? values[0] : i == 1 ? values[1] : values[2];
     }
     [[nodiscard]] __device__ std::int64_t pixel(int token) const {
         int const window = token >> 2 * bits, side = (1 << bits) - 1, across_bits = 4 - bits;
@@ -194,10 +198,7 @@ private:
             }
             SplitLeft<kParts> left[2];
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                left[i / 2].set(i % 2, x[i].x * scale, x[i].y * scale);
-                left[i / 2].set(2 + i % 2, x[i].z * scale, x[i].w * scale);
-            }
+            for (int i = 0; i < 4; ++i) left[i / 2].set_quad(i % 2, x[i], scale);
             product(s, left);
         }
         return reinterpret_cast<float const*>(d_.weights)[d_.scale_word] / scale;
@@ -206,8 +207,8 @@ private:
     __device__ void multiply(Queries& queries) const {
         constexpr int kParts = Region::kQueryParts;
         uint4 const* const from = weights(false);
-        float const factor = for_each_step<kParts, 16 * kSteps>(
-            &queries.v[0][0][0], [&](int s, SplitLeft<kParts> const(&x)[2]) {
+        float const factor =
+            for_each_step<kParts, 16 * kSteps>(&queries.v[0][0][0], [&](int s, SplitLeft<kParts> const(&x)[2]) {
 #pragma unroll
                 for (int u = 0; u < kSteps; ++u) {
                     SplitRight<kParts> const w(from + (u * d_.steps + s) * GroupWeights::kParts * kWarpLanes,

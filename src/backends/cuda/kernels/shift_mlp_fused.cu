@@ -9,7 +9,7 @@ void FusedShiftMlpKernel<kParts>::launch(Op const&, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), residual(in[Op::kResidual]);
     int const hidden = static_cast<int>(in[Op::kFc1Weight].shape[0]);
-    std::int64_t const scale_word = ShiftWeights{hidden, shift_steps(x.c), kParts}.scale_word();
+    std::int64_t const scale_word = ShiftWeights{hidden, pixel_steps(x.c), kParts}.scale_word();
     using Few = ShiftTile<4, kParts>;
     ShiftMlpData const data{.x = x,
                             .y = Pixels(launch.outputs[0]),
@@ -24,7 +24,7 @@ void FusedShiftMlpKernel<kParts>::launch(Op const&, Launch const& launch) {
                             .hidden = hidden,
                             .hidden_group = hidden / 5,
                             .grid = TileGrid(x, Few::kRows, Few::kColumns)};
-    if (shift_steps(x.c) == Few::kSteps) return launch_shift_mlp<Few>(launch.stream, data);
+    if (pixel_steps(x.c) == Few::kSteps) return launch_shift_mlp<Few>(launch.stream, data);
     if constexpr (kParts == 1) launch_shift_mlp<ShiftTile<12, 1>>(launch.stream, data);
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "halo_tile.cuh"
-#include "split_halves.cuh"
+#include "pixel_sums.cuh"
 
 // ELAN's local feature extraction as one kernel. A block holds 8 × 16 pixels of x and the two around them in shared
 // memory, as float16 operands of a power of two times the values; a shift is then an address. A hidden channel is read
@@ -93,8 +93,12 @@ private:
     using Right = SplitRight<kParts>;
 
     /// Where a group's channels come from (see ShiftMlp).
-    [[nodiscard]] static __device__ int row_offset(int group) { return group == 2 ? 1 : group == 3 ? -1 : 0; }
-    [[nodiscard]] static __device__ int column_offset(int group) { return group == 0 ? 1 : group == 1 ? -1 : 0; }
+    [[nodiscard]] static __device__ int row_offset(int group) {
+        return group == 2 ? 1 : group == 3 ? -1 : 0;
+    }
+    [[nodiscard]] static __device__ int column_offset(int group) {
+        return group == 0 ? 1 : group == 1 ? -1 : 0;
+    }
     [[nodiscard]] __device__ int group_of(int channel) const {
         return (channel >= d_.group ? 1 : 0) + (channel >= 2 * d_.group ? 1 : 0) + (channel >= 3 * d_.group ? 1 : 0) +
                (channel >= 4 * d_.group ? 1 : 0);
@@ -152,8 +156,7 @@ private:
                 std::int64_t const column = at_.column + pixel % Tile::kHaloColumns - Tile::kHalo;
                 int const channel = index % Tile::kQuads * 4;
                 bool const exists = index < kTotal && at_.contains(row, column);
-                at[i] = {d_.x.at(exists ? at_.pixel(row, column) : at_.first) + channel,
-                         exists ? d_.x.c - channel : 0};
+                at[i] = {d_.x.at(exists ? at_.pixel(row, column) : at_.first) + channel, exists ? d_.x.c - channel : 0};
             }
             load_quads(v, at, d_.x);
 #pragma unroll
@@ -168,10 +171,9 @@ private:
     }
     __device__ void put(int at, float4 v) {
         SplitLeft<kParts> pairs;
-        pairs.set(0, v.x * x_scale_, v.y * x_scale_);
-        pairs.set(1, v.z * x_scale_, v.w * x_scale_);
+        pairs.set_quad(0, v, x_scale_);
 #pragma unroll
-        for (int part = 0; part < kParts; ++part) shared_.x[part][at] = make_uint2(pairs.a[part][0], pairs.a[part][1]);
+        for (int part = 0; part < kParts; ++part) shared_.x[part][at] = make_uint2(pairs.a[part][0], pairs.a[part][2]);
     }
 
     /// Where shift(x) at this group's neighbours lies.
@@ -247,46 +249,19 @@ private:
         if (!__any_sync(0xFFFFFFFFU, hidden_scale_ == 0 || largest * hidden_scale_ >= kHalfRange)) return;
         float const lower = power_of_two_below(warp_max(largest), 11);
         float const factor = hidden_scale_ > 0 ? lower / hidden_scale_ : 1.0F;
-#pragma unroll
-        for (int i = 0; i < 8 * kRowsOfWarp * kSteps; ++i) {
-            sums_[i / 8 / kSteps][i / 8 % kSteps].tiles[i / 4 % 2][i % 4] *= factor;
-        }
+        multiply_sums(sums_, factor);
         hidden_scale_ = lower;
     }
 
     __device__ void store() const {
-        float const factor = *d_.inverse_scale2 / hidden_scale_;
-        constexpr int kPixels = 2 * kRowsOfWarp, kPairs = 8 / kPixels;  // at a time
-        std::int64_t pixels[kPixels];
-        bool is_inside[kPixels];
+        std::int64_t pixels[2 * kRowsOfWarp];
+        bool is_inside[2 * kRowsOfWarp];
 #pragma unroll
-        for (int i = 0; i < kPixels; ++i) {
+        for (int i = 0; i < 2 * kRowsOfWarp; ++i) {
             is_inside[i] = contains(i / 2, i % 2, 0, 0);
-            pixels[i] =
-                is_inside[i] ? at_.pixel(at_.row + row_ + i / 2, at_.column + g_ + i % 2 * 8) : at_.first;
+            pixels[i] = is_inside[i] ? at_.pixel(at_.row + row_ + i / 2, at_.column + g_ + i % 2 * 8) : at_.first;
         }
-#pragma unroll
-        for (int u = 0; u < kSteps; u += kPairs) {
-            QuadAt at[8];
-            float4 added[8];
-#pragma unroll
-            for (int i = 0; i < 8; ++i) {
-                int const channel = 16 * (u + i / kPixels) + 4 * t_;
-                at[i] = {d_.residual.at(pixels[i % kPixels]) + channel,
-                         is_inside[i % kPixels] ? d_.y.c - channel : 0};
-                added[i] = make_float4(0, 0, 0, 0);
-            }
-            if (d_.residual.data != nullptr) load_quads(added, at, d_.residual);
-#pragma unroll
-            for (int i = 0; i < 8; ++i) {
-                if (at[i].count <= 0) continue;
-                int const channel = 16 * (u + i / kPixels) + 4 * t_;
-                float4 const scale = {factor, factor, factor, factor}, bias = load_some(d_.bias2 + channel, at[i].count),
-                             sum = sums_[i % kPixels / 2][u + i / kPixels].quad(i % 2);
-                store4(d_.y.at(pixels[i % kPixels]) + channel, multiply_add(sum, scale, bias) + added[i], at[i].count,
-                       d_.y.vector);
-            }
-        }
+        store_sums(sums_, *d_.inverse_scale2 / hidden_scale_, d_.bias2, d_.y, d_.residual, pixels, is_inside, t_);
     }
 
     ShiftMlpData const& d_;

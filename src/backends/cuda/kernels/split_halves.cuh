@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "../elan_layout.h"
 #include "scaled_halves.cuh"
 
 // Operands of one float16 each, or of two whose sum is the value; of their products the three largest are taken, which
@@ -21,6 +22,11 @@ struct SplitLeft {
             SplitPair const pair(first, second);
             a[0][i] = pair.high, a[1][i] = pair.low;
         }
+    }
+    /// Four channels of row g or g + 8, times a scale.
+    __device__ void set_quad(int row, float4 v, float scale) {
+        set(row, v.x * scale, v.y * scale);
+        set(2 + row, v.z * scale, v.w * scale);
     }
 };
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fragments.h"
+
+// How the weights of ELAN's operators lie: float16 operands of a power of two times the weights, each of one part, or
+// of two whose sum it is, in the order in which a warp's lanes hold them.
+
+namespace vitrum::cuda {
+
+/// ELAN's projection to queries and values [rows, channels], group after group (or, with queries given, to values
+/// alone), as float16 operands of a power of two times the weights, each as the sum of two. Per group: queries as right
+/// operands [16 channels of the group][step][part][lane][2 tiles][4 channels], then values as left ones, likewise
+/// [16 channels][step][part][lane][8]. Behind all groups: what undoes the power of two, a float.
+struct GroupWeights {
+    static constexpr int kParts = 2;
+
+    std::int64_t dim, steps;  ///< channels of a group; steps of 16 channels of x
+    bool has_queries;
+
+    constexpr GroupWeights(std::int64_t rows, std::int64_t channels)
+        : dim(channels / 3), steps(divide_up(channels, kFragmentChannels)), has_queries(rows == 2 * channels) {}
+    /// Steps of 16 channels of a group that there is code for: of 24 columns, one of which sums, or of 64.
+    [[nodiscard]] constexpr std::int64_t group_steps() const { return dim < 24 ? 2 : 4; }
+    [[nodiscard]] constexpr std::int64_t scale_word() const {
+        return 3 * (has_queries ? 2 : 1) * group_steps() * steps * kParts * kWarpLanes * 4;
+    }
+    /// In units of two bytes.
+    [[nodiscard]] constexpr std::int64_t half(std::int64_t row, std::int64_t channel) const {
+        std::int64_t const part = row / dim, r = row % dim;
+        bool const is_query = has_queries && part % 2 == 0;
+        std::int64_t const lane = r % 8 * 4 + channel % 16 / 4, e = channel % 4;
+        std::int64_t const unit = part * group_steps() + r / 16;
+        std::int64_t const inner = is_query ? r % 16 / 8 * 4 + e : (r % 16 / 8 + e / 2 * 2) * 2 + e % 2;
+        return (((unit * steps + channel / 16) * kParts) * kWarpLanes + lane) * 8 + inner;
+    }
+    static constexpr std::int64_t kLowOffset = kWarpLanes * 8;  ///< from a value's high part to its low one
+};
+
+/// The weight of a product at each pixel, of at most as many columns as 16 · steps, as float16 operands of a power of
+/// two times the weights, of one or two parts: [step][pair of column tiles][part][lane][2 tiles][4 channels]. Behind
+/// it: what undoes the power of two, a float.
+struct PixelWeights {
+    int steps;  ///< of 16 channels; as many pairs of column tiles
+    int parts;
+
+    [[nodiscard]] constexpr std::int64_t scale_word() const {
+        return std::int64_t{steps} * steps * parts * kWarpLanes * 4;
+    }
+    /// In units of two bytes.
+    [[nodiscard]] constexpr std::int64_t half(std::int64_t column, std::int64_t channel) const {
+        FragmentPlace const place(column, channel);
+        std::int64_t const block = (place.step * steps + place.tile / 2) * parts;
+        return (block * kWarpLanes + place.lane) * 8 + place.tile % 2 * 4 + place.element;
+    }
+    static constexpr std::int64_t kLowOffset = kWarpLanes * 8;  ///< from a value's high part to its low one
+};
+
+/// The weights of ELAN's two shifted products, as float16 operands of a power of two times the weights, of one or two
+/// parts, in chunks of sixteen hidden channels. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋,
+/// then the others) fill whole chunks. The first: [chunk][part][step][lane][2 tiles][4 channels]; the second:
+/// [chunk][part] [pair of column tiles][lane][2 tiles][2 × 2 hidden channels]. Behind each: what undoes the power of
+/// two, a float.
+struct ShiftWeights {
+    std::int64_t hidden;
+    int steps;  ///< of 16 channels; as many pairs of column tiles
+    int parts;
+
+    [[nodiscard]] constexpr std::int64_t group() const { return hidden / 5; }
+    [[nodiscard]] constexpr std::int64_t chunks_before(std::int64_t of_group) const {
+        return of_group * divide_up(group(), 16);
+    }
+    [[nodiscard]] constexpr std::int64_t chunks() const {
+        return chunks_before(4) + divide_up(hidden - 4 * group(), 16);
+    }
+    /// In units of two bytes; from one part to the next.
+    [[nodiscard]] constexpr std::int64_t part_halves() const { return std::int64_t{steps} * kWarpLanes * 8; }
+    [[nodiscard]] constexpr std::int64_t halves() const { return chunks() * parts * part_halves(); }
+    [[nodiscard]] constexpr std::int64_t scale_word() const { return halves() / 2; }
+    [[nodiscard]] constexpr std::int64_t first(std::int64_t channel, std::int64_t x_channel) const {
+        Slot const slot = slot_of(channel);
+        std::int64_t const lane = slot.row % 8 * 4 + x_channel % 16 / 4;
+        return half(slot.chunk, x_channel / 16, lane) + slot.row / 8 * 4 + x_channel % 4;
+    }
+    [[nodiscard]] constexpr std::int64_t second(std::int64_t column, std::int64_t channel) const {
+        Slot const slot = slot_of(channel);
+        FragmentPlace const place(column, 0);  // lane: its column of the tile
+        std::int64_t const lane = place.lane + slot.row % 8 / 2;
+        return half(slot.chunk, place.tile / 2, lane) + place.tile % 2 * 4 + slot.row / 8 * 2 + slot.row % 2;
+    }
+
+private:
+    struct Slot {
+        std::int64_t chunk, row;
+    };
+    [[nodiscard]] constexpr Slot slot_of(std::int64_t channel) const {
+        std::int64_t const of_group = group() == 0 ? 4 : std::min<std::int64_t>(4, channel / group());
+        std::int64_t const own = channel - of_group * group();
+        return {chunks_before(of_group) + own / 16, own % 16};
+    }
+    [[nodiscard]] constexpr std::int64_t half(std::int64_t chunk, std::int64_t step, std::int64_t lane) const {
+        return chunk * parts * part_halves() + (step * kWarpLanes + lane) * 8;
+    }
+};
+
+}  // namespace vitrum::cuda
