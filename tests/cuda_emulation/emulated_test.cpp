@@ -99,6 +99,17 @@ TEST(CudaSelection, WhatIsNotNormalisedStaysOutOfFloat16) {
     }
 }
 
+/// The trained ELAN-light enlarges rounding errors.
+TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
+    for (Precision const precision : {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16}) {
+        EXPECT_EQ(kernel_for<ShiftMlp>("light", precision), "tiles_3xfp16");
+        EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", precision), "regions_3xfp16");
+        EXPECT_EQ(kernel_for<Conv2d>("k1_c60", precision), "pixels_3xfp16");
+    }
+    EXPECT_EQ(kernel_for<ShiftMlp>("full", Precision::fp16), "tiles_fp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "regions_fp16");
+}
+
 /// Only some operators have anything between their steps that has to be cut.
 std::vector<OpCase> cases_with_chunks() {
     std::vector<OpCase> cases;

@@ -58,7 +58,7 @@ struct PixelWeights {
 
 /// The weights of ELAN's two shifted products, as float16 operands of a power of two times the weights, of one or two
 /// parts, in chunks of sixteen hidden channels. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋,
-/// then the others) fill whole chunks. The first: [chunk][part][step][lane][2 tiles][4 channels]; the second:
+/// then the others) fill whole chunks. The first: [chunk][part][step][lane][2 tiles][2 × 2 channels]; the second:
 /// [chunk][part] [pair of column tiles][lane][2 tiles][2 × 2 hidden channels]. Behind each: what undoes the power of
 /// two, a float.
 struct ShiftWeights {
@@ -79,8 +79,8 @@ struct ShiftWeights {
     [[nodiscard]] constexpr std::int64_t scale_word() const { return halves() / 2; }
     [[nodiscard]] constexpr std::int64_t first(std::int64_t channel, std::int64_t x_channel) const {
         Slot const slot = slot_of(channel);
-        std::int64_t const lane = slot.row % 8 * 4 + x_channel % 16 / 4;
-        return half(slot.chunk, x_channel / 16, lane) + slot.row / 8 * 4 + x_channel % 4;
+        std::int64_t const lane = slot.row % 8 * 4 + x_channel % 8 / 2;
+        return half(slot.chunk, x_channel / 16, lane) + slot.row / 8 * 4 + x_channel % 16 / 8 * 2 + x_channel % 2;
     }
     [[nodiscard]] constexpr std::int64_t second(std::int64_t column, std::int64_t channel) const {
         Slot const slot = slot_of(channel);

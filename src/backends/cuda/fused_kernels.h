@@ -70,15 +70,14 @@ struct FusedMlpKernel : Kernel<Mlp> {
     return {};
 }
 
-/// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range,
-/// and are of one part (ten bits of fraction, as TF32's) or of two. The trained network of few channels enlarges a
-/// rounding error a thousandfold: one part everywhere costs it 6e-3.
-template <int kQueryParts, int kValueParts>
+/// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range;
+/// queries are of two parts, which hold 22 bits, values of one (ten bits, as TF32's) or of two. In every precision few
+/// channels have two parts: their trained network enlarges a rounding error a thousandfold, and one part in any single
+/// product costs it between 2e-2 and 1e-1.
+template <int kValueParts>
 struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
     using Op = GroupWindowAttention;
-    static constexpr std::string_view kName = kQueryParts == 1   ? "regions_fp16"
-                                              : kValueParts == 1 ? "regions_3xfp16_queries"
-                                                                 : "regions_3xfp16";
+    static constexpr std::string_view kName = kValueParts == 1 ? "regions_fp16" : "regions_3xfp16";
     static Support supports(Op const& op, Problem const& problem) {
         Shape const& x = problem.inputs[Op::kX];
         std::int64_t const dim = x[3] / Op::kGroups;
@@ -87,9 +86,8 @@ struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
             if (window != 4 && window != 8 && window != 16) return {false, "windows other than 4, 8 and 16"};
         }
         if (x[1] % 16 != 0 || x[2] % 16 != 0) return {false, "sides that are no multiples of 16"};
-        if (kQueryParts == 1 && problem.precision == Precision::tf32) return {false, "multiplies queries in fp16"};
         if (kValueParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
-        if (kQueryParts == 2 && kValueParts == 1 && dim <= 32) {
+        if (kValueParts == 1 && dim <= 32) {
             return {false, "the trained network of so few channels enlarges a rounding error a thousandfold"};
         }
         return {};
@@ -104,18 +102,16 @@ struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
 }
 
 /// Both shifted products of a tile of pixels in one kernel (shift_mlp_tile.cuh). Its float16 operands, scaled to their
-/// range, are of one part, or of two that hold 22 bits: the trained ELAN-light enlarges a rounding error a
-/// thousandfold, layer by layer, where its softmax is saturated, and one part everywhere costs 5e-3.
+/// range, are of one part where there are many channels, else of two (see RegionAttentionKernel).
 template <int kParts>
 struct FusedShiftMlpKernel : Kernel<ShiftMlp> {
     using Op = ShiftMlp;
     static constexpr std::string_view kName = kParts == 1 ? "tiles_fp16" : "tiles_3xfp16";
     static Support supports(Op const&, Problem const& problem) {
         std::int64_t const channels = problem.inputs[Op::kX][3];
-        if (channels > (kParts == 1 ? 192 : 64)) return {false, "too many channels"};
+        if (channels > 192 || (channels > 64) != (kParts == 1)) return {false, "for fewer or more channels"};
         if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
-        bool const is_sensitive = channels <= 64 && problem.precision == Precision::tf32;
-        if (kParts == 1 && (is_sensitive || problem.precision == Precision::fp32)) return {false, "multiplies in fp16"};
+        if (kParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
         return {};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
@@ -132,22 +128,20 @@ struct UpConvKernel : Kernel<Conv2d> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
-/// 1 × 1 convolutions of few channels (pixel_product.cuh), their float16 operands of one part or of two: memory bounds
-/// them, whatever they multiply.
-template <int kParts>
+/// 1 × 1 convolutions of few channels (pixel_product.cuh), in every precision: memory bounds them, whatever they
+/// multiply.
 struct PixelConvKernel : Kernel<Conv2d> {
+    static constexpr int kParts = 2;  ///< of their float16 operands
+    static constexpr std::string_view kName = "pixels_3xfp16";
     /// Of 16 channels that are read or written.
     [[nodiscard]] static int steps(std::int64_t inputs, std::int64_t outputs) {
         return std::max(inputs, outputs) <= 32 ? 2 : 4;
     }
-    static constexpr std::string_view kName = kParts == 1 ? "pixels_fp16" : "pixels_3xfp16";
     static Support supports(Conv2d const& op, Problem const& problem) {
         Shape const& weight = problem.inputs[Conv2d::kWeight];
         if (op.kernel != 1 || op.stride != 1) return {false, "for 1 × 1 and stride 1 only"};
         if (op.pixel_shuffle != 1 || op.activation != Activation::none) return {false, "nothing may follow"};
         if (weight[0] > 64 || weight[1] > 64) return {false, "more than 64 channels"};
-        bool const is_sensitive = problem.precision == Precision::fp32 || problem.precision == Precision::tf32;
-        if (kParts == 1 && is_sensitive) return {false, "multiplies in fp16"};
         return {};
     }
     static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);

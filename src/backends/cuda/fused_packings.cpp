@@ -5,15 +5,14 @@
 
 namespace vitrum::cuda {
 
-template <int kQueryParts, int kValueParts>
-std::vector<Packing> RegionAttentionKernel<kQueryParts, kValueParts>::packings(Op const&, Problem const& problem) {
+template <int kValueParts>
+std::vector<Packing> RegionAttentionKernel<kValueParts>::packings(Op const&, Problem const& problem) {
     return {pack_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
             pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], pixel_steps(problem.inputs[Op::kX][3]),
                         kValueParts)};
 }
-template std::vector<Packing> RegionAttentionKernel<1, 1>::packings(Op const&, Problem const&);
-template std::vector<Packing> RegionAttentionKernel<2, 1>::packings(Op const&, Problem const&);
-template std::vector<Packing> RegionAttentionKernel<2, 2>::packings(Op const&, Problem const&);
+template std::vector<Packing> RegionAttentionKernel<1>::packings(Op const&, Problem const&);
+template std::vector<Packing> RegionAttentionKernel<2>::packings(Op const&, Problem const&);
 
 template <int kParts>
 std::vector<Packing> FusedShiftMlpKernel<kParts>::packings(ShiftMlp const&, Problem const& problem) {
@@ -29,13 +28,10 @@ std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& proble
     return {pack_up_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
 }
 
-template <int kParts>
-std::vector<Packing> PixelConvKernel<kParts>::packings(Conv2d const&, Problem const& problem) {
+std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& problem) {
     Shape const& weight = problem.inputs[Conv2d::kWeight];
     return {pack_pixels(Conv2d::kWeight, weight, steps(weight[1], weight[0]), kParts)};
 }
-template std::vector<Packing> PixelConvKernel<1>::packings(Conv2d const&, Problem const&);
-template std::vector<Packing> PixelConvKernel<2>::packings(Conv2d const&, Problem const&);
 
 template <FragmentKind kKind>
 std::vector<Packing> FusedSpectralKernel<kKind>::packings(SpectralAttention const&, Problem const& problem) {

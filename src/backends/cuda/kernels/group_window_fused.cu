@@ -17,8 +17,8 @@ void launch_regions(void* stream, RegionData const& data) {
 
 }  // namespace
 
-template <int kQueryParts, int kValueParts>
-void RegionAttentionKernel<kQueryParts, kValueParts>::launch(Op const& op, Launch const& launch) {
+template <int kValueParts>
+void RegionAttentionKernel<kValueParts>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]), query(in[Op::kQuery]);
     GroupWeights const weights(in[Op::kInWeight].shape[0], x.c);
@@ -38,11 +38,8 @@ void RegionAttentionKernel<kQueryParts, kValueParts>::launch(Op const& op, Launc
                     .across = x.w / kRegion};
     for (std::size_t i = 0; i < op.windows.size(); ++i) data.window_bits[i] = op.windows[i] / 8 + 2;  // of 4, 8, 16
     std::ranges::sort(data.order, [&](int a, int b) { return data.window_bits[a] > data.window_bits[b]; });
-    if (weights.group_steps() == 2) {
-        if constexpr (kQueryParts == kValueParts) {
-            launch_regions<Region<2, 3, kQueryParts, kValueParts>>(launch.stream, data);
-        }
-    } else launch_regions<Region<4, 8, kQueryParts, kValueParts>>(launch.stream, data);
+    if (weights.group_steps() == 4) launch_regions<Region<4, 8, kValueParts>>(launch.stream, data);
+    else if constexpr (kValueParts == 2) launch_regions<Region<2, 3, 2>>(launch.stream, data);
     PixelProduct const product{
         .x = y,
         .y = y,
@@ -50,16 +47,14 @@ void RegionAttentionKernel<kQueryParts, kValueParts>::launch(Op const& op, Launc
         .weights = reinterpret_cast<uint4 const*>(launch.packed[1]),
         .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(x.c), kValueParts}.scale_word(),
         .bias = floats(in[Op::kOutBias])};
-    if (pixel_steps(x.c) == 4) launch_pixel_product<PixelTile<4, kValueParts>>(launch.stream, product);
-    else launch_pixel_product<PixelTile<12, kValueParts>>(launch.stream, product);
+    if (pixel_steps(x.c) == 12) launch_pixel_product<PixelTile<12, kValueParts>>(launch.stream, product);
+    else if constexpr (kValueParts == 2) launch_pixel_product<PixelTile<4, 2>>(launch.stream, product);
 }
 
-template void RegionAttentionKernel<1, 1>::launch(Op const& op, Launch const& launch);
-template void RegionAttentionKernel<2, 1>::launch(Op const& op, Launch const& launch);
-template void RegionAttentionKernel<2, 2>::launch(Op const& op, Launch const& launch);
+template void RegionAttentionKernel<1>::launch(Op const& op, Launch const& launch);
+template void RegionAttentionKernel<2>::launch(Op const& op, Launch const& launch);
 
-template <int kParts>
-void PixelConvKernel<kParts>::launch(Conv2d const&, Launch const& launch) {
+void PixelConvKernel::launch(Conv2d const&, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Conv2d::kX]), y(launch.outputs[0]);
     int const own_steps = steps(x.c, y.c);
@@ -72,8 +67,5 @@ void PixelConvKernel<kParts>::launch(Conv2d const&, Launch const& launch) {
     if (own_steps == 2) launch_pixel_product<PixelTile<2, kParts>>(launch.stream, product);
     else launch_pixel_product<PixelTile<4, kParts>>(launch.stream, product);
 }
-
-template void PixelConvKernel<1>::launch(Conv2d const& op, Launch const& launch);
-template void PixelConvKernel<2>::launch(Conv2d const& op, Launch const& launch);
 
 }  // namespace vitrum::cuda

@@ -61,15 +61,9 @@ private:
     /// Keys of eight tokens as right operands are the words of queries as left ones: rows g and g + 8 are two tiles.
     __device__ void load_queries(int set, Queries (&queries)[kSteps]) const {
 #pragma unroll
-        for (int r = 0; r < 2; ++r) {
-#pragma unroll
-            for (int u = 0; u < kSteps; ++u) {
-                auto const key = shared_.key(2 * set + r, u, place_.lane);
-#pragma unroll
-                for (int part = 0; part < Region::kQueryParts; ++part) {
-                    queries[u].a[part][r] = key[part].x, queries[u].a[part][2 + r] = key[part].y;
-                }
-            }
+        for (int i = 0; i < 8 * kSteps; ++i) {
+            int const part = i / (4 * kSteps), u = i / 4 % kSteps, k = i / 2 % 2, r = i % 2;
+            queries[u].a[part][2 * k + r] = shared_.word(2 * set + r, u, 2 * part + k, place_.lane);
         }
     }
     template <int kKeyTiles>
@@ -80,12 +74,10 @@ private:
             for (float& s : scores[n]) s = 0;
 #pragma unroll
             for (int u = 0; u < kSteps; ++u) {
-                auto const key = shared_.key(tile + n, u, place_.lane);
-                if constexpr (Region::kQueryParts == 2) {
-                    multiply_add<Fp16>(scores[n], queries[u].a[1], {key[0].x, key[0].y});
-                    multiply_add<Fp16>(scores[n], queries[u].a[0], {key[1].x, key[1].y});
-                }
-                multiply_add<Fp16>(scores[n], queries[u].a[0], {key[0].x, key[0].y});
+                uint4 const key = shared_.keys[tile + n][u][place_.lane];
+                multiply_add<Fp16>(scores[n], queries[u].a[1], {key.x, key.y});
+                multiply_add<Fp16>(scores[n], queries[u].a[0], {key.z, key.w});
+                multiply_add<Fp16>(scores[n], queries[u].a[0], {key.x, key.y});
             }
         }
     }

@@ -26,31 +26,22 @@ struct RegionData {
 };
 
 /// kSteps: of 16 channels of a group; kTiles: of 8, with one more column that sums probabilities.
-template <int kSteps_, int kTiles_, int kQueryParts_, int kValueParts_>
+template <int kSteps_, int kTiles_, int kValueParts_>
 struct Region {
     static constexpr int kSteps = kSteps_, kTiles = kTiles_, kPairs = (kTiles + 1) / 2;
-    static constexpr int kQueryParts = kQueryParts_, kValueParts = kValueParts_;
+    static constexpr int kQueryParts = 2, kValueParts = kValueParts_;
     static constexpr int kWarps = kSteps == 2 ? 8 : 16, kThreads = kWarps * 32;
-    static constexpr int kBlocks = kSteps > 2 ? 1 : kQueryParts == 2 ? 2 : 3;  ///< of a multiprocessor
-    static constexpr int kKeyTiles = 4;                                        ///< at a time
+    static constexpr int kBlocks = kSteps > 2 ? 1 : 2;  ///< of a multiprocessor
+    static constexpr int kAhead = kSteps > 2 ? 1 : 2;   ///< steps of x that are loaded at once
+    static constexpr int kKeyTiles = 4;                 ///< at a time
     struct Shared {
-        /// Of 8 tokens: two steps, or one step's high and low parts.
-        uint4 keys[kRegionTokens / 8][kSteps * kQueryParts / 2][32];
+        uint4 keys[kRegionTokens / 8][kSteps][32];                  ///< of 8 tokens: high and low parts
         uint4 values[kRegionTokens / 16][kValueParts][kPairs][32];  ///< of 16 tokens × 16 channels
         float key_scales[8], largest_values[8];                     ///< of 32 tokens; what undoes the scale
 
-        struct Key {
-            uint2 parts[kQueryParts];
-            __device__ uint2 const& operator[](int part) const { return parts[part]; }
-        };
-        [[nodiscard]] __device__ Key key(int tile, int step, int lane) const {
-            if constexpr (kQueryParts == 2) {
-                uint4 const v = keys[tile][step][lane];
-                return {{make_uint2(v.x, v.y), make_uint2(v.z, v.w)}};
-            } else {
-                uint4 const v = keys[tile][step / 2][lane];
-                return {{step % 2 == 0 ? make_uint2(v.x, v.y) : make_uint2(v.z, v.w)}};
-            }
+        /// A word of a key by itself: parts of a larger load would be moved to their places before each product.
+        [[nodiscard]] __device__ std::uint32_t word(int tile, int step, int k, int lane) const {
+            return reinterpret_cast<std::uint32_t const volatile*>(&keys[tile][step][lane])[k];
         }
         [[nodiscard]] __device__ float value_scale() const {
             float largest = 0;
@@ -177,29 +168,33 @@ private:
     /// the range. Returns what undoes the scales.
     template <int kParts, int kSums, class Product>
     __device__ float for_each_step(float* sums, Product const& product) const {
+        constexpr int kAhead = Region::kAhead;
         float scale = 0;
-        float4 next[4];
-        load_x(0, next);
+        float4 next[kAhead][4];
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) load_x(k, next[k]);
 #pragma unroll 1
-        for (int s = 0; s < d_.steps; ++s) {
-            float4 x[4];
+        for (int s = 0; s < d_.steps; s += kAhead) {
             float largest = 0;
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                x[i] = next[i];
-                largest = fmaxf(largest, largest_of(x[i]));
-            }
-            if (s + 1 < d_.steps) load_x(s + 1, next);
+            for (int i = 0; i < 4 * kAhead; ++i) largest = fmaxf(largest, largest_of(next[i / 4][i % 4]));
             if (__any_sync(0xFFFFFFFFU, scale == 0 || largest * scale >= kHalfRange)) {
                 float const lower = power_of_two_below(warp_max(largest), 11), factor = scale > 0 ? lower / scale : 1;
 #pragma unroll
                 for (int i = 0; i < kSums; ++i) sums[i] *= factor;
                 scale = lower;
             }
-            SplitLeft<kParts> left[2];
+            SplitLeft<kParts> left[kAhead][2];
 #pragma unroll
-            for (int i = 0; i < 4; ++i) left[i / 2].set_quad(i % 2, x[i], scale);
-            product(s, left);
+            for (int i = 0; i < 4 * kAhead; ++i) left[i / 4][i / 2 % 2].set_quad(i % 2, next[i / 4][i % 4], scale);
+            if (s + kAhead < d_.steps) {
+#pragma unroll
+                for (int k = 0; k < kAhead; ++k) load_x(s + kAhead + k, next[k]);
+            }
+#pragma unroll
+            for (int k = 0; k < kAhead; ++k) {
+                if (s + k < d_.steps) product(s + k, left[k]);
+            }
         }
         return reinterpret_cast<float const*>(d_.weights)[d_.scale_word] / scale;
     }
@@ -254,21 +249,13 @@ private:
         float const scale = power_of_two_below(warp_max(largest), 8);
         if (place_.lane == 0) shared_.key_scales[part_] = 1.0F / scale;
 #pragma unroll
-        for (int n = 0; n < 2 * kSteps * Region::kQueryParts; ++n) {
-            constexpr int kWords = kSteps * Region::kQueryParts / 2;
-            int const i = n / kWords, word = n % kWords, m = i / 2, r = i % 2;
-            SplitLeft<Region::kQueryParts> words;
-#pragma unroll
-            for (int k = 0; k < 4 / Region::kQueryParts; ++k) {
-                float const(&q)[4] = queries.v[m][4 / Region::kQueryParts * word + k];
-                words.set(k, q[2 * r] * scale, q[2 * r + 1] * scale);
-            }
-            auto const& a = words.a;
-            if constexpr (Region::kQueryParts == 2) {
-                shared_.keys[4 * part_ + i][word][place_.lane] = make_uint4(a[0][0], a[0][1], a[1][0], a[1][1]);
-            } else {
-                shared_.keys[4 * part_ + i][word][place_.lane] = make_uint4(a[0][0], a[0][1], a[0][2], a[0][3]);
-            }
+        for (int n = 0; n < 4 * kSteps; ++n) {
+            int const i = n / kSteps, u = n % kSteps, m = i / 2, r = i % 2;
+            float const(&a)[4] = queries.v[m][2 * u];
+            float const(&b)[4] = queries.v[m][2 * u + 1];
+            SplitPair const first(a[2 * r] * scale, a[2 * r + 1] * scale),
+                second(b[2 * r] * scale, b[2 * r + 1] * scale);
+            shared_.keys[4 * part_ + i][u][place_.lane] = make_uint4(first.high, second.high, first.low, second.low);
         }
     }
 

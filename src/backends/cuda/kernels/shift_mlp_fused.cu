@@ -10,7 +10,7 @@ void FusedShiftMlpKernel<kParts>::launch(Op const&, Launch const& launch) {
     Pixels const x(in[Op::kX]), residual(in[Op::kResidual]);
     int const hidden = static_cast<int>(in[Op::kFc1Weight].shape[0]);
     std::int64_t const scale_word = ShiftWeights{hidden, pixel_steps(x.c), kParts}.scale_word();
-    using Few = ShiftTile<4, kParts>;
+    using Tile = ShiftTile<kParts == 1 ? 12 : 4, kParts>;
     ShiftMlpData const data{.x = x,
                             .y = Pixels(launch.outputs[0]),
                             .residual = residual,
@@ -23,9 +23,8 @@ void FusedShiftMlpKernel<kParts>::launch(Op const&, Launch const& launch) {
                             .group = x.c / 5,
                             .hidden = hidden,
                             .hidden_group = hidden / 5,
-                            .grid = TileGrid(x, Few::kRows, Few::kColumns)};
-    if (pixel_steps(x.c) == Few::kSteps) return launch_shift_mlp<Few>(launch.stream, data);
-    if constexpr (kParts == 1) launch_shift_mlp<ShiftTile<12, 1>>(launch.stream, data);
+                            .grid = TileGrid(x, Tile::kRows, Tile::kColumns)};
+    launch_shift_mlp<Tile>(launch.stream, data);
 }
 
 template void FusedShiftMlpKernel<1>::launch(Op const& op, Launch const& launch);

@@ -22,25 +22,28 @@ struct ShiftMlpData {
     TileGrid grid;
 };
 
-/// kSteps: of 16 channels of x. Few channels: a warp has two rows of pixels, and weights come through the first-level
-/// cache; many: one row, and weights pass through a ring in shared memory.
+/// kSteps: of 16 channels of x. A warp has a row of pixels. The weights of few channels come through the first-level
+/// cache, those of many pass through a ring in shared memory.
 template <int kSteps_, int kParts_>
 struct ShiftTile {
     static constexpr int kSteps = kSteps_, kParts = kParts_;
     static constexpr bool kHasRing = kSteps > 4;
-    static constexpr int kWarps = kHasRing ? 8 : 4, kThreads = kWarps * 32;
+    static constexpr int kWarps = 8, kThreads = kWarps * 32;
     static constexpr bool kKeepsX = kHasRing;  ///< in registers, as long as a group lasts
     static constexpr int kRows = 8, kColumns = 16, kRowsOfWarp = kRows / kWarps;
     static constexpr int kHalo = 2, kHaloColumns = kColumns + 2 * kHalo;
     static constexpr int kHaloPixels = (kRows + 2 * kHalo) * kHaloColumns;
     static constexpr int kQuads = 4 * kSteps;
-    /// From one pixel to the next, in quads of 8 bytes: four pixels' quads of a step lie in different banks.
-    static constexpr int kPixelQuads = kQuads + 4;
+    /// From one pixel to the next, in words of two channels: what a warp loads at a time lies in different banks.
+    static constexpr int kPixelWords = 2 * kQuads + 4;
+    static constexpr int kPartWords = kHaloPixels * kPixelWords;
+    /// Sums of the first product that are not waited for by one another.
+    static constexpr int kChains = kHasRing ? 2 : 1;
     static constexpr int kPartLanes = kSteps * kWarpLanes, kChunkLanes = kParts * kPartLanes;
     static constexpr int kStages = kHasRing ? 4 : 0;
-    static constexpr int kBlocks = kHasRing ? 1 : kParts == 2 ? 2 : 4;  ///< of a multiprocessor
+    static constexpr int kBlocks = kHasRing ? 1 : 2;  ///< of a multiprocessor
     struct Shared {
-        uint2 x[kParts][kHaloPixels * kPixelQuads];
+        alignas(16) std::uint32_t x[kParts][kPartWords];
         uint4 stages[kStages + 1][2][kHasRing ? kChunkLanes : 1];  // one unused
         float largest[kWarps];
     };
@@ -109,13 +112,14 @@ private:
 
     /// Both weights of a chunk; an empty group of copies where there is none.
     __device__ void fetch(int chunk) {
+        constexpr int kHalf = Tile::kThreads / 2;  // of the threads brings one of the weights
+        static_assert(!Tile::kHasRing || Tile::kChunkLanes % kHalf == 0);
         if (chunk < chunks_) {
-            auto& stage = shared_.stages[chunk % max(1, Tile::kStages)];
-            for (int i = static_cast<int>(threadIdx.x); i < 2 * Tile::kChunkLanes; i += Tile::kThreads) {
-                bool const is_first = i < Tile::kChunkLanes;
-                int const at = is_first ? i : i - Tile::kChunkLanes;
-                copy_async(&stage[is_first ? 0 : 1][at], (is_first ? d_.fc1 : d_.fc2) + chunk * Tile::kChunkLanes + at);
-            }
+            int const which = static_cast<int>(threadIdx.x) / kHalf, first = static_cast<int>(threadIdx.x) % kHalf;
+            uint4* const to = &shared_.stages[chunk % max(1, Tile::kStages)][which][first];
+            uint4 const* const from = (which == 0 ? d_.fc1 : d_.fc2) + chunk * Tile::kChunkLanes + first;
+#pragma unroll
+            for (int i = 0; i < Tile::kChunkLanes; i += kHalf) copy_async(to + i, from + i);
         }
         commit_copies();
     }
@@ -164,7 +168,7 @@ private:
                 int const index = first + i * Tile::kThreads;
                 if (index >= kTotal) continue;
                 largest = fmaxf(largest, largest_of(v[i]));
-                put(index / Tile::kQuads * Tile::kPixelQuads + index % Tile::kQuads, v[i]);
+                put(index / Tile::kQuads * Tile::kPixelWords + index % Tile::kQuads * 2, v[i]);
             }
         }
         return largest;
@@ -173,7 +177,9 @@ private:
         SplitLeft<kParts> pairs;
         pairs.set_quad(0, v, x_scale_);
 #pragma unroll
-        for (int part = 0; part < kParts; ++part) shared_.x[part][at] = make_uint2(pairs.a[part][0], pairs.a[part][2]);
+        for (int part = 0; part < kParts; ++part) {
+            *reinterpret_cast<uint2*>(&shared_.x[part][at]) = make_uint2(pairs.a[part][0], pairs.a[part][2]);
+        }
     }
 
     /// Where shift(x) at this group's neighbours lies.
@@ -182,9 +188,12 @@ private:
         int const first = (Tile::kHalo + row_ + down) * Tile::kHaloColumns + Tile::kHalo + g_ + right;
 #pragma unroll
         for (int s = 0; s < kSteps; ++s) {
-            int const own = group_of(16 * s + 4 * t_);
-            int const pixel = first + row_offset(own) * Tile::kHaloColumns + column_offset(own);
-            quads_[s] = pixel * Tile::kPixelQuads + 4 * s + t_;
+#pragma unroll
+            for (int k = 0; k < 2; ++k) {  // channels 2 t and 2 t + 1 of eight
+                int const own = group_of(16 * s + 8 * k + 2 * t_);
+                int const pixel = first + row_offset(own) * Tile::kHaloColumns + column_offset(own);
+                words_[s][k] = pixel * Tile::kPixelWords + 8 * s + 4 * k + t_;
+            }
             if constexpr (Tile::kKeepsX) x_[s] = load_shifted(0, s);
         }
 #pragma unroll
@@ -193,10 +202,9 @@ private:
     [[nodiscard]] __device__ SplitLeft<kParts> load_shifted(int m, int s) const {
         SplitLeft<kParts> x;
 #pragma unroll
-        for (int i = 0; i < 2 * kParts; ++i) {
-            int const part = i / 2, r = i % 2;
-            uint2 const v = shared_.x[part][quads_[s] + (m * Tile::kHaloColumns + 8 * r) * Tile::kPixelQuads];
-            x.a[part][r] = v.x, x.a[part][2 + r] = v.y;
+        for (int i = 0; i < 4 * kParts; ++i) {
+            int const part = i / 4, k = i / 2 % 2, r = i % 2;
+            x.a[part][2 * k + r] = shared_.x[part][words_[s][k] + (m * Tile::kHaloColumns + 8 * r) * Tile::kPixelWords];
         }
         return x;
     }
@@ -213,19 +221,23 @@ private:
             int const own = i / 2 * 8 + 2 * t_ + i % 2;
             bias[i / 2][i % 2] = own < count ? d_.bias1[first + own] : 0.0F;
         }
-        float hidden[kRowsOfWarp][2][4] = {};
+        float chains[Tile::kChains][kRowsOfWarp][2][4] = {};
         int const before = max(chunk - 1, 0);  // the first chunk has none: `left` is zero then
 #pragma unroll
         for (int s = 0; s < kSteps; ++s) {
             Right const w = weight(0, chunk, s);
 #pragma unroll
-            for (int m = 0; m < kRowsOfWarp; ++m) multiply_add(hidden[m][0], hidden[m][1], shifted(m, s), w);
+            for (int m = 0; m < kRowsOfWarp; ++m) {
+                auto& hidden = chains[s % Tile::kChains][m];
+                multiply_add(hidden[0], hidden[1], shifted(m, s), w);
+            }
             add_second(s, before, left);
         }
         float largest = 0;
 #pragma unroll
         for (int i = 0; i < 8 * kRowsOfWarp; ++i) {
-            float& v = hidden[i / 8][i / 4 % 2][i % 4];
+            float& v = chains[0][i / 8][i / 4 % 2][i % 4];
+            if constexpr (Tile::kChains == 2) v += chains[1][i / 8][i / 4 % 2][i % 4];
             v = fmaxf(fmaf(v, unscale1_, bias[i / 4 % 2][i % 2]), 0.0F);
             if (!is_inside_[i / 8][i % 4 / 2]) v = 0.0F;
             largest = fmaxf(largest, v);
@@ -233,7 +245,7 @@ private:
         fit_scale(largest);
 #pragma unroll
         for (int i = 0; i < 4 * kRowsOfWarp; ++i) {
-            float const(&v)[4] = hidden[i / 4][i % 4 / 2];
+            float const(&v)[4] = chains[0][i / 4][i % 4 / 2];
             left[i / 4].set(i % 4, v[i % 2 * 2] * hidden_scale_, v[i % 2 * 2 + 1] * hidden_scale_);
         }
     }
@@ -271,7 +283,7 @@ private:
     int chunks_ = 0;
     float unscale1_ = 0, x_scale_ = 0, hidden_scale_ = 0;
     bool is_inside_[kRowsOfWarp][2];
-    int quads_[kSteps];
+    int words_[kSteps][2];
     SplitLeft<kParts> x_[Tile::kKeepsX ? kSteps : 1];
     SumQuads sums_[kRowsOfWarp][kSteps] = {};
 };
