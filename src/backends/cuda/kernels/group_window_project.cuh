@@ -32,7 +32,6 @@ struct Region {
     static constexpr int kQueryParts = 2, kValueParts = kValueParts_;
     static constexpr int kWarps = kSteps == 2 ? 8 : 16, kThreads = kWarps * 32;
     static constexpr int kBlocks = kSteps > 2 ? 1 : 2;  ///< of a multiprocessor
-    static constexpr int kAhead = kSteps > 2 ? 1 : 2;   ///< steps of x that are loaded at once
     static constexpr int kKeyTiles = 4;                 ///< at a time
     struct Shared {
         uint4 keys[kRegionTokens / 8][kSteps][32];                  ///< of 8 tokens: high and low parts
@@ -168,33 +167,25 @@ private:
     /// the range. Returns what undoes the scales.
     template <int kParts, int kSums, class Product>
     __device__ float for_each_step(float* sums, Product const& product) const {
-        constexpr int kAhead = Region::kAhead;
         float scale = 0;
-        float4 next[kAhead][4];
-#pragma unroll
-        for (int k = 0; k < kAhead; ++k) load_x(k, next[k]);
+        float4 next[4];
+        load_x(0, next);
 #pragma unroll 1
-        for (int s = 0; s < d_.steps; s += kAhead) {
+        for (int s = 0; s < d_.steps; ++s) {
             float largest = 0;
 #pragma unroll
-            for (int i = 0; i < 4 * kAhead; ++i) largest = fmaxf(largest, largest_of(next[i / 4][i % 4]));
+            for (float4 const& v : next) largest = fmaxf(largest, largest_of(v));
             if (__any_sync(0xFFFFFFFFU, scale == 0 || largest * scale >= kHalfRange)) {
                 float const lower = power_of_two_below(warp_max(largest), 11), factor = scale > 0 ? lower / scale : 1;
 #pragma unroll
                 for (int i = 0; i < kSums; ++i) sums[i] *= factor;
                 scale = lower;
             }
-            SplitLeft<kParts> left[kAhead][2];
+            SplitLeft<kParts> left[2];
 #pragma unroll
-            for (int i = 0; i < 4 * kAhead; ++i) left[i / 4][i / 2 % 2].set_quad(i % 2, next[i / 4][i % 4], scale);
-            if (s + kAhead < d_.steps) {
-#pragma unroll
-                for (int k = 0; k < kAhead; ++k) load_x(s + kAhead + k, next[k]);
-            }
-#pragma unroll
-            for (int k = 0; k < kAhead; ++k) {
-                if (s + k < d_.steps) product(s + k, left[k]);
-            }
+            for (int i = 0; i < 4; ++i) left[i / 2].set_quad(i % 2, next[i], scale);
+            if (s + 1 < d_.steps) load_x(s + 1, next);
+            product(s, left);
         }
         return reinterpret_cast<float const*>(d_.weights)[d_.scale_word] / scale;
     }
