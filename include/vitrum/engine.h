@@ -27,7 +27,7 @@ struct CompileOptions {
     int threads = 0;       ///< 0: every core that this process may use
     std::string isa = {};  ///< forces an instruction set of the CPU backend ("AVX2"); empty: the best
     int device_index = 0;  ///< which GPU, as CUDA counts them
-    /// Empty: an engine file's own, else fp32, the only one on CPUs.
+    /// Empty: an engine file's own, else fp32, the only one on CPUs (in_automatic_precision() finds a faster one).
     std::optional<Precision> precision = std::nullopt;
 };
 
@@ -88,10 +88,24 @@ using Progress = std::function<bool(double fraction)>;
 
 /// What one operator of a run gave. Valid during the call only.
 struct LayerValue {
+    std::size_t index = 0;  ///< among the operators of the graph
     std::string op;
     std::string provenance;
     std::vector<std::int64_t> shape;  ///< [N, H, W, C] of its first output
     std::span<float const> values;    ///< packed
+};
+
+/// Runs that gave NaN or Inf in the precision asked for and were made again in a more exact one: by the one that they
+/// ended in.
+struct Reruns {
+    int in_tf32 = 0, in_fp32 = 0;
+
+    [[nodiscard]] int count() const { return in_tf32 + in_fp32; }
+    bool operator==(Reruns const&) const = default;
+    /// Since an earlier count of the same.
+    [[nodiscard]] Reruns since(Reruns const& earlier) const {
+        return {in_tf32 - earlier.in_tf32, in_fp32 - earlier.in_fp32};
+    }
 };
 
 class Session;
@@ -112,6 +126,10 @@ public:
 
     /// The same network for another device, in the precision that it has by default; weights are shared.
     [[nodiscard]] Engine on_device(Device device) const;
+
+    /// The same network on the same device in another precision; weights are shared, and packed anew at need. Throws
+    /// Error (usage) where the device lacks it.
+    [[nodiscard]] Engine in_precision(Precision precision) const;
 
     /// Writes an engine file: whole or not at all.
     void save(std::filesystem::path const& path) const;
@@ -172,6 +190,14 @@ public:
 
     /// Runs the network on its inputs. Allocates nothing, takes no lock. Progress is told after each operator.
     void run(Progress const& progress = nullptr);
+
+    /// Runs the network and, where a precision below fp32 gave NaN or Inf, runs it again on the same inputs in a more
+    /// exact one: after fp16 and bf16 in tf32, then in fp32. Weights are packed for that at the first need. What fp32
+    /// does not mend is left to the caller to find. Fetch input() and output() anew after this. Throws Error
+    /// (out_of_memory) where the more exact run finds no memory; the session stays usable after prepare().
+    void run_checked(Progress const& progress = nullptr);
+    /// How many calls of run_checked() ended in a more exact precision, since the session was made.
+    [[nodiscard]] Reruns reruns() const;
 
     /// Runs once and shows what each operator gave.
     void run_layers(std::function<void(LayerValue const&)> const& look);

@@ -24,6 +24,7 @@ struct RestoreReport {
     int tiles = 1;
     int tile_width = 0, tile_height = 0;  ///< of the tiles used; the picture's own size where it was not tiled
     int retries = 0;                      ///< how often smaller tiles were taken after an allocation had failed
+    Reruns reruns = {};                   ///< of tiles; a grey network on a colour picture runs three times a tile
     double compute_seconds = 0;
 };
 

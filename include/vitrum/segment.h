@@ -104,6 +104,7 @@ struct SegmentReport {
     std::vector<Segment> segments;  ///< by id; of semantic segmentation one per class that occurs
     std::int64_t network_width = 0, network_height = 0;
     int tiles = 1;
+    Reruns reruns = {};  ///< of tiles
     double compute_seconds = 0;
 };
 

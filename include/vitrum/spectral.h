@@ -34,6 +34,7 @@ struct SpectralReport {
     bool alpha_ignored = false;
     std::int64_t clipped = 0;  ///< values outside 0 … 1 before clipping
     int tiles = 1, tile_width = 0, tile_height = 0, retries = 0;
+    Reruns reruns = {};  ///< of tiles
     double compute_seconds = 0;
 };
 

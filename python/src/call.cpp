@@ -97,7 +97,8 @@ Results run(PreparedSession& prepared, SizesOrShapes const& sizes, std::vector<I
     prepared.prepare(sizes);
     Session& session = prepared.session();
     for (std::size_t i = 0; i < inputs.size(); ++i) fill(session.input_bytes(i), inputs[i], prepared.inputs()[i]);
-    session.run(progress);
+    if (check == Check::values) session.run_checked(progress);
+    else session.run(progress);
     Element const element = answer_element(prepared.inputs(), inputs);
     Results results;
     results.outputs.reserve(prepared.outputs().size());
@@ -113,9 +114,8 @@ Results run(PreparedSession& prepared, SizesOrShapes const& sizes, std::vector<I
 
 Results run(PyEngine& engine, std::vector<Input> const& inputs, Check check) {
     auto const start = [&](auto const& sizes) {
-        return compute([&](Progress const& progress) {
-            auto const lease = engine.lease();
-            return run(*lease, sizes, inputs, check, progress);
+        return compute_on(engine, [&](PreparedSession& prepared, Progress const& progress) {
+            return run(prepared, sizes, inputs, check, progress);
         });
     };
     ModelInfo const& info = engine.engine().info();

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "errors.h"
 #include "session_pool.h"
 
 namespace vitrum::python {
@@ -21,5 +22,20 @@ private:
     SessionPool pool_;
     std::vector<TensorInfo> declared_inputs_;
 };
+
+/// Runs body(session, progress) without the GIL on one of the engine's sessions, and warns where it ran again.
+template <class Body>
+auto compute_on(PyEngine& engine, Body const& body) {
+    Reruns reruns;
+    auto result = compute([&](Progress const& progress) {
+        auto const lease = engine.lease();
+        Reruns const before = lease->session().reruns();
+        auto made = body(*lease, progress);
+        reruns = lease->session().reruns().since(before);
+        return made;
+    });
+    warn_of(reruns);
+    return result;
+}
 
 }  // namespace vitrum::python

@@ -15,6 +15,7 @@ struct ErrorTypes {
     PyObject* usage = nullptr;
     PyObject* accuracy = nullptr;
     PyObject* out_of_memory = nullptr;
+    PyObject* precision_warning = nullptr;
 };
 ErrorTypes types;
 
@@ -55,6 +56,15 @@ void refuse_type(std::string const& text) {
     throw nb::type_error(text.c_str());
 }
 
+void warn_of(Reruns const& reruns) {
+    if (reruns.count() == 0) return;
+    std::string const text =
+        "NaN or infinite values in the precision that was asked for; runs made again: " +
+        std::to_string(reruns.in_tf32) + " in tf32, " + std::to_string(reruns.in_fp32) +
+        " in fp32, which costs time: compile with precision=\"tf32\" or \"fp32\" to save the first try";
+    if (PyErr_WarnEx(types.precision_warning, text.c_str(), 1) != 0) throw nb::python_error();
+}
+
 bool Interrupt::go_on() {
     auto const now = Clock::now();
     if (now < next_look_) return true;
@@ -68,7 +78,8 @@ bool Interrupt::go_on() {
 void bind_errors() {
     nb::module_ const errors = nb::module_::import_("vitrum.errors");
     auto const type = [&](char const* name) { return nb::object(errors.attr(name)).release().ptr(); };
-    types = {type("Error"), type("UsageError"), type("AccuracyError"), type("OutOfMemoryError")};
+    types = {type("Error"), type("UsageError"), type("AccuracyError"), type("OutOfMemoryError"),
+             type("PrecisionWarning")};
     nb::register_exception_translator(translate);
 }
 

@@ -16,6 +16,9 @@ namespace vitrum::python {
 /// Throws Python's TypeError.
 [[noreturn]] void refuse_type(std::string const& text);
 
+/// Issues vitrum.PrecisionWarning, which Python shows once, where runs were made again. With the GIL.
+void warn_of(Reruns const& reruns);
+
 /// Lets Ctrl-C, and any other signal that Python handles, end a long computation.
 class Interrupt {
 public:

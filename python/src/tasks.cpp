@@ -21,9 +21,8 @@ namespace {
 
 Image run_restore(PyEngine& self, Image const& picture, int tile, int tile_overlap, std::uint64_t memory,
                   bool approximate) {
-    return compute([&](Progress const& progress) {
-        auto const lease = self.lease();
-        return restore(lease->session(), picture, {tile, tile_overlap, memory, progress, approximate}).image;
+    return compute_on(self, [&](PreparedSession& prepared, Progress const& progress) {
+        return restore(prepared.session(), picture, {tile, tile_overlap, memory, progress, approximate}).image;
     });
 }
 
@@ -45,10 +44,9 @@ SpectralOptions spectral_options(std::string const& normalise, bool clip, int ti
 Cube run_spectral(PyEngine& self, Image const& picture, std::string const& normalise, bool clip, int tile,
                   int tile_overlap, std::uint64_t memory, bool approximate) {
     auto options = spectral_options(normalise, clip, tile, tile_overlap, memory, approximate);
-    return compute([&](Progress const& progress) {
-        auto const lease = self.lease();
+    return compute_on(self, [&](PreparedSession& prepared, Progress const& progress) {
         options.progress = progress;
-        return spectral(lease->session(), picture, options).cube;
+        return spectral(prepared.session(), picture, options).cube;
     });
 }
 
@@ -68,10 +66,9 @@ Measurement measurement_from_array(nb::handle object, std::string const& name) {
 Cube run_snapshot(PyEngine& self, Measurement const& snapshot, Measurement const& mask, std::string const& normalise,
                   bool clip, std::uint64_t memory) {
     auto options = spectral_options(normalise, clip, -1, -1, memory, false);
-    return compute([&](Progress const& progress) {
-        auto const lease = self.lease();
+    return compute_on(self, [&](PreparedSession& prepared, Progress const& progress) {
         options.progress = progress;
-        return spectral(lease->session(), snapshot, mask, options).cube;
+        return spectral(prepared.session(), snapshot, mask, options).cube;
     });
 }
 
@@ -106,10 +103,9 @@ SegmentReport run_segment(PyEngine& self, Image const& picture, std::string cons
     options.tile = tile;
     options.tile_overlap = tile_overlap;
     options.approximate = approximate;
-    return compute([&](Progress const& progress) {
-        auto const lease = self.lease();
+    return compute_on(self, [&](PreparedSession& prepared, Progress const& progress) {
         options.progress = progress;
-        return segment(lease->session(), picture, options);
+        return segment(prepared.session(), picture, options);
     });
 }
 

@@ -26,7 +26,7 @@ from ._core import (
 from ._engine import Engine
 from ._tasks import restore, segment, spectral
 from ._verify import AgainstReport, verify
-from .errors import AccuracyError, Error, OutOfMemoryError, UsageError
+from .errors import AccuracyError, Error, OutOfMemoryError, PrecisionWarning, UsageError
 
 __version__ = version()
 
@@ -43,6 +43,7 @@ __all__ = [
     "ModelInfo",
     "OpProfile",
     "OutOfMemoryError",
+    "PrecisionWarning",
     "Segment",
     "Segments",
     "TensorComparison",

@@ -16,3 +16,7 @@ class AccuracyError(Error):
 
 class OutOfMemoryError(Error, MemoryError):
     """Memory could not be had."""
+
+
+class PrecisionWarning(RuntimeWarning):
+    """Numbers left a precision's range; a more exact one was taken for them."""

@@ -31,6 +31,7 @@ private:
     void process(std::size_t index);
     void skip(Job const& job);
     void report_failure(Job const& job, Error const& error);
+    void warn_of_reruns();
     void note(std::string const& line) {
         if (!options_.quiet) progress_.print(line);
     }
@@ -46,6 +47,7 @@ private:
     double all_weights_ = 0, done_weights_ = 0;
     ProgressLine progress_;
     int done_ = 0, skipped_ = 0, failed_ = 0;
+    bool has_warned_ = false;
     int exit_code_ = 0;
 };
 
@@ -99,17 +101,28 @@ void Batch::process(std::size_t index) {
     };
     static_cast<void>(progress(0));
     JobReport const report = task_.process(job, progress);
+    if (report.reruns.count() > 0) warn_of_reruns();
     double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     ++done_;
     if (options_.json) {
         Json line = {{"input", job.input.string()}, {"output", job.output.string()}, {"status", "done"}};
         line.update(report.facts);
+        line["run_again"] = {{"tf32", report.reruns.in_tf32}, {"fp32", report.reruns.in_fp32}};
         line["seconds"] = seconds;
         print_json(line, -1);
         return;
     }
-    note(fmt::format("{}, {:.1f} s", report.line, seconds));
+    note(fmt::format("{}{}, {:.1f} s", report.line, reruns_text(report.reruns), seconds));
     for (std::string const& text : report.notes) note("  note: " + text);
+}
+
+/// Once, however many pictures it is about: their lines tell how many runs.
+void Batch::warn_of_reruns() {
+    if (has_warned_) return;
+    has_warned_ = true;
+    progress_.print(
+        "vitrum: warning: NaN or infinite values in the precision that was asked for; those runs were made again in a "
+        "more exact one, which costs time: --precision tf32 or fp32 saves the first try");
 }
 
 void Batch::skip(Job const& job) {

@@ -16,6 +16,7 @@ struct JobReport {
     std::string line;                ///< for people: "a.png → b.png  64×64 → 256×256"
     std::vector<std::string> notes;  ///< what the user should know about the output
     Json facts;                      ///< for machines, beside input, output, status and seconds
+    Reruns reruns = {};
 };
 
 /// One task of `vitrum run` on one input: reads it, computes, writes the job's output. Throws Error.

@@ -37,7 +37,7 @@ public:
             Image const bicubic = resize_bicubic(picture, result.image.width(), result.image.height());
             save_image(side_by_side(bicubic, result.image), options_.compare, options_.save);
         }
-        return {line_of(job, picture, result), notes_of(job, saved), facts_of(result, saved)};
+        return {line_of(job, picture, result), notes_of(job, saved), facts_of(result, saved), result.reruns};
     }
 
 private:

@@ -89,7 +89,7 @@ public:
         }
         bool const has_text =
             save_segments(report, picture, job.input.filename().string(), files, options_.save, min_score_);
-        JobReport result{line_of(job, report), {}, facts_of(report, files)};
+        JobReport result{line_of(job, report), {}, facts_of(report, files), report.reruns};
         if (!has_text) result.notes.push_back("the overlay has no names: this libvips has no text (Pango) or no font");
         return result;
     }

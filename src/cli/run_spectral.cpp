@@ -50,7 +50,7 @@ public:
         if (job.output.has_parent_path()) fs::create_directories(job.output.parent_path());
         auto files = save_cube(result.cube, job.output, job.input.filename().string() + " " + origin_);
         write_views(job, result.cube, spectra, files);
-        return {line_of(job, result), notes_of(job, result), facts_of(result, spectra, files)};
+        return {line_of(job, result), notes_of(job, result), facts_of(result, spectra, files), result.reruns};
     }
 
     [[nodiscard]] std::vector<fs::path> files_of(Job const& job) const override {

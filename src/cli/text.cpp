@@ -22,6 +22,14 @@ void print_json(Json const& value, int indent) {
     std::fflush(stdout);
 }
 
+std::string reruns_text(Reruns const& reruns) {
+    if (reruns.count() == 0) return "";
+    std::string text = fmt::format(", {} {} again in ", reruns.count(), reruns.count() == 1 ? "run" : "runs");
+    if (reruns.in_fp32 == 0) return text + "tf32";
+    if (reruns.in_tf32 == 0) return text + "fp32";
+    return text + fmt::format("tf32 and fp32 ({})", reruns.in_fp32);
+}
+
 std::string bytes_text(double bytes) {
     if (bytes >= 0x1p30) return fmt::format("{:.2f} GiB", bytes / 0x1p30);
     if (bytes >= 0x1p20) return fmt::format("{:.1f} MiB", bytes / 0x1p20);

@@ -6,12 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "vitrum/engine.h"
+
 namespace vitrum::cli {
 
 using Json = nlohmann::ordered_json;
 
 /// Writes one JSON value and a line end to stdout. File names that are no UTF-8 get replacement letters.
 void print_json(Json const& value, int indent = 2);
+
+/// ", 3 runs again in tf32", ", 4 runs again in tf32 and fp32 (1)"; nothing where there were none.
+[[nodiscard]] std::string reruns_text(Reruns const& reruns);
 
 /// "1.75 GiB", "312 MiB"
 [[nodiscard]] std::string bytes_text(double bytes);

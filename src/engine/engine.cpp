@@ -49,23 +49,18 @@ CompileOptions resolved(CompileOptions options) {
 
 }  // namespace
 
-Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options)
-    : info(std::move(model_info)),
-      options(resolved(std::move(compile_options))),
-      backend(make_backend(options)),
-      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())} {}
-
 Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options,
-                   std::unique_ptr<Backend const> chosen)
+                   std::shared_ptr<Backend const> chosen)
     : info(std::move(model_info)),
       options(resolved(std::move(compile_options))),
-      backend(std::move(chosen)),
+      backend(chosen ? std::move(chosen) : make_backend(options)),
       only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())} {}
 
-Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options)
+Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options,
+                   std::shared_ptr<Backend const> chosen)
     : info(std::move(model_info)),
       options(resolved(std::move(compile_options))),
-      backend(make_backend(options)),
+      backend(chosen ? std::move(chosen) : make_backend(options)),
       onnx(std::move(onnx_source)) {}
 
 Engine::Data::~Data() = default;
@@ -112,6 +107,13 @@ std::shared_ptr<Engine::Data> Engine::Data::with(CompileOptions const& other) co
     return std::make_shared<Data>(info, *only.graph, other);
 }
 
+std::shared_ptr<Engine::Data> Engine::Data::in_precision(Precision precision) const {
+    CompileOptions other = options;
+    other.precision = precision;
+    if (onnx) return std::make_shared<Data>(info, onnx, other, backend);
+    return std::make_shared<Data>(info, *only.graph, other, backend);
+}
+
 std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
     if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
     Types const inputs = onnx ? onnx->inputs(sizes) : Types{};
@@ -133,14 +135,34 @@ std::shared_ptr<Program const> Engine::Data::program_unlocked(Prepared const& fr
     if (found != programs_.end()) {
         programs_.splice(programs_.begin(), programs_, found);
     } else {
-        auto made = std::make_shared<Program>(
-            make_program(*from.graph, *backend, sizes, options.threads, *options.precision, strip_bytes));
-        made->graph = from.graph;
-        made->packed = from.packed;
-        programs_.push_front(std::move(made));
+        programs_.push_front(make(from, sizes, *options.precision));
         if (programs_.size() > kept) programs_.pop_back();
     }
     return programs_.front();
+}
+
+std::shared_ptr<Program const> Engine::Data::make(Prepared const& prepared, Sizes const& sizes,
+                                                  Precision precision) const {
+    auto made = std::make_shared<Program>(
+        make_program(*prepared.graph, *backend, sizes, options.threads, precision, strip_bytes));
+    made->graph = prepared.graph;
+    made->packed = prepared.packed;
+    return made;
+}
+
+std::shared_ptr<Program const> Engine::Data::more_exact(Program const& program) {
+    if (program.precision == Precision::fp32) return nullptr;
+    auto const next = program.precision == Precision::tf32 ? Precision::fp32 : Precision::tf32;
+    std::scoped_lock const lock(mutex_);
+    // Packed weights are known by their kind, so that one store serves all precisions.
+    if (!program.more_exact) program.more_exact = make({program.graph, program.packed}, program.sizes, next);
+    return program.more_exact;
+}
+
+std::size_t Engine::Data::largest_arena_bytes(Sizes const& sizes) {
+    std::size_t largest = 0;
+    for (auto at = program(sizes); at; at = more_exact(*at)) largest = std::max(largest, at->arena_bytes);
+    return largest;
 }
 
 /// As the family that the file holds, or else as the operators that it spells out.
@@ -190,6 +212,10 @@ Engine Engine::on_device(Device device) const {
     options.device = device;
     options.precision = std::nullopt;
     return Engine(data_->with(options));
+}
+
+Engine Engine::in_precision(Precision precision) const {
+    return precision == this->precision() ? *this : Engine(data_->in_precision(precision));
 }
 
 void Engine::save(std::filesystem::path const& path) const {

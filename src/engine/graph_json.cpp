@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "engine/engine_file_format.h"
 #include "ir/fields.h"
 
 namespace vitrum {
@@ -221,7 +222,7 @@ ModelInfo model_info_from_json(Json const& json) {
                    .segmentation = segmentation_from_json(json.at("segmentation")),
                    .sizes = size_rule_from_json(json.at("sizes")),
                    .parameters = json.at("parameters"),
-                   .format = "vitrum engine",
+                   .format = kEngineFileFormat,
                    .hyperparameters = {},
                    .notes = json.at("notes")};
     for (auto const& h : json.at("hyperparameters")) {

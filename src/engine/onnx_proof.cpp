@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onnx_proof.h"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
+
+#include "engine/made_up_picture.h"
+#include "engine/normalised_error.h"
 
 namespace vitrum {
 namespace {
 
-/// Waves, like the soft parts of photos, and a little noise: in noise alone rounding errors of deep networks grow.
-void fill(std::span<float> picture, TensorInfo const& info, double range) {
-    auto const width = static_cast<std::size_t>(info.shape[2]), channels = static_cast<std::size_t>(info.shape[3]);
-    std::uint32_t state = 1;
-    for (std::size_t i = 0; i < picture.size(); ++i) {
-        auto const c = static_cast<double>(i % channels), x = static_cast<double>(i / channels % width),
-                   y = static_cast<double>(i / channels / width);
-        state = state * 1664525U + 1013904223U;  // Numerical Recipes' generator
-        double const noise = static_cast<double>(state >> 8) / (1 << 24) - 0.5;
-        picture[i] =
-            static_cast<float>((0.5 + 0.5 * std::sin(0.35 * y + c) * std::cos(0.27 * x - c) + 0.2 * noise) * range);
-    }
-}
-
 std::vector<float> outcome(Engine const& engine, Sizes const& sizes, double range) {
     Session session(engine);
     session.prepare(sizes);
-    fill(session.input(), engine.inputs(sizes)[0], range);
+    auto const& shape = engine.inputs(sizes)[0].shape;
+    // Not noise alone, in which the rounding errors of deep networks grow.
+    fill_with_waves(session.input(), shape[2], shape[3], range);
     session.run();
     return {session.output().begin(), session.output().end()};
 }
@@ -34,22 +23,6 @@ std::vector<float> outcome(Engine const& engine, Sizes const& sizes, double rang
 bool is_alike(std::vector<TensorInfo> const& a, std::vector<TensorInfo> const& b) {
     return a.size() == 1 && b.size() == 1 && a[0].shape == b[0].shape && !a[0].as_stated && !b[0].as_stated &&
            !a[0].queries && !b[0].queries;
-}
-
-/// Infinite where a number is none.
-double normalised_error(std::vector<float> const& made, std::vector<float> const& expected) {
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    double sum = 0, squares = 0, largest = 0;
-    for (std::size_t i = 0; i < made.size(); ++i) {
-        double const e = static_cast<double>(expected[i]), difference = std::fabs(static_cast<double>(made[i]) - e);
-        if (!std::isfinite(difference)) return kInfinity;
-        sum += e;
-        squares += e * e;
-        largest = std::max(largest, difference);
-    }
-    auto const count = static_cast<double>(expected.size());
-    double const variance = squares / count - sum / count * (sum / count);
-    return variance > 0 ? largest / std::sqrt(variance) : kInfinity;
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ public:
           precision_(precision),
           strips_(cut_into_strips(graph, sizes, strip_bytes)) {
         program_.sizes = sizes;
+        program_.precision = precision;
     }
 
     Program make() {

@@ -28,14 +28,16 @@ struct Step {
 
 class PackedWeights;
 
-/// An optimised graph at one concrete N × H × W: kernels chosen, memory planned. Immutable; refers to the graph.
+/// An optimised graph at one concrete N × H × W: kernels chosen, memory planned. Refers to the graph.
 struct Program {
     std::shared_ptr<Graph const> graph;     ///< set by the engine, which keeps it alive by this
     std::shared_ptr<PackedWeights> packed;  ///< of that graph's constants
     Sizes sizes;
+    Precision precision = Precision::fp32;
     std::vector<Step> steps;
     std::size_t arena_bytes = 0;
     std::vector<Operand> inputs, outputs;
+    mutable std::shared_ptr<Program const> more_exact;  ///< made and guarded by the engine, at first need
 };
 
 /// Upsamplers whose activations would take more than twice `strip_bytes` are computed in strips (see strips.h).

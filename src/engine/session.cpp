@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
 
 #include "base/check.h"
+#include "base/finite.h"
 #include "engine/engine_data.h"
 #include "host_memory.h"
 #include "packed_weights.h"
@@ -73,6 +75,9 @@ struct Session::State {
           threads(memory.is_host() ? engine.options().threads : 1) {}
 
     void prepare(std::shared_ptr<Program const> next);
+    void bind_with_inputs(std::shared_ptr<Program const> other);
+    void go_back_to_asked();
+    [[nodiscard]] bool gave_finite() const;
     void bind();
     void bind_edges();
     void bind_step(Step const& step, BoundStep& bound);
@@ -84,12 +89,15 @@ struct Session::State {
     void upload_inputs();
     void download_outputs();
     void run_on_device();
+    void run(Progress const& progress);
 
     Engine engine;
     Memory& memory;
     std::unique_ptr<Queue> queue;
     ThreadPool threads;
-    std::shared_ptr<Program const> program;
+    std::shared_ptr<Program const> asked;    ///< for the sizes, in the engine's precision
+    std::shared_ptr<Program const> program;  ///< that one, or a more exact one; null where nothing is bound
+    Reruns reruns;
     Block arena;
     Block staging;  ///< the host's side of inputs and outputs, where the device has memory of its own
     std::vector<BoundStep> steps;
@@ -115,7 +123,6 @@ TensorView Session::State::resolve(Operand const& operand, ValueId id) const {
 
 void Session::State::prepare(std::shared_ptr<Program const> next) {
     queue->enter();
-    shapes.reset();
     program = nullptr;  // nothing half-bound stays if memory runs out below
     recording = nullptr;
     has_run = false;
@@ -128,6 +135,27 @@ void Session::State::prepare(std::shared_ptr<Program const> next) {
         program = nullptr;
         throw;
     }
+}
+
+/// Another program for the same sizes, the inputs being kept: the arena, where the host's inputs lie, may move.
+void Session::State::bind_with_inputs(std::shared_ptr<Program const> other) {
+    std::vector<std::vector<std::byte>> kept;
+    for (Edge const& edge : inputs) kept.emplace_back(edge.host, edge.host + edge.bytes);
+    prepare(std::move(other));
+    for (std::size_t i = 0; i < kept.size(); ++i) std::ranges::copy(kept[i], inputs[i].host);
+}
+
+/// After a run that ended in a more exact precision.
+void Session::State::go_back_to_asked() {
+    if (program != asked) bind_with_inputs(asked);
+}
+
+/// Looks at float32 outputs, which are all that networks of the families have.
+bool Session::State::gave_finite() const {
+    return std::ranges::all_of(outputs, [](Edge const& edge) {
+        if (edge.view.dtype != DType::f32) return true;
+        return all_finite({reinterpret_cast<float const*>(edge.host), edge.bytes / sizeof(float)});
+    });
 }
 
 void Session::State::bind_edges() {
@@ -230,6 +258,16 @@ void Session::State::run_on_device() {
     has_run = true;
 }
 
+void Session::State::run(Progress const& progress) {
+    if (memory.is_host()) {
+        launch_all(progress);
+        return;
+    }
+    queue->enter();
+    run_on_device();
+    if (progress && !progress(1)) fail("cancelled");
+}
+
 Session::Session(Engine engine) : state_(std::make_unique<State>(std::move(engine))) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
@@ -237,12 +275,15 @@ Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::prepare(Sizes const& sizes) {
     if (state_->program && !state_->shapes && state_->program->sizes == sizes) return;
-    state_->prepare(state_->engine.data().program(sizes));
+    state_->asked = state_->engine.data().program(sizes);
+    state_->prepare(state_->asked);
+    state_->shapes.reset();
 }
 
 void Session::prepare(InputShapes const& shapes) {
     if (state_->program && state_->shapes == shapes) return;
-    state_->prepare(state_->engine.data().program(shapes));
+    state_->asked = state_->engine.data().program(shapes);
+    state_->prepare(state_->asked);
     state_->shapes = shapes;
 }
 
@@ -274,18 +315,29 @@ std::span<std::byte const> Session::output_bytes(std::size_t index) const {
 
 void Session::run(Progress const& progress) {
     VITRUM_ASSERT(state_->program != nullptr);
-    if (state_->memory.is_host()) {
-        state_->launch_all(progress);
-        return;
+    state_->go_back_to_asked();
+    state_->run(progress);
+}
+
+void Session::run_checked(Progress const& progress) {
+    run(progress);
+    State& state = *state_;
+    while (state.program->precision != Precision::fp32 && !state.gave_finite()) {
+        state.bind_with_inputs(state.engine.data().more_exact(*state.program));
+        state.run(progress);
     }
-    state_->queue->enter();
-    state_->run_on_device();
-    if (progress && !progress(1)) fail("cancelled");
+    if (state.program == state.asked) return;
+    ++(state.program->precision == Precision::tf32 ? state.reruns.in_tf32 : state.reruns.in_fp32);
+}
+
+Reruns Session::reruns() const {
+    return state_->reruns;
 }
 
 void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
     VITRUM_ASSERT(state_->program != nullptr);
     State& state = *state_;
+    state.go_back_to_asked();
     state.queue->enter();
     state.upload_inputs();
     std::vector<std::byte> fetched;
@@ -301,7 +353,8 @@ void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
         }
         packed.resize(static_cast<std::size_t>(view.shape.count()));
         copy_to_f32({view.data, view.dtype, view.shape, view.strides}, packed.data());
-        look({std::string(name_of(*bound.op)),
+        look({static_cast<std::size_t>(bound.step->node - state.program->graph->nodes.data()),
+              std::string(name_of(*bound.op)),
               bound.step->node->provenance,
               {view.shape.begin(), view.shape.end()},
               packed});
@@ -313,6 +366,7 @@ void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
 std::vector<OpProfile> Session::profile(int runs) {
     VITRUM_ASSERT(state_->program != nullptr && runs > 0);
     State& state = *state_;
+    state.go_back_to_asked();
     state.queue->enter();
     state.upload_inputs();
     std::vector<OpProfile> profiles;

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/finite.h"
 
 namespace vitrum {
 namespace {
@@ -24,15 +24,6 @@ bool all_start_with(Checkpoint const& checkpoint, std::string const& outer, std:
         any = true;
     }
     return any;
-}
-
-bool is_finite(float const* data, std::int64_t count) {
-    // All exponent bits set means NaN or Inf; an OR over comparisons vectorises where isfinite() does not.
-    std::uint32_t bad = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-        bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(data[i]) & 0x7F800000U) == 0x7F800000U);
-    }
-    return bad == 0;
 }
 
 }  // namespace
@@ -99,7 +90,7 @@ Constant Weights::materialise(CheckpointTensor const& tensor) const {
         constant.data = buffer->floats();
         constant.owner = std::move(buffer);
     }
-    if (!is_finite(constant.data, count)) {
+    if (!all_finite({constant.data, static_cast<std::size_t>(count)})) {
         fail(
             "{}: the weight \"{}\" holds NaN or Inf: the training run that wrote this file had diverged; use an "
             "earlier checkpoint",

@@ -49,6 +49,7 @@ RestoreReport restore_opaque(Session& session, Image const& picture, RestoreOpti
     report.tile_width = tiles.tile_width;
     report.tile_height = tiles.tile_height;
     report.retries = tiles.retries;
+    report.reruns = tiles.reruns;
     report.compute_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

@@ -38,7 +38,7 @@ std::span<float const> RestoreTile::run(std::int64_t y, std::int64_t x, Progress
     int const runs = channel_by_channel ? 3 : 1;
     for (int channel = 0; channel < runs; ++channel) {
         fill_input(y, x, channel);
-        session_.run([&](double fraction) { return !progress || progress((channel + fraction) / runs); });
+        session_.run_checked([&](double fraction) { return !progress || progress((channel + fraction) / runs); });
         if (channel_by_channel) keep_channel(session_.output(), channel);
     }
     if (channel_by_channel) return result_;

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "engine/engine_data.h"
 #include "tasks/memory_budget.h"
 
 namespace vitrum {
@@ -56,7 +57,7 @@ TilePlan TiledRun::plan(std::int64_t side) const {
 
 std::uint64_t TiledRun::bytes_for(std::int64_t height, std::int64_t width) const {
     TilePlan const tiles = plan(std::max(height, width));
-    return session_.engine().arena_bytes({1, height, width}) + network_.bytes(height, width) +
+    return session_.engine().data().largest_arena_bytes({1, height, width}) + network_.bytes(height, width) +
            SeamBlender::bytes(tiles, size_, info_.scale);
 }
 
@@ -101,6 +102,7 @@ void TiledRun::run_once(TiledRunReport& report, float gain, RowSink const& sink)
     report.tiles = static_cast<int>(tiles.count());
     report.tile_height = static_cast<int>(tiles.y.tile);
     report.tile_width = static_cast<int>(tiles.x.tile);
+    Reruns const before = session_.reruns();
 
     double done = 0;  // tiles
     auto const progress = [&](double fraction) {
@@ -120,6 +122,7 @@ void TiledRun::run_once(TiledRunReport& report, float gain, RowSink const& sink)
             ++done;
         }
     }
+    report.reruns = session_.reruns().since(before);
 }
 
 TiledRunReport TiledRun::run(float gain, RowSink const& sink) {

@@ -2,14 +2,17 @@
 #include "fake_device.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
 #include "base/buffer.h"
 #include "base/check.h"
 #include "reference/backend.h"
+#include "rounding.h"
 
 namespace vitrum::test {
 namespace {
@@ -22,6 +25,32 @@ constexpr std::uintptr_t kAway = std::uintptr_t{1} << 60;
 std::byte* moved(std::byte const* address, std::uintptr_t by) {
     return reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(address) + by);
 }
+
+/// The number that an operand of this precision holds.
+float rounded(float value, Precision precision) {
+    switch (precision) {
+        case Precision::fp32: return value;
+        case Precision::tf32: return std::bit_cast<float>(cuda::tf32_bits(value));
+        case Precision::bf16: return bfloat16_to_float(cuda::bfloat16_bits(value));
+        case Precision::fp16: return half_to_float(cuda::half_bits(value));
+    }
+    return value;
+}
+
+/// A rounded copy of a tensor, packed.
+class Rounded {
+public:
+    Rounded(TensorView const& of, Precision precision) : values_(static_cast<std::size_t>(of.shape.count())) {
+        copy_to_f32({of.data, of.dtype, of.shape, of.strides}, values_.data());
+        for (float& value : values_) value = rounded(value, precision);
+        view_ = {reinterpret_cast<std::byte*>(values_.data()), DType::f32, of.shape, of.shape.contiguous_strides()};
+    }
+    [[nodiscard]] TensorView const& view() const { return view_; }
+
+private:
+    std::vector<float> values_;
+    TensorView view_;
+};
 
 class FakeMemory final : public Memory {
 public:
@@ -112,11 +141,11 @@ public:
         if (thread_ != std::this_thread::get_id()) throw std::logic_error("this thread did not enter()");
         pending_.push_back(std::move(item));
     }
-    void launch(Op const& op, Launch const& launch);
+    void launch(Op const& op, Launch const& launch, Precision precision);
 
 private:
     class List;
-    void run(Op const& op, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
+    void run(Op const& op, Precision precision, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
              std::vector<std::byte const*> packed, std::byte* workspace);
     [[nodiscard]] TensorView on_host(TensorView view) const;
 
@@ -155,22 +184,26 @@ TensorView FakeQueue::on_host(TensorView view) const {
     return view;
 }
 
-void FakeQueue::launch(Op const& op, Launch const& launch) {
+void FakeQueue::launch(Op const& op, Launch const& launch, Precision precision) {
     if (launch.threads != nullptr) throw std::logic_error("threads of the host for a device");
     ++memory_.log().launches;
     if (name_of(op) == memory_.log().refuse_launch_of) {
         launch_error_ = "too many resources";
         return;
     }
-    push([this, &op, inputs = std::vector(launch.inputs.begin(), launch.inputs.end()),
+    push([this, &op, precision, inputs = std::vector(launch.inputs.begin(), launch.inputs.end()),
           outputs = std::vector(launch.outputs.begin(), launch.outputs.end()),
           packed = std::vector(launch.packed.begin(), launch.packed.end()),
-          workspace = launch.workspace] { run(op, inputs, outputs, packed, workspace); });
+          workspace = launch.workspace] { run(op, precision, inputs, outputs, packed, workspace); });
 }
 
-void FakeQueue::run(Op const& op, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
+void FakeQueue::run(Op const& op, Precision precision, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
                     std::vector<std::byte const*> packed, std::byte* workspace) {
     for (TensorView& view : inputs) view = on_host(view);
+    std::optional<Rounded> operand;
+    if (memory_.log().rounds && std::holds_alternative<Conv2d>(op)) {
+        inputs[Conv2d::kX] = operand.emplace(inputs[Conv2d::kX], precision).view();
+    }
     for (TensorView& view : outputs) view = on_host(view);
     for (std::byte const*& weights : packed) weights = memory_.host_address(weights, 0);
     if (memory_.log().stray_write) *memory_.host_address(workspace - 1, 1) = std::byte{0};
@@ -185,14 +218,23 @@ std::unique_ptr<Queue> FakeMemory::make_queue() {
     return std::make_unique<FakeQueue>(*this);
 }
 
+template <Precision kPrecision>
+static void launch_in(Op const& op, Launch const& launch) {
+    static_cast<FakeQueue*>(launch.stream)->launch(op, launch, kPrecision);
+}
+
 Selection FakeMemory::select(Op const& op, Problem const& problem, int threads) {
     Selection selection = reference_->select(op, problem, threads);
     std::scoped_lock const lock(mutex_);
     log_.precisions.insert(problem.precision);
     kernels_.at(op.index()) = selection.launch;
-    selection.launch = [](Op const& o, Launch const& launch) {
-        static_cast<FakeQueue*>(launch.stream)->launch(o, launch);
-    };
+    selection.workspace_bytes += log_.more_workspace[problem.precision];
+    switch (problem.precision) {
+        case Precision::fp32: selection.launch = launch_in<Precision::fp32>; break;
+        case Precision::tf32: selection.launch = launch_in<Precision::tf32>; break;
+        case Precision::bf16: selection.launch = launch_in<Precision::bf16>; break;
+        case Precision::fp16: selection.launch = launch_in<Precision::fp16>; break;
+    }
     return selection;
 }
 

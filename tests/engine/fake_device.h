@@ -15,11 +15,13 @@ namespace vitrum::test {
 
 /// What a fake device has seen and what it shall do.
 struct FakeLog {
-    std::size_t memory_limit = SIZE_MAX;  ///< bytes that may be allocated together
-    bool hides_limit = false;             ///< answers that all of the address space is free
-    std::string refuse_launch_of;         ///< an operator's name
-    bool stray_write = false;             ///< kernels write a byte before their workspace
-    std::set<Precision> precisions;       ///< that kernels were asked for
+    std::size_t memory_limit = SIZE_MAX;              ///< bytes that may be allocated together
+    bool hides_limit = false;                         ///< answers that all of the address space is free
+    std::string refuse_launch_of;                     ///< an operator's name
+    bool stray_write = false;                         ///< kernels write a byte before their workspace
+    bool rounds = false;                              ///< convolutions round their pictures as their precision says
+    std::map<Precision, std::size_t> more_workspace;  ///< bytes that kernels ask for beside what they need
+    std::set<Precision> precisions;                   ///< that kernels were asked for
     int recordings = 0, replays = 0, launches = 0;
     std::map<std::byte const*, int> weight_uploads;  ///< by the host's address
     std::size_t bytes_held = 0, staging_held = 0;

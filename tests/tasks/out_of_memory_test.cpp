@@ -5,8 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "engine/engine_data.h"
-#include "fake_device.h"
+#include "fake_engine.h"
 #include "networks.h"
 #include "tasks/memory.h"
 #include "vitrum/error.h"
@@ -91,17 +90,25 @@ TEST(OutOfMemory, AMemoryLimitBelowTheSmallestTileIsAnError) {
     }
 }
 
-Engine on_fake_device(Engine const& engine, test::FakeLog& log) {
-    return Engine(std::make_shared<Engine::Data>(engine.info(), *engine.data().only.graph, engine.options(),
-                                                 test::make_fake_device(log)));
-}
-
 TEST(OutOfMemory, ADevicesMemoryDecidesHowLargeTilesAre) {
     test::FakeLog log;
     log.memory_limit = 30 * kMiB;
-    Session session(on_fake_device(make_engine({.scale = 2}), log));
+    Session session(test::on_fake_device(make_engine({.scale = 2}), log));
     RestoreReport const report = restore(session, large_picture(), {});
     EXPECT_GT(report.tiles, 1);
+    EXPECT_EQ(report.retries, 0);
+}
+
+TEST(OutOfMemory, TilesLeaveRoomForRunningThemAgain) {
+    test::FakeLog log;
+    log.memory_limit = 50 * kMiB;
+    log.rounds = true;
+    log.more_workspace[Precision::tf32] = 30 * kMiB;
+    Session session(test::on_fake_device(make_engine({.value_range = 1e5}), log, Precision::fp16));
+    Image picture = large_picture();
+    std::ranges::fill(picture.colour_bytes(), std::byte{255});
+    RestoreReport const report = restore(session, picture, {});
+    EXPECT_EQ(report.reruns.in_tf32, report.tiles);
     EXPECT_EQ(report.retries, 0);
 }
 
@@ -109,7 +116,7 @@ TEST(OutOfMemory, ADeviceThatRefusesMemoryGetsSmallerTiles) {
     test::FakeLog log;
     log.memory_limit = 30 * kMiB;
     log.hides_limit = true;
-    Session session(on_fake_device(make_engine({.scale = 2}), log));
+    Session session(test::on_fake_device(make_engine({.scale = 2}), log));
     RestoreReport const report = restore(session, large_picture(), {});
     EXPECT_GT(report.tiles, 1);
     EXPECT_GT(report.retries, 0);

@@ -180,7 +180,7 @@ SegmentReport segment_whole(Session& session, Image const& picture, SegmentOptio
     Sizes const sizes{1, geometry.network.h, geometry.network.w};
     session.prepare(sizes);
     fill_input(picture, geometry, info, session.input());
-    session.run(progress);
+    session.run_checked(progress);
 
     Outputs const outputs = find_outputs(engine, sizes);
     NetworkAnswer const answer{session.output(outputs.logits),
@@ -220,11 +220,13 @@ SegmentReport segment(Session& session, Image const& picture, SegmentOptions con
         return segment_whole(session, part, options, classes, progress);
     };
     bool const in_tiles = options.tile > 0 && options.tile < std::max(picture.width(), picture.height());
+    Reruns const before = session.reruns();
     SegmentReport report = in_tiles ? segment_in_tiles(picture, options, classes, run) : run(picture, options.progress);
     if (in_tiles && options.kind == Segmentation::semantic) {
         report.segments = classes_in(report.labels, report.width, classes.classes.size());
     }
     report.classes = classes;
+    report.reruns = session.reruns().since(before);
     report.compute_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

@@ -158,9 +158,11 @@ SpectralReport spectral(Session& session, Measurement const& snapshot, Measureme
     bool const is_sum = run.is_detector_picture() && !snapshot.full_scale;
     bool const scaled = is_sum && options.normalisation == Normalisation::original;
     run.fill_inputs(scaled ? 2.0F / static_cast<float>(info.in_channels) : 1.0F);
-    session.run(options.progress);
+    Reruns const before = session.reruns();
+    session.run_checked(options.progress);
 
     SpectralReport report;
+    report.reruns = session.reruns().since(before);
     report.cube = Cube(sizes.h, sizes.w, wavelengths_of(info));
     report.tile_height = static_cast<int>(sizes.h);
     report.tile_width = static_cast<int>(sizes.w);

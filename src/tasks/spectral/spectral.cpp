@@ -58,7 +58,7 @@ public:
 
     std::span<float const> run(std::int64_t y, std::int64_t x, Progress const& progress) override {
         visit_samples(picture_.type(), [&]<class T>(T) { fill<T>(y, x); });
-        session_.run(progress);
+        session_.run_checked(progress);
         return session_.output();
     }
 
@@ -125,6 +125,7 @@ SpectralReport spectral(Session& session, Image const& picture, SpectralOptions 
     report.tile_width = tiles.tile_width;
     report.tile_height = tiles.tile_height;
     report.retries = tiles.retries;
+    report.reruns = tiles.reruns;
     report.compute_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

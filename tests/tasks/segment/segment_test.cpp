@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "colour_network.h"
+#include "fake_engine.h"
 #include "image/convert.h"
 #include "vitrum/error.h"
 
@@ -244,6 +245,17 @@ TEST(Segment, TilesThatWouldChangeTheResultAreRefused) {
 TEST(Segment, InfiniteOutputIsAnAccuracyError) {
     EXPECT_EQ(failure(flag(), as_it_is(), {.sureness = std::numeric_limits<float>::infinity()}), ErrorKind::accuracy);
     EXPECT_EQ(failure(flag(), as_it_is(), {.gain = std::numeric_limits<float>::infinity()}), ErrorKind::accuracy);
+}
+
+TEST(Segment, WhatOverflowsIsRunAgain) {
+    test::FakeLog log;
+    log.rounds = true;
+    Engine const engine = make_colour_engine();
+    for (float& deviation : engine.data().info.segmentation.pixel_std) deviation *= 1e-5F;  // pixels reach 2e5
+    Session exact(engine), session(test::on_fake_device(engine, log, Precision::fp16));
+    SegmentReport const report = segment(session, flag(), as_it_is());
+    EXPECT_EQ(report.reruns, (Reruns{1, 0}));
+    EXPECT_EQ(report.labels, segment(exact, flag(), as_it_is()).labels);
 }
 
 TEST(Segment, MemoryLimitIsKept) {

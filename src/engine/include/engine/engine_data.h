@@ -20,12 +20,12 @@ class PackedWeights;
 constexpr std::size_t kStripBytes = std::size_t{256} << 20;
 
 struct Engine::Data {
-    /// One graph for all sizes.
-    Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options);
+    /// One graph for all sizes, on the backend that the options name, or on a `chosen` one.
+    Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options,
+         std::shared_ptr<Backend const> chosen = nullptr);
     /// A graph for each size.
-    Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options);
-    /// For a backend that the options do not name.
-    Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options, std::unique_ptr<Backend const> chosen);
+    Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options,
+         std::shared_ptr<Backend const> chosen = nullptr);
     ~Data();
 
     /// A graph and the packed forms of its constants, which live as long as it does.
@@ -40,14 +40,20 @@ struct Engine::Data {
     /// The program for these sizes or shapes: from the last few used, or made now.
     std::shared_ptr<Program const> program(Sizes const& sizes);
     std::shared_ptr<Program const> program(InputShapes const& shapes);
+    /// That program in the next more exact precision, with the same weights; null where it is fp32's.
+    std::shared_ptr<Program const> more_exact(Program const& program);
+    /// Bytes of activations in the precision that takes most, of those that a checked run may end in.
+    [[nodiscard]] std::size_t largest_arena_bytes(Sizes const& sizes);
     /// Where the backend's kernels find activations and weights.
     [[nodiscard]] Memory& memory() const;
     /// The same network for other options.
     [[nodiscard]] std::shared_ptr<Data> with(CompileOptions const& other) const;
+    /// The same network on the same backend.
+    [[nodiscard]] std::shared_ptr<Data> in_precision(Precision precision) const;
 
     ModelInfo info;
     CompileOptions options;
-    std::unique_ptr<Backend const> backend;
+    std::shared_ptr<Backend const> backend;
     std::shared_ptr<OnnxSource const> onnx;  ///< null where there is one graph for all sizes
     Prepared only;                           ///< that graph
     std::size_t strip_bytes = kStripBytes;   ///< set before the first program is made
@@ -57,6 +63,9 @@ private:
     [[nodiscard]] Types types_of(InputShapes const& shapes) const;
     Prepared prepared_unlocked(Types const& inputs);
     std::shared_ptr<Program const> program_unlocked(Prepared const& from, Sizes const& sizes);
+
+    [[nodiscard]] std::shared_ptr<Program const> make(Prepared const& prepared, Sizes const& sizes,
+                                                      Precision precision) const;
 
     mutable std::mutex mutex_;
     std::list<std::pair<Types, Prepared>> graphs_;        ///< by their inputs, most recently used first

@@ -21,6 +21,7 @@ struct TiledRunOptions {
 struct TiledRunReport {
     int tiles = 1, tile_height = 0, tile_width = 0;
     int retries = 0;  ///< how often smaller tiles were taken after an allocation had failed
+    Reruns reruns;
 };
 
 /// One picture through one network: chooses tiles, runs them, and takes smaller ones where memory runs out.

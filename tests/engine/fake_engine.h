@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/engine_data.h"
+#include "fake_device.h"
+
+namespace vitrum::test {
+
+/// An engine's network on a fake device.
+[[nodiscard]] inline Engine on_fake_device(Engine const& engine, FakeLog& log, Precision precision = Precision::fp32) {
+    CompileOptions const options{.device = Device::cuda, .threads = 1, .precision = precision};
+    return Engine(
+        std::make_shared<Engine::Data>(engine.info(), *engine.data().only.graph, options, make_fake_device(log)));
+}
+
+}  // namespace vitrum::test
