@@ -55,6 +55,45 @@ struct AgainstReport {
 [[nodiscard]] VITRUM_API AgainstReport verify_against_reference(Session& session, Sizes const& sizes, bool layers,
                                                                 double tolerance = 0);
 
+/// What one operator reads on made-up pictures, in fp32.
+struct OperatorRange {
+    std::string op, provenance;
+    double largest = 0;  ///< magnitude; fp16 ends at 65504, beyond which the sum of a product is lost
+    double small_share =
+        0;  ///< of the numbers that are not 0, those below fp16's smallest normal, which lose bits there
+};
+
+/// How a network fares in a less exact precision, beside fp32 on the same device and pictures.
+struct PrecisionTrial {
+    Precision precision = Precision::fp32;
+    double error = 0, error_limit = 0;  ///< the worst normalised error of an output
+    std::string quality = {};           ///< what else is held against a limit: "PSNR dB", "MRAE", "IoU"; "" for nothing
+    double quality_value = 0, quality_limit = 0;
+    std::string why_not = {};  ///< empty: all limits are kept
+    struct Layer {
+        std::string kernel;
+        double error = 0;  ///< normalised, of all operators up to this one
+    };
+    std::vector<Layer> layers = {};  ///< one per PrecisionChoice::operators
+};
+
+struct PrecisionChoice {
+    Precision precision = Precision::fp32;
+    Sizes sizes;  ///< of the made-up pictures
+    std::vector<OperatorRange> operators;
+    std::vector<PrecisionTrial> trials;  ///< the fastest first; the last one tried is chosen, or else fp32
+};
+
+/// Finds the fastest precision that is exact enough for a network: runs two made-up pictures in fp32 and in the less
+/// exact ones of its device, fp16 before tf32, and takes the first whose error is at most half of error_limit(), and
+/// whose pictures, spectra or masks are twice as close to those of fp32 as that precision's limit asks for. Takes a
+/// second or less on a GPU.
+[[nodiscard]] VITRUM_API PrecisionChoice choose_precision(Engine const& engine);
+
+/// What `--precision auto` stands for: an engine file in the precision that it was compiled for; on a GPU the one of
+/// choose_precision(); fp32 on other devices, and for networks of tensors that are no pictures.
+[[nodiscard]] VITRUM_API Engine in_automatic_precision(Engine const& engine);
+
 /// Infinity where two pictures are the same. Of grey pictures all three are measured on the grey values.
 struct PictureQuality {
     double psnr_y_db = 0;  ///< luma (BT.601, float, unrounded); `scale` pixels cut off at every edge

@@ -25,18 +25,23 @@ CompileOptions options_of(std::string const& device, int threads, std::string co
     return {chosen.device, threads, isa, chosen.index, precision_named(precision)};
 }
 
+/// As asked, or in what "auto" stands for.
+Engine settled(Engine const& engine, CompileOptions const& asked) {
+    return asked.precision ? engine : in_automatic_precision(engine);
+}
+
 void compile_model(PyEngine* self, Model const& model, std::string const& device, int threads, std::string const& isa,
                    std::string const& precision) {
     auto const options = options_of(device, threads, isa, precision);
     nb::gil_scoped_release const released;
-    new (self) PyEngine(Engine::compile(model, options));
+    new (self) PyEngine(settled(Engine::compile(model, options), options));
 }
 
 void open_file(PyEngine* self, Path const& path, std::string const& device, int threads, std::string const& isa,
                std::string const& precision, Overrides const& overrides) {
     auto const options = options_of(device, threads, isa, precision);
     nb::gil_scoped_release const released;
-    new (self) PyEngine(Engine::open(path.value, options, overrides));
+    new (self) PyEngine(settled(Engine::open(path.value, options, overrides), options));
 }
 
 /// Runs once first: that fills the input, packs weights and touches memory.

@@ -57,7 +57,10 @@ Command add_compile(CLI::App& root) {
     verb.option("-o,--output", options->out, "the engine file; default: the model's name with .vitrum").value("FILE");
     verb.flag("--json", options->json, "print JSON");
     add_model_options(verb, options->model);
-    verb.footer("Example:\n  vitrum compile model.pth -o model.vitrum && vitrum run model.vitrum photo.png");
+    verb.footer(
+        "The precision is chosen here, for the network and the device, and kept in the file.\n"
+        "Examples:\n  vitrum compile model.pth -o model.vitrum && vitrum run model.vitrum photo.png\n"
+        "  vitrum compile model.pth -o model.vitrum --device cuda && vitrum run model.vitrum photo.png --device cuda");
     return {verb, [options] { return compile(*options); }};
 }
 

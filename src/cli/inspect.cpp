@@ -7,7 +7,9 @@
 #include "command.h"
 #include "model_options.h"
 #include "parse.h"
+#include "ranges_text.h"
 #include "text.h"
+#include "vitrum/measure.h"
 
 namespace vitrum::cli {
 namespace {
@@ -15,7 +17,7 @@ namespace {
 struct InspectOptions {
     ModelOptions model;
     std::string size = "256x256";
-    bool graph = false, why = false, json = false;
+    bool graph = false, why = false, ranges = false, json = false;
 };
 
 Json info_json(ModelInfo const& info) {
@@ -126,16 +128,19 @@ int inspect(InspectOptions const& options) {
         json["precision"] = name_of(engine.precision());
         if (options.graph) json["graph"] = engine.graph_text(sizes);
         if (options.why) json["kernels"] = choices_json(engine.explain(sizes));
+        if (options.ranges) json["ranges"] = ranges_json(choose_precision(engine));
         print_json(json);
         return 0;
     }
     print_info(engine.info());
+    fmt::print("precision: {} on {}\n", name_of(engine.precision()), device_name(engine.options()));
     fmt::print("at {}×{} (height × width): {:.1f} GFLOP, {} of activations\n", sizes.h, sizes.w,
                engine.flops(sizes) / 1e9, bytes_text(static_cast<double>(engine.arena_bytes(sizes))));
     for (TensorInfo const& input : engine.inputs(sizes)) fmt::print("  in   {}\n", tensor_text(input));
     for (TensorInfo const& output : engine.outputs(sizes)) fmt::print("  out  {}\n", tensor_text(output));
     if (options.graph) fmt::print("\n{}", engine.graph_text(sizes));
     if (options.why) print_choices(engine, engine.explain(sizes));
+    if (options.ranges) fmt::print("\n{}", ranges_text(choose_precision(engine), device_name(engine.options())));
     return 0;
 }
 
@@ -148,9 +153,14 @@ Command add_inspect(CLI::App& root) {
     verb.option("--size", options->size, "height and width for the figures").value("HxW").shows_default();
     verb.flag("--graph", options->graph, "print the optimised graph");
     verb.flag("--why", options->why, "print which kernel runs each operator, and why others do not");
+    verb.flag("--ranges", options->ranges,
+              "run two small made-up pictures and print how large the numbers are that each operator reads, what it "
+              "loses in less exact precisions, and which of those --precision auto takes");
     verb.flag("--json", options->json, "print JSON");
     add_model_options(verb, options->model);
-    verb.footer("Examples:\n  vitrum inspect model.pth\n  vitrum inspect model.pth --why --size 1080x1920");
+    verb.footer(
+        "Examples:\n  vitrum inspect model.pth\n  vitrum inspect model.pth --why --size 1080x1920\n"
+        "  vitrum inspect model.pth --device cuda --ranges");
     return {verb, [options] { return inspect(*options); }};
 }
 

@@ -10,6 +10,7 @@
 #include "parse.h"
 #include "vitrum/error.h"
 #include "vitrum/image.h"
+#include "vitrum/measure.h"
 
 namespace vitrum::cli {
 namespace {
@@ -38,7 +39,7 @@ void add_model_options(Verb const& verb, ModelOptions& options) {
         .shows_default();
     verb.option("--precision", options.precision,
                 "what products are computed in: fp32; on GPUs also tf32, bf16 or fp16; auto: what an engine file was "
-                "compiled for, else fp32")
+                "compiled for, else on GPUs the fastest that is exact enough (`vitrum inspect --ranges`)")
         .value("NAME")
         .shows_default();
     verb.option("-j,--threads", options.threads, "threads to compute with; 0: every usable core")
@@ -62,7 +63,8 @@ Engine open_engine(ModelOptions const& options) {
     for (std::string const& text : options.overrides)
         overrides.insert_or_assign(parse_override(text).first, parse_override(text).second);
     check_model_path(options.model);
-    return Engine::open(options.model, compile, overrides);
+    Engine const engine = Engine::open(options.model, compile, overrides);
+    return compile.precision ? engine : in_automatic_precision(engine);
 }
 
 bool looks_like_model(fs::path const& path) {

@@ -10,7 +10,7 @@ namespace {
 class RepeatingTask final : public BatchTask {
 public:
     explicit RepeatingTask(Reruns reruns) : reruns_(reruns) {}
-    JobReport process(Job const&, Progress const&) override { return {"a line", {}, {}, reruns_}; }
+    JobReport process(Job const&, Progress const&) override { return {"a line", {}, Json::object(), reruns_}; }
     [[nodiscard]] std::string done_word() const override { return "done"; }
 
 private:

@@ -66,6 +66,9 @@ TEST_F(Verbs, InspectTellsFamilyAndEvidence) {
     EXPECT_GT(info["at_size"]["gflop"], 0);
     EXPECT_FALSE(info["kernels"].empty());
     EXPECT_EQ(info["precision"], "fp32");
+    json const ranges = parsed(vitrum({"inspect", model_, "--json", "--ranges"}))["ranges"];
+    EXPECT_EQ(ranges["automatic"], "fp32") << "all that CPUs have";
+    EXPECT_GT(ranges["operators"][0]["largest"], 0.5);
     CommandResult const text = vitrum({"inspect", model_, "--graph", "--why"});
     EXPECT_EQ(text.exit_code, 0);
     EXPECT_NE(text.out.find("embed_dim"), std::string::npos) << text.out;

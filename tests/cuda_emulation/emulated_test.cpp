@@ -4,28 +4,11 @@
 
 #include "cases.h"
 #include "choices.h"
+#include "emulated_backend.h"
 #include "harness.h"
-#include "kernels.h"
 
 namespace vitrum::test {
 namespace {
-
-/// The CUDA backend's kernels on the host's memory.
-class EmulatedBackend final : public Backend {
-public:
-    explicit EmulatedBackend(bool is_padded) : is_padded_(is_padded) {}
-    [[nodiscard]] std::string_view name() const override { return "cuda"; }
-    [[nodiscard]] std::string isa() const override { return "emulated"; }
-    [[nodiscard]] std::int64_t pixel_stride(std::int64_t channels) const override {
-        return is_padded_ ? cuda::padded_channels(channels) : channels;
-    }
-    [[nodiscard]] Selection select(Op const& op, Problem const& problem, int threads) const override {
-        return select_kernel<Cuda>(op, problem, threads);
-    }
-
-private:
-    bool is_padded_;
-};
 
 /// What a kernel gives must not depend on where pixels lie nor on how the work is cut.
 enum class Setting { padded, packed, cut };

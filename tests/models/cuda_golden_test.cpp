@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "loader/cuda.h"
+#include "overflowing_network.h"
 #include "vitrum/error.h"
 #include "vitrum/measure.h"
 
@@ -87,6 +88,41 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::ValuesIn(cases()),
                      testing::Values(Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16)),
     [](auto const& at) { return fmt::format("{}_{}", name_of(std::get<1>(at.param)), std::get<0>(at.param)); });
+
+TEST(CudaAutomatic, WhatLeavesFloat16BecomesInfiniteAndIsRunAgain) {
+    if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+    for (Precision const precision : {Precision::fp16, Precision::bf16}) {
+        Session asked(test::make_mlp_engine(1e6F, precision)), exact(test::make_mlp_engine(1e6F, Precision::fp32));
+        EXPECT_FALSE(test::is_finite(test::outcome(asked, false))) << "an operand beyond 65504 must show";
+        auto const again = test::outcome(asked, true), expected = test::outcome(exact, false);
+        EXPECT_EQ(asked.reruns(), (Reruns{1, 0}));
+        for (std::size_t i = 0; i < again.size(); ++i) ASSERT_NEAR(again[i], expected[i], 1e-2) << i;
+    }
+    EXPECT_EQ(choose_precision(test::make_mlp_engine(1e6F, Precision::fp32)).precision, Precision::tf32);
+}
+
+class CudaAutomaticPrecision : public testing::TestWithParam<std::string> {};
+
+/// No allowance for small networks here: one that rounds too coarsely is not to be taken.
+TEST_P(CudaAutomaticPrecision, KeepsTheLimitOfWhatItTook) {
+    if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+    Engine const exact = Engine::open(checkpoint_of(GetParam()), {.device = Device::cuda});
+    PrecisionChoice const choice = choose_precision(exact);
+    for (PrecisionTrial const& trial : choice.trials) {
+        fmt::print("{}: error {:.1e} of {:.1e}, {} {:.4g} of {:.4g}; {}\n", name_of(trial.precision), trial.error,
+                   trial.error_limit, trial.quality, trial.quality_value, trial.quality_limit,
+                   trial.why_not.empty() ? "taken" : trial.why_not);
+    }
+    Session session(exact.in_precision(choice.precision));
+    auto const report = verify_golden(session, data_folder() / (GetParam() + std::string(kSuffix)));
+    for (auto const& output : report.outputs) {
+        EXPECT_EQ(output.non_finite, 0) << output.name;
+        EXPECT_LE(output.normalised, report.tolerance) << output.name << " in " << name_of(choice.precision);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, CudaAutomaticPrecision, testing::ValuesIn(cases()),
+                         [](auto const& at) { return at.param; });
 
 }  // namespace
 }  // namespace vitrum
