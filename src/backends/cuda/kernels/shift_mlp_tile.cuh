@@ -238,7 +238,8 @@ private:
         for (int i = 0; i < 8 * kRowsOfWarp; ++i) {
             float& v = chains[0][i / 8][i / 4 % 2][i % 4];
             if constexpr (Tile::kChains == 2) v += chains[1][i / 8][i / 4 % 2][i % 4];
-            v = fmaxf(fmaf(v, unscale1_, bias[i / 4 % 2][i % 2]), 0.0F);
+            v = fmaf(v, unscale1_, bias[i / 4 % 2][i % 2]);
+            v = v < 0 ? 0.0F : v;  // fmaxf would lose NaN
             if (!is_inside_[i / 8][i % 4 / 2]) v = 0.0F;
             largest = fmaxf(largest, v);
         }

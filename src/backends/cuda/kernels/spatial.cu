@@ -59,6 +59,11 @@ struct ShuffleQuad {
     }
 };
 
+/// fmaxf would lose NaN.
+[[nodiscard]] __device__ inline float larger(float a, float b) {
+    return a >= b || a != a ? a : b;
+}
+
 struct PoolQuad {
     Pixels x, y;
     int kernel, stride, padding;
@@ -72,7 +77,7 @@ struct PoolQuad {
         for (std::int64_t row = top < 0 ? 0 : top; row < min(x.h, top + kernel); ++row) {
             for (std::int64_t column = first < 0 ? 0 : first; column < min(x.w, first + kernel); ++column) {
                 float4 const v = load4(x.at((to.n * x.h + row) * x.w + column) + c, left, x.vector);
-                most = make_float4(fmaxf(most.x, v.x), fmaxf(most.y, v.y), fmaxf(most.z, v.z), fmaxf(most.w, v.w));
+                most = make_float4(larger(most.x, v.x), larger(most.y, v.y), larger(most.z, v.z), larger(most.w, v.w));
             }
         }
         store4(y.at(at.whole) + c, most, left, y.vector);
