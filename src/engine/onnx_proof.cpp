@@ -12,7 +12,7 @@ namespace {
 std::vector<float> outcome(Engine const& engine, Sizes const& sizes, double range) {
     Session session(engine);
     session.prepare(sizes);
-    auto const& shape = engine.inputs(sizes)[0].shape;
+    auto const shape = engine.inputs(sizes)[0].shape;
     // Not noise alone, in which the rounding errors of deep networks grow.
     fill_with_waves(session.input(), shape[2], shape[3], range);
     session.run();
