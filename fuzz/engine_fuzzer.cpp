@@ -15,8 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     try {
         auto const engine = vitrum::parse_engine({reinterpret_cast<std::byte const*>(data), size}, *weights, weights);
         static_cast<void>(vitrum::print(engine.graph));
-        for (vitrum::Sizes const sizes : {vitrum::Sizes{1, 1, 1}, vitrum::Sizes{2, 7, 1 << 20}}) {
-            static_cast<void>(vitrum::make_program(engine.graph, *backend, sizes, 2, engine.precision));
+        for (vitrum::Sizes const sizes :
+             {vitrum::Sizes{1, 1, 1}, vitrum::Sizes{1, 99, 3}, vitrum::Sizes{2, 7, 1 << 20}}) {
+            constexpr std::size_t kStripBytes = 1;  // whatever can be cut into strips is
+            static_cast<void>(vitrum::make_program(engine.graph, *backend, sizes, 2, engine.precision, kStripBytes));
         }
     } catch (vitrum::Error const&) {
         // what a damaged file is meant to end in

@@ -224,8 +224,9 @@ private:
             problem.inputs.push_back(shape(id));
             problem.present.push_back(id != kNone);
         }
-        problem.inputs.front()[1] = strip.input.count();
         problem.outputs.push_back(shape(node.outputs.front()));
+        check_crop(node, problem);
+        problem.inputs.front()[1] = strip.input.count();
         problem.outputs.front()[1] = strip.output.count();
         program_.steps.push_back(select(node, problem));
         strip_operands_.push_back(operands);

@@ -8,6 +8,8 @@ namespace {
 
 /// Rows of a strip are whole tiles of every kernel.
 constexpr std::int64_t kRowMultiple = 64;
+/// Of a picture that is absurdly tall, so that its program stays small.
+constexpr std::int64_t kMostStrips = 1024;
 
 class StripCutter {
 public:
@@ -21,7 +23,8 @@ public:
         std::int64_t const height = height_of(graph_.outputs.front());
         auto const share = static_cast<double>(most_bytes) / whole;
         auto const fitting = static_cast<std::int64_t>(share * static_cast<double>(height));
-        std::int64_t const rows = std::max(fitting / kRowMultiple, std::int64_t{1}) * kRowMultiple;
+        std::int64_t const least = height / kMostStrips / kRowMultiple + 1;
+        std::int64_t const rows = std::max(fitting / kRowMultiple, least) * kRowMultiple;
         StripChain chain{first, {}};
         for (std::int64_t row = 0; row < height; row += rows) {
             chain.strips.push_back(steps_for({row, std::min(row + rows, height)}, first));
