@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 namespace vitrum {
@@ -22,6 +23,14 @@ enum class Precision {
         case Precision::fp16: return "fp16";
     }
     return "unknown";
+}
+
+/// The precision of that name; empty where there is none.
+[[nodiscard]] constexpr std::optional<Precision> find_precision(std::string_view name) {
+    for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
+        if (name == name_of(precision)) return precision;
+    }
+    return std::nullopt;
 }
 
 }  // namespace vitrum

@@ -23,9 +23,7 @@ DeviceName device_named(std::string_view name) {
 
 std::optional<Precision> precision_named(std::string_view name) {
     if (name == "auto") return std::nullopt;
-    for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
-        if (name == name_of(precision)) return precision;
-    }
+    if (auto const precision = find_precision(name)) return precision;
     fail_as(ErrorKind::usage, "precision \"{}\": expected fp32, tf32, bf16, fp16 or auto", name);
 }
 

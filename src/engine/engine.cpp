@@ -102,16 +102,10 @@ Engine::Data::Prepared Engine::Data::prepared_unlocked(Types const& inputs) {
     return graphs_.front().second;
 }
 
-std::shared_ptr<Engine::Data> Engine::Data::with(CompileOptions const& other) const {
-    if (onnx) return std::make_shared<Data>(info, onnx, other);
-    return std::make_shared<Data>(info, *only.graph, other);
-}
-
-std::shared_ptr<Engine::Data> Engine::Data::in_precision(Precision precision) const {
-    CompileOptions other = options;
-    other.precision = precision;
-    if (onnx) return std::make_shared<Data>(info, onnx, other, backend);
-    return std::make_shared<Data>(info, *only.graph, other, backend);
+std::shared_ptr<Engine::Data> Engine::Data::with(CompileOptions const& other,
+                                                 std::shared_ptr<Backend const> chosen) const {
+    if (onnx) return std::make_shared<Data>(info, onnx, other, std::move(chosen));
+    return std::make_shared<Data>(info, *only.graph, other, std::move(chosen));
 }
 
 std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
@@ -215,7 +209,10 @@ Engine Engine::on_device(Device device) const {
 }
 
 Engine Engine::in_precision(Precision precision) const {
-    return precision == this->precision() ? *this : Engine(data_->in_precision(precision));
+    if (precision == this->precision()) return *this;
+    CompileOptions options = data_->options;
+    options.precision = precision;
+    return Engine(data_->with(options, data_->backend));
 }
 
 void Engine::save(std::filesystem::path const& path) const {

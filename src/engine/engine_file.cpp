@@ -81,9 +81,7 @@ void check_hash(MappedFile const& file, std::span<std::byte const> part, std::ui
 /// Files from before there was a choice name none.
 Precision precision_of(Json const& header) {
     auto const name = header.value("precision", std::string("fp32"));
-    for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
-        if (name == name_of(precision)) return precision;
-    }
+    if (auto const precision = find_precision(name)) return *precision;
     fail("a precision named {}", name);
 }
 

@@ -164,6 +164,13 @@ private:
 
     void choose_kernel(std::size_t n) {
         Node const& node = graph_.nodes[n];
+        Step step = select(node, problem_of(node));
+        step.once = once_[n];
+        reuse_dying_input(n, step.selection.reusable_inputs);
+        program_.steps.push_back(std::move(step));
+    }
+
+    [[nodiscard]] Problem problem_of(Node const& node) const {
         Problem problem;
         problem.precision = precision_;
         for (ValueId const id : node.inputs) {
@@ -172,10 +179,7 @@ private:
         }
         for (ValueId const id : node.outputs) problem.outputs.push_back(shape(id));
         check_crop(node, problem);
-        Step step = select(node, problem);
-        step.once = once_[n];
-        reuse_dying_input(n, step.selection.reusable_inputs);
-        program_.steps.push_back(std::move(step));
+        return problem;
     }
 
     [[nodiscard]] Step select(Node const& node, Problem const& problem) const {
@@ -218,14 +222,7 @@ private:
     }
     void choose_strip_kernel(StripStep const& strip, StripOperands const& operands) {
         Node const& node = graph_.nodes[strip.node];
-        Problem problem;
-        problem.precision = precision_;
-        for (ValueId const id : node.inputs) {
-            problem.inputs.push_back(shape(id));
-            problem.present.push_back(id != kNone);
-        }
-        problem.outputs.push_back(shape(node.outputs.front()));
-        check_crop(node, problem);
+        Problem problem = problem_of(node);
         problem.inputs.front()[1] = strip.input.count();
         problem.outputs.front()[1] = strip.output.count();
         program_.steps.push_back(select(node, problem));

@@ -147,12 +147,9 @@ void put_half(std::byte* to, std::int64_t half, std::uint16_t bits) {
     std::memcpy(to + half * 2, &bits, sizeof(bits));
 }
 
-/// The power of two with which the largest weight is in [2^10, 2^11).
-float power_for_halves(float const* from, std::int64_t count) {
-    float largest = 0;
-    for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(from[i]));
-    int const exponent = largest > 0 ? std::clamp(std::ilogb(largest), -100, 127) : 0;
-    return std::ldexp(1.0F, 10 - exponent);
+/// What ELAN's weights are divided by, so that the largest is in [2^10, 2^11).
+float unit_of(float const* from, Shape const& shape) {
+    return half_unit({from, static_cast<std::size_t>(shape.count())}, 10);
 }
 
 /// A value as one float16, or as two whose sum it is.
@@ -166,36 +163,36 @@ void fill_shift(float const* from, Shape const& shape, PackingKey const& key, st
     bool const is_first = key.kind == kShiftFirst;
     ShiftWeights const weights{is_first ? shape[0] : shape[1], static_cast<int>(key.param >> 8),
                                static_cast<int>(key.param & 0xFF)};
-    float const scale = power_for_halves(from, shape.count());
+    float const unit = unit_of(from, shape);
     for (std::int64_t i = 0; i < shape[0]; ++i) {
         for (std::int64_t j = 0; j < shape[1]; ++j) {
             std::int64_t const at = is_first ? weights.first(i, j) : weights.second(i, j);
-            put_parts(to, at, weights.part_halves(), weights.parts, *from++ * scale);
+            put_parts(to, at, weights.part_halves(), weights.parts, *from++ / unit);
         }
     }
-    floats(to)[weights.scale_word()] = 1.0F / scale;
+    floats(to)[weights.scale_word()] = unit;
 }
 
 void fill_pixels(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     PixelWeights const weights{static_cast<int>(key.param >> 8), static_cast<int>(key.param & 0xFF)};
-    float const scale = power_for_halves(from, shape.count());
+    float const unit = unit_of(from, shape);
     for (std::int64_t column = 0; column < shape[0]; ++column) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            put_parts(to, weights.half(column, channel), PixelWeights::kLowOffset, weights.parts, *from++ * scale);
+            put_parts(to, weights.half(column, channel), PixelWeights::kLowOffset, weights.parts, *from++ / unit);
         }
     }
-    floats(to)[weights.scale_word()] = 1.0F / scale;
+    floats(to)[weights.scale_word()] = unit;
 }
 
 void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
     GroupWeights const weights(shape[0], shape[1]);
-    float const scale = power_for_halves(from, shape.count());
+    float const unit = unit_of(from, shape);
     for (std::int64_t row = 0; row < shape[0]; ++row) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            put_parts(to, weights.half(row, channel), GroupWeights::kLowOffset, GroupWeights::kParts, *from++ * scale);
+            put_parts(to, weights.half(row, channel), GroupWeights::kLowOffset, GroupWeights::kParts, *from++ / unit);
         }
     }
-    floats(to)[weights.scale_word()] = 1.0F / scale;
+    floats(to)[weights.scale_word()] = unit;
 }
 
 }  // namespace

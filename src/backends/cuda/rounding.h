@@ -46,12 +46,12 @@ namespace detail {
     return static_cast<std::uint16_t>(sign | ((rounded >> 13) - (112U << 10)));
 }
 
-/// The power of two that the largest of these numbers is divided by to lie in [2¹⁴, 2¹⁵): float16 then holds the others
-/// as exactly as it can, however small or large all of them are. 1 where all are zero.
-[[nodiscard]] inline float half_unit(std::span<float const> numbers) {
+/// The power of two that the largest of these numbers is divided by to lie in [2^top, 2^(top + 1)): float16 then holds
+/// the others as exactly as it can, however small or large all of them are. 1 where all are zero.
+[[nodiscard]] inline float half_unit(std::span<float const> numbers, int top = 14) {
     float largest = 0;
     for (float const number : numbers) largest = std::max(largest, std::abs(number));
-    return largest == 0 ? 1.0F : std::ldexp(1.0F, std::max(std::ilogb(largest) - 14, -126));
+    return largest == 0 ? 1.0F : std::ldexp(1.0F, std::max(std::ilogb(largest) - top, -126));
 }
 
 }  // namespace vitrum::cuda

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "../kernels/device.cuh"
+#include "../kernels/scaled_halves.cuh"
 #include "tiles.cuh"
 
 // The patches that tiles of a convolution depend on, brought to shared memory a chunk of channels at a time.
@@ -121,12 +121,9 @@ private:
     /// Writes a chunk times `scale`; returns the largest magnitude that the warp saw, unscaled.
     __device__ float load(ConvTile const& tile, int part, int chunk, float scale) const {
         std::byte* const slot = to.bytes + chunk % kSlots * PatchSlots<kSlots>::kSlotBytes;
-        float largest = x.vector ? load<true>(tile, part, slot, scale) : load<false>(tile, part, slot, scale);
+        float const largest = x.vector ? load<true>(tile, part, slot, scale) : load<false>(tile, part, slot, scale);
         fence_shared();
-        for (int other = 16; other > 0; other /= 2) {
-            largest = fmaxf(largest, __shfl_xor_sync(0xFFFFFFFFU, largest, other));
-        }
-        return largest;
+        return warp_max(largest);
     }
 
     /// Four lanes take 32 neighbouring channels of a pixel, a warp eight pixels. Nothing is done with what is fetched
@@ -158,7 +155,7 @@ private:
                     low[i] = first4(low[i], channels - 8 * eight), high[i] = first4(high[i], channels - 8 * eight - 4);
                 }
                 float4 const a = low[i], b = high[i];
-                largest = fmaxf(largest, fmaxf(magnitude(a), magnitude(b)));
+                largest = fmaxf(largest, fmaxf(largest_of(a), largest_of(b)));
                 if (pixel >= kPatch * kPatch) continue;
                 *reinterpret_cast<uint4*>(slot + (eight * kPlane + pixel) * 16) =
                     make_uint4(Fp16::pack(a.x * scale, a.y * scale), Fp16::pack(a.z * scale, a.w * scale),
@@ -176,10 +173,6 @@ private:
         if (pixel >= kPatch * kPatch || !is_inside) return -1;
         return (row * static_cast<int>(x.w) + column) * static_cast<int>(x.stride);
     }
-    [[nodiscard]] __device__ static float magnitude(float4 v) {
-        return fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
-    }
-
     /// Asks for the rest of what the tile will read to be brought to the second-level cache.
     __device__ void prefetch(ConvTile const& tile) const {
         if (warp == 0 && lane < kPatch) {

@@ -175,12 +175,10 @@ private:
             float largest = 0;
 #pragma unroll
             for (float4 const& v : next) largest = fmaxf(largest, largest_of(v));
-            if (__any_sync(0xFFFFFFFFU, scale == 0 || largest * scale >= kHalfRange)) {
-                float const lower = power_of_two_below(warp_max(largest), 11), factor = scale > 0 ? lower / scale : 1;
+            fit_scale(scale, largest, [&](float factor) {
 #pragma unroll
                 for (int i = 0; i < kSums; ++i) sums[i] *= factor;
-                scale = lower;
-            }
+            });
             SplitLeft<kParts> left[2];
 #pragma unroll
             for (int i = 0; i < 4; ++i) left[i / 2].set_quad(i % 2, next[i], scale);

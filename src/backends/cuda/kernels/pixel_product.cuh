@@ -54,11 +54,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) pixel_product_k
         float largest = 0;
 #pragma unroll
         for (float4 const& v : next) largest = fmaxf(largest, largest_of(v));
-        if (__any_sync(0xFFFFFFFFU, scale == 0 || largest * scale >= kHalfRange)) {
-            float const lower = power_of_two_below(warp_max(largest), 11), factor = scale > 0 ? lower / scale : 1.0F;
-            multiply_sums(sums, factor);
-            scale = lower;
-        }
+        fit_scale(scale, largest, [&](float factor) { multiply_sums(sums, factor); });
         SplitLeft<Tile::kParts> left[Tile::kAhead];
 #pragma unroll
         for (int i = 0; i < kLoads; ++i) left[i / 2].set_quad(i % 2, next[i], scale);

@@ -25,6 +25,16 @@ constexpr float kHalfRange = 32768.0F;
     return fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
 }
 
+/// Makes room for `largest`, the most that this lane has: where any lane's would leave the range, and at first, `scale`
+/// gets lower for the whole warp, and multiply(factor) is called for what was summed with it so far.
+template <class Multiply>
+__device__ void fit_scale(float& scale, float largest, Multiply const& multiply) {
+    if (!__any_sync(0xFFFFFFFFU, scale == 0 || largest * scale >= kHalfRange)) return;
+    float const lower = power_of_two_below(warp_max(largest), 11);
+    multiply(scale > 0 ? lower / scale : 1.0F);
+    scale = lower;
+}
+
 /// Two float16 whose sum is the value, for two values.
 struct SplitPair {
     std::uint32_t high, low;

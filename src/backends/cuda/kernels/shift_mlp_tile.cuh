@@ -243,7 +243,7 @@ private:
             if (!is_inside_[i / 8][i % 4 / 2]) v = 0.0F;
             largest = fmaxf(largest, v);
         }
-        fit_scale(largest);
+        fit_scale(hidden_scale_, largest, [&](float factor) { multiply_sums(sums_, factor); });
 #pragma unroll
         for (int i = 0; i < 4 * kRowsOfWarp; ++i) {
             float const(&v)[4] = chains[0][i / 4][i % 4 / 2];
@@ -256,14 +256,6 @@ private:
         for (int m = 0; m < kRowsOfWarp; ++m) {
             multiply_add(sums_[m][pair].tiles[0], sums_[m][pair].tiles[1], left[m], w);
         }
-    }
-    /// Lowers the scale, and the sums so far, where hidden values would leave the range.
-    __device__ void fit_scale(float largest) {
-        if (!__any_sync(0xFFFFFFFFU, hidden_scale_ == 0 || largest * hidden_scale_ >= kHalfRange)) return;
-        float const lower = power_of_two_below(warp_max(largest), 11);
-        float const factor = hidden_scale_ > 0 ? lower / hidden_scale_ : 1.0F;
-        multiply_sums(sums_, factor);
-        hidden_scale_ = lower;
     }
 
     __device__ void store() const {

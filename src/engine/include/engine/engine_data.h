@@ -46,10 +46,9 @@ struct Engine::Data {
     [[nodiscard]] std::size_t largest_arena_bytes(Sizes const& sizes);
     /// Where the backend's kernels find activations and weights.
     [[nodiscard]] Memory& memory() const;
-    /// The same network for other options.
-    [[nodiscard]] std::shared_ptr<Data> with(CompileOptions const& other) const;
-    /// The same network on the same backend.
-    [[nodiscard]] std::shared_ptr<Data> in_precision(Precision precision) const;
+    /// The same network for other options, on the backend that they name, or on a `chosen` one.
+    [[nodiscard]] std::shared_ptr<Data> with(CompileOptions const& other,
+                                             std::shared_ptr<Backend const> chosen = nullptr) const;
 
     ModelInfo info;
     CompileOptions options;
