@@ -93,6 +93,7 @@ int run_command(int argc, char** argv) {
 }  // namespace
 }  // namespace vitrum::cli
 
+// NOLINTNEXTLINE(bugprone-exception-escape): options that cannot be added are a bug of ours
 int main(int argc, char** argv) {
     vitrum::cli::handle_interrupts();
     return vitrum::cli::run_command(argc, argv);

@@ -62,11 +62,12 @@ bool is_onnx_file(std::filesystem::path const& path) {
 
 Overrides family_settings(OnnxModel const& model, Overrides const& overrides) {
     Overrides others;
-    for (auto const& [name, text] : overrides) {
+    for (auto const& setting : overrides) {
+        std::string const& name = setting.first;
         bool const is_extent = std::ranges::any_of(model.graph.inputs, [&](OnnxPort const& input) {
             return input.dims && std::ranges::find(*input.dims, name, &OnnxDim::name) != input.dims->end();
         });
-        if (!is_extent && name != kRange) others.emplace(name, text);
+        if (!is_extent && name != kRange) others.insert(setting);
     }
     return others;
 }

@@ -39,8 +39,8 @@ std::vector<T> converted(Constant const& constant) {
 
 }  // namespace
 
-std::vector<ValueId> Builder::emit_all(dense::Op op, std::vector<ValueId> inputs) {
-    Dense const dense_op{std::move(op)};
+std::vector<ValueId> Builder::emit_all(dense::Op const& op, std::vector<ValueId> inputs) {
+    Dense const dense_op{op};
     std::vector<DenseType> types;
     for (ValueId const input : inputs) types.push_back(type(input));
     DenseOutcome const outcome = dense_outcome(dense_op, types);

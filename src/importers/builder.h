@@ -29,10 +29,8 @@ public:
         throw Error(fmt::format("{}: {}: {}", file_, label_, fmt::format(text, std::forward<Args>(args)...)));
     }
 
-    std::vector<ValueId> emit_all(dense::Op op, std::vector<ValueId> inputs);
-    ValueId emit(dense::Op op, std::vector<ValueId> inputs) {
-        return emit_all(std::move(op), std::move(inputs)).front();
-    }
+    std::vector<ValueId> emit_all(dense::Op const& op, std::vector<ValueId> inputs);
+    ValueId emit(dense::Op const& op, std::vector<ValueId> inputs) { return emit_all(op, std::move(inputs)).front(); }
 
     [[nodiscard]] DenseType type(ValueId id) const { return graph.value(id).dense_type(); }
     [[nodiscard]] Shape shape(ValueId id) const { return type(id).shape; }

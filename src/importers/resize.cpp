@@ -148,7 +148,7 @@ std::vector<Side> sides_of(Call const& c, std::size_t scales_input) {
         for (int i = 0; i < rank; ++i) axes.push_back(i);
     }
     auto const list = [&](std::size_t i, std::string_view what) {
-        std::vector<double> const values = c.has(i) ? c.b.numbers(c.in(i), what) : std::vector<double>{};
+        std::vector<double> values = c.has(i) ? c.b.numbers(c.in(i), what) : std::vector<double>{};
         if (!values.empty() && values.size() != axes.size())
             c.b.refuse("{} {} for {} axes", values.size(), what, axes.size());
         return values;

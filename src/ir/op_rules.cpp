@@ -10,12 +10,13 @@ constexpr int kMaxKernel = 16;
 
 std::string rule(Conv2d const& op, Inputs in) {
     Demands d(in);
-    if (d.activation(Conv2d::kX).broken()) return d.text();
+    d.activation(Conv2d::kX)
+        .that(op.kernel >= 1 && op.kernel <= kMaxKernel, "kernel is not 1 to 16")
+        .that(op.stride >= 1 && op.stride <= kMaxFactor, "stride is not 1 to 16");
+    if (d.broken()) return d.text();
     auto const out = d.extent(Conv2d::kWeight, 0);
     auto const& x = in[Conv2d::kX];
-    return d.that(op.kernel >= 1 && op.kernel <= kMaxKernel, "kernel is not 1 to 16")
-        .that(op.stride >= 1 && op.stride <= kMaxFactor, "stride is not 1 to 16")
-        .that(op.stride <= op.kernel || op.kernel == 1, "stride is larger than the kernel")
+    return d.that(op.stride <= op.kernel || op.kernel == 1, "stride is larger than the kernel")
         .that(out > 0, "no output channels")
         .weight(Conv2d::kWeight, {out, d.channels(), op.kernel, op.kernel})
         .optional_weight(Conv2d::kBias, {out})

@@ -27,7 +27,7 @@ std::vector<CheckpointTensor const*> tensors_of(Checkpoint const& file, std::str
 /// enough; else the names decide.
 std::vector<CheckpointTensor const*> matched(Checkpoint const& file, std::string_view prefix,
                                              std::vector<TensorInfo> const& wanted) {
-    auto const found = tensors_of(file, prefix);
+    auto found = tensors_of(file, prefix);
     if (found.size() == 1 && wanted.size() == 1) return found;
     std::vector<CheckpointTensor const*> in_order;
     std::string names;

@@ -122,7 +122,7 @@ void drop_unread_constants(Graph& graph) {
 
 }  // namespace
 
-Graph fold_pointwise(Graph graph) {
+Graph fold_pointwise(Graph const& graph) {
     std::vector<Value> made;
     Folder folder(graph, made);
     Graph folded = fuse_pairs(graph, [&](Node const& producer, Node const& consumer, int input) {

@@ -12,7 +12,7 @@ Graph optimise(Graph graph) {
     graph = fuse_activation(std::move(graph));
     // Late: the shuffle is the store, and nothing but a matrix can follow it inside the operator.
     graph = fuse_pixel_shuffle(std::move(graph));
-    graph = fold_pointwise(std::move(graph));
+    graph = fold_pointwise(graph);
     verify(graph);
     return graph;
 }

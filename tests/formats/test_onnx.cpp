@@ -75,7 +75,7 @@ std::string error_of(Bytes const& content) {
     try {
         static_cast<void>(read(content));
     } catch (Error const& error) {
-        std::string const what = error.what();
+        std::string what = error.what();
         EXPECT_TRUE(what.starts_with("model.onnx: ")) << what;
         EXPECT_EQ(what.find('\n'), std::string::npos) << what;
         return what;

@@ -63,7 +63,8 @@ TEST(Damage, LyingHeadersAreRefused) {
     png[19] = png[23] = std::byte{0x30};
     EXPECT_NE(error_of([&] { (void)decode_image(png, "png"); }), "");
     Bytes jpeg = encode_image(gradient(9, 7, 3, SampleType::u8), ImageFormat::jpeg);
-    auto const frame = std::ranges::search(jpeg, from_hex("ffc0001108")).begin() + 5;
+    auto const start_of_frame = from_hex("ffc0001108");
+    auto const frame = std::search(jpeg.begin(), jpeg.end(), start_of_frame.begin(), start_of_frame.end()) + 5;
     frame[0] = frame[2] = std::byte{0x75};
     frame[1] = frame[3] = std::byte{0x30};
     EXPECT_NE(error_of([&] { (void)decode_image(jpeg, "jpeg"); }).find("30000x30000"), std::string::npos);

@@ -83,7 +83,7 @@ std::string run_on(Device device, Graph const& graph, Tensors const& inputs, Ten
     auto const infos = session.engine().outputs({1, 1, 1});
     if (infos.size() != outputs.all.size()) return "another number of outputs";
     for (std::size_t i = 0; i < infos.size(); ++i) {
-        std::string const wrong = difference(outputs.all[i], infos[i], session.output_bytes(i), tolerance);
+        std::string wrong = difference(outputs.all[i], infos[i], session.output_bytes(i), tolerance);
         if (!wrong.empty()) return wrong;
     }
     return "";
@@ -95,7 +95,7 @@ std::string run_graph(OnnxSource const& source, OnnxSource::Known const& known, 
     for (OnnxTensor const& input : inputs.all) types.push_back({input.dtype, input.shape});
     auto const reference = make_reference_backend();
     Graph const graph = source.graph(types, *reference, OnnxSource::Edges::as_stated, known);
-    if (auto const violation = graph_violation(graph); !violation.empty()) return violation;
+    if (auto violation = graph_violation(graph); !violation.empty()) return violation;
     for (Device const device : {Device::reference, Device::cpu}) {
         auto const wrong = run_on(device, graph, inputs, outputs, tolerance);
         if (!wrong.empty()) return (device == Device::cpu ? "cpu: " : "reference: ") + wrong;

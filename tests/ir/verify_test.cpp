@@ -37,6 +37,9 @@ TEST(OpViolation, Conv2d) {
     EXPECT_EQ(violation(Conv2d{}, {picture(3), weight, {8}, picture(8)}), "");
     EXPECT_EQ(violation(Conv2d{}, {picture(3), weight, {}, {}}), "");
     EXPECT_TRUE(says(violation(Conv2d{.kernel = 17}, {picture(3), {8, 3, 17, 17}, {}, {}}), "kernel"));
+    for (int const stride : {-1, 0, 17}) {
+        EXPECT_TRUE(says(violation(Conv2d{.stride = stride}, {picture(3), weight, {}, picture(8)}), "stride"));
+    }
     EXPECT_TRUE(says(violation(Conv2d{}, {picture(4), weight, {}, {}}), "wrong shape"));
     EXPECT_TRUE(says(violation(Conv2d{}, {picture(3), weight, {7}, {}}), "wrong shape"));
     EXPECT_TRUE(says(violation(Conv2d{.pixel_shuffle = 3}, {picture(3), weight, {}, {}}), "shuffle"));

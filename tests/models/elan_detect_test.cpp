@@ -39,7 +39,7 @@ struct ElanFile : CheckpointFile {
         int const rows = pair == 0 ? 2 * c : c;
         conv(gmsa + ".project_inp.0", c, rows, 1);
         for (std::string const name : {"weight", "bias", "running_mean", "running_var"}) {
-            set(gmsa + ".project_inp.1." + name, {rows});
+            set(std::string(gmsa).append(".project_inp.1.").append(name), {rows});
         }
         set(gmsa + ".project_inp.1.num_batches_tracked", {1});
         conv(gmsa + ".project_out", c, c, 1);

@@ -23,8 +23,8 @@ CaseInput taps(Shape const& shape, double fan_in) {
     return f32(shape, 1 / std::sqrt(fan_in));
 }
 
-OpCase make(std::string_view name, dense::Op op, Inputs inputs, double reduction = 1, double amplification = 1) {
-    Dense const dense_op{std::move(op)};
+OpCase make(std::string_view name, dense::Op const& op, Inputs inputs, double reduction = 1, double amplification = 1) {
+    Dense const dense_op{op};
     return {.name = std::string(dense_op.name()) + "_" + std::string(name),
             .op = dense_op,
             .inputs = std::move(inputs),

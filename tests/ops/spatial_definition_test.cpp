@@ -15,7 +15,7 @@ Row padded_row(int size, int multiple) {
     Row x;
     for (int i = 0; i < size; ++i) x.push_back(static_cast<float>(i));
     auto const y = reference_output(to_case(c), {x, {1}, {0}});
-    Row const first(y.begin(), y.begin() + static_cast<std::ptrdiff_t>(y.size()) / multiple);
+    Row first(y.begin(), y.begin() + static_cast<std::ptrdiff_t>(y.size()) / multiple);
     for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], first[i % first.size()]);  // one row repeats itself
     return first;
 }

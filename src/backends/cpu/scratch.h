@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "backends/backend.h"
+#include "base/check.h"
 
 namespace vitrum::cpu {
 
@@ -40,6 +41,7 @@ template <class Scratch, class Shape>
 
 template <class Scratch, class Shape>
 [[nodiscard]] Scratch scratch_of(Launch const& launch, int worker, Shape const& shape) {
+    VITRUM_ASSERT(launch.workspace != nullptr);
     ScratchCarver carver(launch.workspace + static_cast<std::size_t>(worker) * scratch_bytes<Scratch>(shape));
     return Scratch(carver, shape);
 }

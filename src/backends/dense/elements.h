@@ -20,6 +20,12 @@ constexpr std::int64_t kRun = 1024;  ///< numbers at once: a few kilobytes of st
     return type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16;
 }
 
+template <class C>
+[[nodiscard]] bool is_nan(C value) {
+    if constexpr (std::is_floating_point_v<C>) return std::isnan(value);
+    return false;
+}
+
 /// count numbers, `stride` elements apart, from an address of that type into C = float, double or int64.
 template <class C>
 void load(std::byte const* from, DType type, std::int64_t stride, std::int64_t count, C* to);

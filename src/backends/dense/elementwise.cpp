@@ -165,11 +165,6 @@ C arithmetic(BinaryFunction function, C a, C b) {
     }
 }
 
-template <class C>
-bool is_nan(C value) {
-    return value != value;
-}
-
 /// a = f(a, b). The frequent functions have loops of their own.
 template <class C>
 void apply(Binary const& op, C* a, C const* b, std::int64_t n) {
@@ -179,7 +174,7 @@ void apply(Binary const& op, C* a, C const* b, std::int64_t n) {
     };
     constexpr bool kFloats = !std::is_same_v<C, std::int64_t>;
     switch (op.function) {
-        case F::add:
+        case F::add:  // NOLINT(bugprone-branch-clone): they differ where numbers are floats
             if constexpr (kFloats) return each_pair([](C x, C y) { return x + y; });
             break;
         case F::subtract:

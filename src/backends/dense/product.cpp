@@ -17,7 +17,7 @@ struct Volume {
     explicit Volume(std::int64_t fill) : extent{fill, fill, fill} {}
     /// The dimensions of a shape from `from` on.
     Volume(Shape const& shape, int from, std::int64_t fill) : Volume(fill) {
-        for (int i = from; i < shape.rank(); ++i) extent[static_cast<std::size_t>(3 - shape.rank() + i)] = shape[i];
+        for (int i = from; i < shape.rank(); ++i) extent[3 - static_cast<std::size_t>(shape.rank() - i)] = shape[i];
     }
     [[nodiscard]] std::int64_t operator[](int i) const { return extent[static_cast<std::size_t>(i)]; }
     [[nodiscard]] std::int64_t count() const { return extent[0] * extent[1] * extent[2]; }

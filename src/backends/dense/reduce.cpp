@@ -43,10 +43,10 @@ void accumulate(ReduceFunction function, C const* x, std::int64_t n, C& result) 
             for (std::int64_t i = 0; i < n; ++i) sum *= static_cast<Wide>(x[i]);
             break;
         case F::maximum:
-            for (std::int64_t i = 0; i < n; ++i) result = x[i] > result || x[i] != x[i] ? x[i] : result;
+            for (std::int64_t i = 0; i < n; ++i) result = x[i] > result || is_nan(x[i]) ? x[i] : result;
             return;
         case F::minimum:
-            for (std::int64_t i = 0; i < n; ++i) result = x[i] < result || x[i] != x[i] ? x[i] : result;
+            for (std::int64_t i = 0; i < n; ++i) result = x[i] < result || is_nan(x[i]) ? x[i] : result;
             return;
     }
     result = static_cast<C>(sum);

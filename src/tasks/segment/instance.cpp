@@ -61,7 +61,7 @@ double mean_of(double sum, std::int64_t pixels) {
 std::vector<Mask> original_masks(NetworkAnswer const& answer, std::vector<int> const& queries,
                                  SegmentGeometry const& geometry, ThreadPool& threads) {
     constexpr std::int64_t kBand = 16;  // columns
-    auto const [picture, resized, network] = geometry;
+    Extent const picture = geometry.picture, resized = geometry.resized, network = geometry.network;
     MaskField const field{gather(answer, queries, Order::columns),
                           bilinear_axis_through(answer.masks.w, network.w, resized.w, picture.w),
                           bilinear_axis_through(answer.masks.h, network.h, resized.h, picture.h), false};

@@ -9,7 +9,7 @@ namespace {
 /// Distance to another label or the picture's edge, where a step may go to any of eight neighbours: two sweeps,
 /// each looking at the neighbours that it has passed.
 std::vector<std::int32_t> distances(std::span<std::uint16_t const> labels, Extent extent) {
-    auto const [height, width] = extent;
+    std::int64_t const height = extent.h, width = extent.w;
     std::vector<std::int32_t> distance(labels.size());
     auto const relax = [&](std::int64_t x, std::int64_t y, std::int64_t step) {
         auto const at = static_cast<std::size_t>(y * width + x);

@@ -116,7 +116,7 @@ std::vector<std::uint16_t> semantic_map(NetworkAnswer const& answer, SegmentGeom
     constexpr std::int64_t kBand = 16;  // rows of the picture that share the rows between
     MaskField const field = field_between(answer, geometry, rules);
     std::vector<float> const weights = class_weights(answer);
-    auto const [height, width] = geometry.picture;
+    std::int64_t const height = geometry.picture.h, width = geometry.picture.w;
     Sampling const sampling{bilinear_axis(field.y.size(), height), bilinear_axis(field.x.size(), width), answer.classes,
                             padded(answer.classes, kScoreClasses)};
     std::vector<std::uint16_t> labels(static_cast<std::size_t>(height * width));

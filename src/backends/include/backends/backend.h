@@ -44,6 +44,7 @@ struct PackingKey {
     int kind = 0;            ///< an enumerator of the backend
     std::int64_t isa = 0;    ///< instruction set it was made for
     std::int64_t param = 0;  ///< e.g. the number of heads
+    // NOLINTNEXTLINE(modernize-use-nullptr): compares with a zero that is not written here
     auto operator<=>(PackingKey const&) const = default;
 };
 

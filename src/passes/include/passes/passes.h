@@ -15,7 +15,7 @@ namespace vitrum {
 /// Conv2d → PixelShuffle: the shuffle becomes the convolution's store address.
 [[nodiscard]] Graph fuse_pixel_shuffle(Graph graph);
 /// A 1 × 1 convolution behind another, or behind another's shuffle: one with the product of their weights.
-[[nodiscard]] Graph fold_pointwise(Graph graph);
+[[nodiscard]] Graph fold_pointwise(Graph const& graph);
 /// Conv2d, attention or Mlp → Add: the sum becomes the operator's residual.
 [[nodiscard]] Graph fuse_residual(Graph graph);
 
