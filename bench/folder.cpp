@@ -136,6 +136,27 @@ void time_first_calls(Request const& request, Engine const& engine) {
     }
 }
 
+/// What recordings of many sizes take.
+void weigh_recordings(Request const& request, Engine const& engine) {
+    Session session(engine);
+    session.prepare({1, request.size[0] + 64, request.size[1] + 64});  // memory for all that follow
+    session.run();
+    std::uint64_t const free_before = device_free_bytes(engine);
+    std::size_t const resident_before = peak_resident_bytes();
+    constexpr std::int64_t kSizes = 40;
+    for (std::int64_t i = 0; i < kSizes; ++i) {
+        session.prepare({1, request.size[0] + i, request.size[1] + i});
+        session.run();
+        session.run();
+    }
+    auto const mebibytes = [](auto before, auto after) {
+        return (static_cast<double>(after) - static_cast<double>(before)) / 0x1p20;
+    };
+    fmt::print("{} recordings of {} operators: {:.1f} MiB of the device, {:.1f} MiB of the host\n", kSizes,
+               engine.explain({1, request.size[0], request.size[1]}).size(),
+               mebibytes(device_free_bytes(engine), free_before), mebibytes(resident_before, peak_resident_bytes()));
+}
+
 void time_batches(Request const& request, Engine const& engine) {
     Session session(engine);
     for (std::int64_t const batch : request.batches) {
@@ -155,6 +176,7 @@ void run(Request const& request) {
     fmt::print("{} {}×{} in {} on {}\n", engine.info().variant, request.size[0], request.size[1],
                name_of(engine.precision()), engine.isa());
     time_first_calls(request, engine);
+    weigh_recordings(request, engine);
     time_batches(request, engine);
     time_folders(request, engine);
 }

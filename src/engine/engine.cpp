@@ -122,17 +122,27 @@ std::shared_ptr<Program const> Engine::Data::program(InputShapes const& shapes) 
 }
 
 std::shared_ptr<Program const> Engine::Data::program_unlocked(Prepared const& from, Sizes const& sizes) {
-    // Programs are a few kilobytes: enough are kept for a folder of differently sized pictures. Each keeps its graph.
-    std::size_t const kept = onnx ? 4 : 32;
     auto const found = std::ranges::find_if(
         programs_, [&](auto const& program) { return program->graph == from.graph && program->sizes == sizes; });
     if (found != programs_.end()) {
         programs_.splice(programs_.begin(), programs_, found);
     } else {
         programs_.push_front(make(from, sizes, *options.precision));
-        if (programs_.size() > kept) programs_.pop_back();
+        forget_least_used();
     }
     return programs_.front();
+}
+
+/// Programs take a quarter of a megabyte: those of a folder of differently sized pictures are kept. One of an ONNX file
+/// keeps its graph alive, which holds weights.
+void Engine::Data::forget_least_used() {
+    constexpr std::size_t kGraphs = 4;
+    std::size_t bytes = 0, kept = 0;
+    auto const first_beyond = std::find_if(std::next(programs_.begin()), programs_.end(), [&](auto const& program) {
+        bytes += program->bytes();
+        return bytes > program_bytes || (onnx && ++kept == kGraphs);
+    });
+    programs_.erase(first_beyond, programs_.end());
 }
 
 std::shared_ptr<Program const> Engine::Data::make(Prepared const& prepared, Sizes const& sizes,

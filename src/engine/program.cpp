@@ -348,6 +348,16 @@ private:
 
 }  // namespace
 
+std::size_t Program::bytes() const {
+    std::size_t sum = sizeof(Program);
+    for (Step const& step : steps) {
+        sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(Operand);
+        sum += step.selection.packings.size() * sizeof(Packing);
+        for (Refusal const& refusal : step.selection.refusals) sum += sizeof(refusal) + refusal.why.size();
+    }
+    return sum;
+}
+
 Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision,
                      std::size_t strip_bytes) {
     check_sizes(sizes);

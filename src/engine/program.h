@@ -37,6 +37,9 @@ struct Program {
     std::vector<Step> steps;
     std::size_t arena_bytes = 0;
     std::vector<Operand> inputs, outputs;
+    /// Of the program itself, without graph and weights.
+    [[nodiscard]] std::size_t bytes() const;
+
     mutable std::shared_ptr<Program const> more_exact;  ///< made and guarded by the engine, at first need
 };
 
