@@ -63,20 +63,18 @@ std::uint64_t TiledRun::bytes_for(std::int64_t height, std::int64_t width) const
 
 void TiledRun::fail_smallest(std::uint64_t budget) const {
     TilePlan const smallest = plan(kSmallestTile);
-    fail_as(ErrorKind::out_of_memory,
-            "{:.0f} MiB of memory are left for the network, but even tiles of {}×{} pixels need {:.0f} MiB; "
-            "allow more (--memory) or free some",
-            static_cast<double>(budget) / 0x1p20, smallest.x.tile, smallest.y.tile,
-            static_cast<double>(bytes_for(smallest.y.tile, smallest.x.tile)) / 0x1p20);
+    fail_as(ErrorKind::out_of_memory, "even tiles of {}×{} pixels need {:.0f} MiB, but {}", smallest.x.tile,
+            smallest.y.tile, static_cast<double>(bytes_for(smallest.y.tile, smallest.x.tile)) / 0x1p20,
+            too_little_memory(session_, budget));
 }
 
 void TiledRun::fail_whole(std::uint64_t budget) const {
     fail_as(
         ErrorKind::out_of_memory,
-        "{:.0f} MiB of memory are left for the network, but {}×{} pixels need {:.0f} MiB, and {} looks at the whole "
-        "picture at once; allow more (--memory), or tiles that change the result (--approximate)",
-        static_cast<double>(budget) / 0x1p20, width_, height_, static_cast<double>(bytes_for(height_, width_)) / 0x1p20,
-        info_.variant);
+        "{}×{} pixels need {:.0f} MiB, and {} looks at the whole picture at once, but {}, or take tiles that change "
+        "the result (--approximate)",
+        width_, height_, static_cast<double>(bytes_for(height_, width_)) / 0x1p20, info_.variant,
+        too_little_memory(session_, budget));
 }
 
 void TiledRun::choose_tiles(std::uint64_t result_bytes) {
