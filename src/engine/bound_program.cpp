@@ -47,7 +47,7 @@ bool SessionMemory::reserve(Program const& program) {
     if (!arena_fits) arena = {};
     if (!staging_fits) staging = {};
     if (!arena_fits) arena = memory.allocate(program.arena_bytes);
-    if (!staging_fits) staging = memory.allocate_staging(staged);
+    if (!staging_fits) staging = memory.allocate_staging(staged + staged / 2);  // pinning takes milliseconds
     return !arena_fits || !staging_fits;
 }
 

@@ -53,6 +53,7 @@ public:
         for (std::size_t n = 0; n < whole_nodes(); ++n) choose_kernel(n);
         if (strips_) choose_strip_kernels();
         place();
+        count_bytes();
         return std::move(program_);
     }
 
@@ -322,6 +323,16 @@ private:
         operand.view.strides[0] = operand.view.strides[1] * strip.rows.count();
     }
 
+    void count_bytes() {
+        std::size_t sum = sizeof(Program);
+        for (Step const& step : program_.steps) {
+            sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(Operand);
+            sum += step.selection.packings.size() * sizeof(Packing);
+            for (Refusal const& refusal : step.selection.refusals) sum += sizeof(refusal) + refusal.why.size();
+        }
+        program_.own_bytes = sum;
+    }
+
     void count_work(Step& step, double share) const {
         step.flops = share * flops(graph_, *step.node, program_.sizes);
         for (auto const* const ids : {&step.node->inputs, &step.node->outputs}) {
@@ -347,16 +358,6 @@ private:
 };
 
 }  // namespace
-
-std::size_t Program::bytes() const {
-    std::size_t sum = sizeof(Program);
-    for (Step const& step : steps) {
-        sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(Operand);
-        sum += step.selection.packings.size() * sizeof(Packing);
-        for (Refusal const& refusal : step.selection.refusals) sum += sizeof(refusal) + refusal.why.size();
-    }
-    return sum;
-}
 
 Program make_program(Graph const& graph, Backend const& backend, Sizes const& sizes, int threads, Precision precision,
                      std::size_t strip_bytes) {

@@ -36,10 +36,8 @@ struct Program {
     Precision precision = Precision::fp32;
     std::vector<Step> steps;
     std::size_t arena_bytes = 0;
+    std::size_t own_bytes = 0;  ///< of all this, without graph and weights
     std::vector<Operand> inputs, outputs;
-    /// Of the program itself, without graph and weights.
-    [[nodiscard]] std::size_t bytes() const;
-
     mutable std::shared_ptr<Program const> more_exact;  ///< made and guarded by the engine, at first need
 };
 

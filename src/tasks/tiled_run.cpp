@@ -55,10 +55,21 @@ TilePlan TiledRun::plan(std::int64_t side) const {
     return plan_tiles(height_, width_, side, overlap_, info_.tile_multiple);
 }
 
+std::uint64_t TiledRun::bytes_beside_arena(std::int64_t height, std::int64_t width) const {
+    return network_.bytes(height, width) + SeamBlender::bytes(plan(std::max(height, width)), size_, info_.scale);
+}
+
 std::uint64_t TiledRun::bytes_for(std::int64_t height, std::int64_t width) const {
-    TilePlan const tiles = plan(std::max(height, width));
-    return session_.engine().data().largest_arena_bytes({1, height, width}) + network_.bytes(height, width) +
-           SeamBlender::bytes(tiles, size_, info_.scale);
+    return session_.engine().data().largest_arena_bytes({1, height, width}) + bytes_beside_arena(height, width);
+}
+
+bool TiledRun::fits(std::int64_t height, std::int64_t width, std::uint64_t budget) const {
+    // Programs in the more exact precisions are made only where it is close, which is rare in folders of small
+    // pictures.
+    constexpr std::uint64_t kAmple = 4;
+    std::uint64_t const asked = session_.engine().arena_bytes({1, height, width});
+    if (kAmple * asked + bytes_beside_arena(height, width) <= budget) return true;
+    return bytes_for(height, width) <= budget;
 }
 
 void TiledRun::fail_smallest(std::uint64_t budget) const {

@@ -69,7 +69,7 @@ TEST(ColourFromFloat, GivesTheSameInVectorsAsOneByOne) {
     std::vector<float> floats;
     std::mt19937 random(3);
     for (int i = 0; i < 3000; ++i) floats.push_back(static_cast<float>(random() % 140000) / 65535 / 2 - 0.03F);
-    for (std::size_t i = 0; i < floats.size(); i += 7) floats[i] = static_cast<float>(i % 256 + 0.5) / 255;
+    for (std::size_t i = 0; i < floats.size(); i += 7) floats[i] = (static_cast<float>(i % 256) + 0.5F) / 255;
     for (std::size_t i = 3; i < floats.size(); i += 61) floats[i] = std::numeric_limits<float>::quiet_NaN();
     for (std::size_t i = 5; i < floats.size(); i += 97) floats[i] = -std::numeric_limits<float>::infinity();
     for (std::size_t i = 8; i < floats.size(); i += 89) floats[i] = std::numeric_limits<float>::max();

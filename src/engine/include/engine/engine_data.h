@@ -62,7 +62,7 @@ private:
     using Types = std::vector<DenseType>;
     [[nodiscard]] Types types_of(InputShapes const& shapes) const;
     Prepared prepared_unlocked(Types const& inputs);
-    std::shared_ptr<Program const> program_unlocked(Prepared const& from, Sizes const& sizes);
+    std::shared_ptr<Program const> program(Prepared const& from, Sizes const& sizes);
     void forget_least_used();
 
     [[nodiscard]] std::shared_ptr<Program const> make(Prepared const& prepared, Sizes const& sizes,
