@@ -27,9 +27,8 @@ std::size_t staging_bytes(Program const& program) {
 }
 
 /// One huge picture must not keep its memory through a folder of small ones.
-bool fits(Block const& block, std::size_t bytes) {
-    constexpr std::size_t kSlack = std::size_t{64} << 20;
-    return bytes <= block.size_bytes && block.size_bytes <= 2 * bytes + kSlack;
+bool fits(Block const& block, std::size_t bytes, std::size_t slack) {
+    return bytes <= block.size_bytes && block.size_bytes <= 2 * bytes + slack;
 }
 
 /// What a step's time is about proportional to: some operators compute, others move memory, at four operations
@@ -42,7 +41,10 @@ double expected_cost(Step const& step) {
 
 bool SessionMemory::reserve(Program const& program) {
     std::size_t const staged = memory.is_host() ? 0 : staging_bytes(program);
-    bool const arena_fits = fits(arena, program.arena_bytes), staging_fits = fits(staging, staged);
+    // A device has memory for little else, and waits for all sessions while some is given back.
+    constexpr std::size_t kSlack = std::size_t{64} << 20, kDeviceSlack = std::size_t{1} << 30;
+    bool const arena_fits = fits(arena, program.arena_bytes, memory.is_host() ? kSlack : kDeviceSlack);
+    bool const staging_fits = fits(staging, staged, kSlack);
     // Given back before the new one, so that both are never there together.
     if (!arena_fits) arena = {};
     if (!staging_fits) staging = {};
