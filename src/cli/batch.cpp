@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "model_options.h"
@@ -97,11 +96,10 @@ private:
 PipelineLimits Batch::limits() const {
     // Decoding is quick beside encoding: a PNG takes ten times as long to write as to read.
     constexpr int kMostReaders = 4, kMostWriters = 32;
-    int const cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     int const jobs = static_cast<int>(std::min<std::size_t>(jobs_.size(), kMostWriters));
-    PipelineLimits limits{.readers = std::min({cores, jobs, kMostReaders}),
+    PipelineLimits limits{.readers = std::min({options_.threads, jobs, kMostReaders}),
                           .lanes = static_cast<int>(options_.lanes),
-                          .writers = std::min({cores, jobs, kMostWriters})};
+                          .writers = std::min(options_.threads, jobs)};
     limits.jobs = static_cast<std::size_t>(limits.readers + 2 * limits.lanes + limits.writers);
     limits.bytes = options_.most_bytes;
     return limits;

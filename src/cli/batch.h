@@ -39,6 +39,7 @@ public:
 
 struct BatchOptions {
     bool skip_existing = false, json = false, quiet = false;
+    int threads = 1;             ///< that write, and about as many read
     std::size_t lanes = 1;       ///< that the task computes in side by side
     double bytes_per_pixel = 0;  ///< that an input and its result take in memory
     /// Inputs and results that may be held together; 0: an input is begun when the one before is written.

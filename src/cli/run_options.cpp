@@ -149,6 +149,7 @@ BatchOptions batch_options(RunOptions const& options, Engine const& engine, std:
     BatchOptions batch{.skip_existing = options.skip_existing,
                        .json = options.json,
                        .quiet = options.quiet,
+                       .threads = engine.options().threads,
                        .lanes = lanes,
                        .bytes_per_pixel = bytes_per_pixel};
     if (engine.options().device == Device::cuda) batch.most_bytes = kBesideDevice;

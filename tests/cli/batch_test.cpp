@@ -95,7 +95,7 @@ private:
 TEST(Batch, ReportsEachInputInItsTurnWhereverOthersFail) {
     std::vector<Job> const jobs = {{"a", "1"},         {"read b", "2"},  {"c", "3"},
                                    {"compute d", "4"}, {"write e", "5"}, {"f", "6"}};
-    for (BatchOptions const& options : {BatchOptions{}, BatchOptions{.lanes = 3, .most_bytes = kRoom}}) {
+    for (BatchOptions const& options : {BatchOptions{}, BatchOptions{.threads = 4, .lanes = 3, .most_bytes = kRoom}}) {
         Printed const printed = run(FailingTask(), options, jobs);
         EXPECT_EQ(printed.exit_code, 1);
         EXPECT_EQ(printed.err,
@@ -178,7 +178,8 @@ private:
 TEST(Batch, OneAfterTheOtherWhereNothingMayBeHeldBeside) {
     CountingTask const task;
     std::vector<Job> const jobs(30, {"a", "b", 10, 10});
-    static_cast<void>(run(task, {.quiet = true, .lanes = 2, .bytes_per_pixel = 6, .most_bytes = 0}, jobs));
+    static_cast<void>(
+        run(task, {.quiet = true, .threads = 4, .lanes = 2, .bytes_per_pixel = 6, .most_bytes = 0}, jobs));
     EXPECT_EQ(task.most(), 1);
 }
 

@@ -147,7 +147,8 @@ TEST(Session, ReportsMemoryThatCannotBeHadAndStaysUsable) {
 TEST(Engine, KeepsProgramsByTheirMemory) {
     Engine const engine = small_engine({.threads = 1});
     std::weak_ptr<Program const> const first = engine.data().program({1, 8, 8});
-    EXPECT_LT(first.lock()->own_bytes * 100, engine.data().program_bytes) << "for a folder of differently sized pictures";
+    EXPECT_LT(first.lock()->own_bytes * 100, engine.data().program_bytes)
+        << "for a folder of differently sized pictures";
     engine.data().program_bytes = first.lock()->own_bytes * 7 / 2;  // beside the last one
     for (std::int64_t width = 9; width < 12; ++width) static_cast<void>(engine.data().program({1, 8, width}));
     EXPECT_FALSE(first.expired());
