@@ -162,6 +162,9 @@ struct MachineFact {
 };
 [[nodiscard]] VITRUM_API std::vector<MachineFact> doctor();
 
+/// What is free of the engine's device's own memory; 0 on CPUs, which share the machine's.
+[[nodiscard]] VITRUM_API std::uint64_t device_free_bytes(Engine const& engine);
+
 /// The highest resident size of this process so far.
 [[nodiscard]] VITRUM_API std::size_t peak_resident_bytes();
 

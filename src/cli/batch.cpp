@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
+#include <utility>
 
 #include "model_options.h"
+#include "pipeline.h"
 #include "progress.h"
 #include "vitrum/error.h"
-#include "vitrum/image.h"
 
 namespace vitrum::cli {
 namespace {
@@ -18,18 +20,42 @@ namespace fs = std::filesystem;
 
 class Batch {
 public:
-    Batch(BatchTask& task, BatchOptions const& options, std::vector<Job> const& jobs)
-        : task_(task), options_(options), jobs_(jobs), progress_(progress_style(options.json, options.quiet)) {
-        weigh_jobs();
+    Batch(BatchTask const& task, BatchOptions const& options, std::vector<Job> const& jobs)
+        : task_(task),
+          options_(options),
+          jobs_(jobs),
+          places_(jobs.size()),
+          progress_(progress_style(options.json, options.quiet)) {
+        for (Job const& job : jobs) all_weights_ += weight_of(job);
     }
 
     int run();
 
 private:
-    void weigh_jobs();
-    void attempt(std::size_t index);
-    void process(std::size_t index);
-    void skip(Job const& job);
+    /// Where a job stands.
+    struct Place {
+        BatchTask::Compute compute;
+        BatchTask::Write write;
+        JobReport report;
+        bool is_skipped = false;
+        double seconds = 0;   ///< of its own stages
+        double fraction = 0;  ///< computed
+    };
+
+    /// Pixels: what the time is spent on. No picture counts for one; reading it will fail, and be reported.
+    static double weight_of(Job const& job) {
+        return static_cast<double>(std::max<std::int64_t>(1, job.height * job.width));
+    }
+    [[nodiscard]] PipelineLimits limits() const;
+
+    void read(std::size_t index);
+    void compute(std::size_t index, int lane);
+    void write(std::size_t index);
+    void report(std::size_t index, std::exception_ptr const& failure);
+
+    void show_progress(std::size_t index, double fraction);
+    void report_done(Job const& job, Place const& place);
+    void report_skipped(Job const& job);
     void report_failure(Job const& job, Error const& error);
     void warn_of_reruns();
     void note(std::string const& line) {
@@ -40,35 +66,54 @@ private:
         return jobs_.size() == 1 ? name : fmt::format("{}/{} {}", index + 1, jobs_.size(), name);
     }
 
-    BatchTask& task_;
+    BatchTask const& task_;
     BatchOptions const& options_;
     std::vector<Job> const& jobs_;
-    std::vector<double> weights_;  ///< pixels of each input: what the time is spent on
-    double all_weights_ = 0, done_weights_ = 0;
+    std::vector<Place> places_;
+    double all_weights_ = 0;
+    std::mutex mutex_;  ///< of done_weights_ and fractions, which all lanes tell
+    double done_weights_ = 0;
     ProgressLine progress_;
     int done_ = 0, skipped_ = 0, failed_ = 0;
     bool has_warned_ = false;
     int exit_code_ = 0;
 };
 
-void Batch::weigh_jobs() {
-    for (Job const& job : jobs_) {
-        double weight = 1;
-        try {
-            ImageInfo const info = probe_image(job.input);
-            weight = static_cast<double>(info.width * info.height);
-        } catch (Error const&) {  // no picture, or reading it will fail, and be reported, in its turn
-        }
-        weights_.push_back(weight);
-        all_weights_ += weight;
-    }
+/// Adds the time until it is left.
+class StopWatch {
+public:
+    explicit StopWatch(double& seconds) : seconds_(seconds) {}
+    ~StopWatch() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+    StopWatch(StopWatch const&) = delete;
+    StopWatch& operator=(StopWatch const&) = delete;
+
+private:
+    using Clock = std::chrono::steady_clock;
+    double& seconds_;
+    Clock::time_point start_ = Clock::now();
+};
+
+PipelineLimits Batch::limits() const {
+    // Decoding is quick beside encoding: a PNG takes ten times as long to write as to read.
+    constexpr int kMostReaders = 4, kMostWriters = 32;
+    int const jobs = static_cast<int>(std::min<std::size_t>(jobs_.size(), kMostWriters));
+    PipelineLimits limits{.readers = std::min({options_.threads, jobs, kMostReaders}),
+                          .lanes = static_cast<int>(options_.lanes),
+                          .writers = std::min(options_.threads, jobs)};
+    limits.jobs = static_cast<std::size_t>(limits.readers + 2 * limits.lanes + limits.writers);
+    limits.bytes = options_.most_bytes;
+    return limits;
 }
 
 int Batch::run() {
-    for (std::size_t i = 0; i < jobs_.size(); ++i) {
-        attempt(i);
-        done_weights_ += weights_[i];
-    }
+    std::vector<std::uint64_t> bytes;
+    for (Job const& job : jobs_) bytes.push_back(static_cast<std::uint64_t>(weight_of(job) * options_.bytes_per_pixel));
+    run_pipeline(
+        bytes,
+        {[this](std::size_t index) { read(index); }, [this](std::size_t index, int lane) { compute(index, lane); },
+         [this](std::size_t index) { write(index); },
+         [this](std::size_t index, std::exception_ptr const& failure) { report(index, failure); }},
+        limits());
     progress_.finish();
     if (jobs_.size() > 1 && !options_.quiet) {
         fmt::print(stderr, "{} {}, {} skipped, {} failed\n", done_, task_.done_word(), skipped_, failed_);
@@ -76,12 +121,42 @@ int Batch::run() {
     return exit_code_;
 }
 
-void Batch::attempt(std::size_t index) {
+void Batch::read(std::size_t index) {
+    Place& place = places_[index];
+    StopWatch const watch(place.seconds);
+    bool const is_done = options_.skip_existing && std::ranges::all_of(task_.files_of(jobs_[index]),
+                                                                       [](fs::path const& f) { return fs::exists(f); });
+    if (is_done) place.is_skipped = true;
+    else place.compute = task_.read(jobs_[index]);
+}
+
+void Batch::compute(std::size_t index, int lane) {
+    Place& place = places_[index];
+    if (place.is_skipped) return;
+    StopWatch const watch(place.seconds);
+    auto const progress = [&](double fraction) {
+        show_progress(index, fraction);
+        return true;
+    };
+    static_cast<void>(progress(0));
+    place.write = std::exchange(place.compute, nullptr)(lane, progress);
+}
+
+void Batch::write(std::size_t index) {
+    Place& place = places_[index];
+    if (place.is_skipped) return;
+    StopWatch const watch(place.seconds);
+    place.report = std::exchange(place.write, nullptr)();
+}
+
+void Batch::report(std::size_t index, std::exception_ptr const& failure) {
+    show_progress(index, 1);
     Job const& job = jobs_[index];
+    Place const place = std::exchange(places_[index], {});
     try {
-        bool const is_done = std::ranges::all_of(task_.files_of(job), [](fs::path const& f) { return fs::exists(f); });
-        if (options_.skip_existing && is_done) skip(job);
-        else process(index);
+        if (failure) std::rethrow_exception(failure);
+        if (place.is_skipped) report_skipped(job);
+        else report_done(job, place);
     } catch (Error const& error) {
         report_failure(job, error);
     } catch (std::bad_alloc const&) {
@@ -91,28 +166,26 @@ void Batch::attempt(std::size_t index) {
     }
 }
 
-void Batch::process(std::size_t index) {
-    Job const& job = jobs_[index];
-    auto const start = std::chrono::steady_clock::now();
-    std::string const what = title(index);
-    auto const progress = [&](double fraction) {
-        progress_.update((done_weights_ + fraction * weights_[index]) / all_weights_, what);
-        return true;
-    };
-    static_cast<void>(progress(0));
-    JobReport const report = task_.process(job, progress);
+void Batch::show_progress(std::size_t index, double fraction) {
+    std::scoped_lock const lock(mutex_);
+    double const more = fraction - std::exchange(places_[index].fraction, fraction);
+    done_weights_ += more * weight_of(jobs_[index]);
+    progress_.update(done_weights_ / all_weights_, title(index));
+}
+
+void Batch::report_done(Job const& job, Place const& place) {
+    JobReport const& report = place.report;
     if (report.reruns.count() > 0) warn_of_reruns();
-    double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     ++done_;
     if (options_.json) {
         Json line = {{"input", job.input.string()}, {"output", job.output.string()}, {"status", "done"}};
         line.update(report.facts);
         line["run_again"] = {{"tf32", report.reruns.in_tf32}, {"fp32", report.reruns.in_fp32}};
-        line["seconds"] = seconds;
+        line["seconds"] = place.seconds;
         print_json(line, -1);
         return;
     }
-    note(fmt::format("{}{}, {:.1f} s", report.line, reruns_text(report.reruns), seconds));
+    note(fmt::format("{}{}, {:.1f} s", report.line, reruns_text(report.reruns), place.seconds));
     for (std::string const& text : report.notes) note("  note: " + text);
 }
 
@@ -125,7 +198,7 @@ void Batch::warn_of_reruns() {
         "more exact one, which costs time: --precision tf32 or fp32 saves the first try");
 }
 
-void Batch::skip(Job const& job) {
+void Batch::report_skipped(Job const& job) {
     ++skipped_;
     if (options_.json)
         print_json({{"input", job.input.string()}, {"output", job.output.string()}, {"status", "skipped"}}, -1);
@@ -153,7 +226,7 @@ void Batch::report_failure(Job const& job, Error const& error) {
 
 }  // namespace
 
-int run_batch(BatchTask& task, BatchOptions const& options, std::vector<Job> const& jobs) {
+int run_batch(BatchTask const& task, BatchOptions const& options, std::vector<Job> const& jobs) {
     return Batch(task, options, jobs).run();
 }
 

@@ -28,7 +28,7 @@ void say(std::string_view text) {
 
 void on_signal(int signal) {
     if (writers.load() == 0) leave(signal);
-    if (waiting_signal.exchange(signal) == 0) say("\nvitrum: finishing the file that is being written\n");
+    if (waiting_signal.exchange(signal) == 0) say("\nvitrum: finishing the files that are being written\n");
 }
 
 }  // namespace
@@ -41,12 +41,20 @@ void handle_interrupts() {
     sigaction(SIGTERM, &action, nullptr);
 }
 
+/// The last of the files that were being written when the signal came is complete.
+static void end_write() {
+    if (--writers == 0 && waiting_signal.load() != 0) leave(waiting_signal.load());
+}
+
 FinishFirst::FinishFirst() {
     ++writers;
+    if (waiting_signal.load() == 0) return;
+    end_write();
+    for (;;) pause();  // others still write; no further file is begun
 }
 
 FinishFirst::~FinishFirst() {
-    if (--writers == 0 && waiting_signal.load() != 0) leave(waiting_signal.load());
+    end_write();
 }
 
 }  // namespace vitrum::cli

@@ -3,11 +3,12 @@
 
 namespace vitrum::cli {
 
-/// From now on Ctrl-C (and SIGTERM) ends the process at once with 128 + the signal, except while a file is
-/// being written: then as soon as that is complete. Computing holds nothing that would need tidying up.
+/// From now on Ctrl-C (and SIGTERM) ends the process at once with 128 + the signal, except while files are
+/// being written: then as soon as those are complete. Computing holds nothing that would need tidying up.
 void handle_interrupts();
 
-/// While one of these lives, an interrupt waits.
+/// While one of these lives, on any thread, an interrupt waits. After an interrupt none is made any more: its thread
+/// stops.
 class FinishFirst {
 public:
     FinishFirst();

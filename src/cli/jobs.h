@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -12,6 +13,7 @@ namespace vitrum::cli {
 
 struct Job {
     std::filesystem::path input, output;
+    std::int64_t height = 0, width = 0;  ///< of a picture, as its header says
 };
 
 [[nodiscard]] int picture_format(std::filesystem::path const& path);

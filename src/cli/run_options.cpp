@@ -118,6 +118,16 @@ void settle_run_options(RunOptions& options) {
     static_cast<void>(size_options(options));
 }
 
+/// What is no picture keeps its zeros: reading it will fail, and be reported, in its turn, or it is a snapshot.
+static void measure(Job& job) {
+    try {
+        ImageInfo const info = probe_image(job.input);
+        job.height = info.height;
+        job.width = info.width;
+    } catch (Error const&) {
+    }
+}
+
 JobPlan plan_run(RunOptions const& options, OutputRules rules, bool (*wanted)(std::filesystem::path const&)) {
     namespace fs = std::filesystem;
     rules.out = options.out;
@@ -127,10 +137,24 @@ JobPlan plan_run(RunOptions const& options, OutputRules rules, bool (*wanted)(st
     std::vector<Input> const inputs = collect_inputs(options.inputs, options.recursive, leave_out, wanted);
     bool const several = inputs.size() > 1 || fs::is_directory(options.inputs.front());
     JobPlan plan = plan_jobs(inputs, rules, several);
+    for (Job& job : plan.jobs) measure(job);
     if (plan.earlier_results > 0 && !options.quiet) {
         fmt::print(stderr, "left out {} results of an earlier run (*{})\n", plan.earlier_results, rules.suffix);
     }
     return plan;
+}
+
+BatchOptions batch_options(RunOptions const& options, Engine const& engine, std::size_t lanes, double bytes_per_pixel) {
+    constexpr std::uint64_t kBesideDevice = std::uint64_t{1} << 30, kBesideActivations = std::uint64_t{256} << 20;
+    BatchOptions batch{.skip_existing = options.skip_existing,
+                       .json = options.json,
+                       .quiet = options.quiet,
+                       .threads = engine.options().threads,
+                       .lanes = lanes,
+                       .bytes_per_pixel = bytes_per_pixel};
+    if (engine.options().device == Device::cuda) batch.most_bytes = kBesideDevice;
+    else if (options.memory.empty()) batch.most_bytes = kBesideActivations;
+    return batch;
 }
 
 SizeOptions size_options(RunOptions const& options) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "batch.h"
 #include "jobs.h"
 #include "model_options.h"
 #include "segment_options.h"
@@ -39,6 +40,10 @@ void settle_run_options(RunOptions& options);
 /// as `suffix` does where one was given. `wanted` tells by their names which files of a folder are inputs.
 [[nodiscard]] JobPlan plan_run(RunOptions const& options, OutputRules rules,
                                bool (*wanted)(std::filesystem::path const&) = has_picture_extension);
+
+/// How inputs go through, with so many `lanes` (see lanes.h): several at a time, but where a CPU's memory is limited.
+[[nodiscard]] BatchOptions batch_options(RunOptions const& options, Engine const& engine, std::size_t lanes,
+                                         double bytes_per_pixel);
 
 /// Options that only one task knows stand in its group; for a network of another kind they are an Error (usage).
 inline constexpr auto kRestoreGroup = "Restored pictures";

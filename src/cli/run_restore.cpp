@@ -5,6 +5,7 @@
 
 #include "batch.h"
 #include "interrupt.h"
+#include "lanes.h"
 #include "vitrum/error.h"
 #include "vitrum/restore.h"
 
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 
 class RestoreTask final : public BatchTask {
 public:
-    RestoreTask(RunOptions const& options, Engine const& engine) : options_(options), session_(engine) {
+    RestoreTask(RunOptions const& options, std::vector<Session>& lanes) : options_(options), lanes_(lanes) {
         SizeOptions const size = size_options(options);
         restore_ = {.tile = size.tile,
                     .tile_overlap = size.overlap,
@@ -25,10 +26,19 @@ public:
 
     [[nodiscard]] std::string done_word() const override { return "restored"; }
 
-    JobReport process(Job const& job, Progress const& progress) override {
-        Image const picture = load_image(job.input);
-        restore_.progress = progress;
-        RestoreReport result = restore(session_, picture, restore_);
+    [[nodiscard]] Compute read(Job const& job) const override {
+        auto picture = std::make_shared<Image const>(load_image(job.input));
+        return [this, job, picture](int lane, Progress const& progress) -> Write {
+            RestoreOptions how = restore_;
+            how.progress = progress;
+            auto result =
+                std::make_shared<RestoreReport>(restore(lanes_[static_cast<std::size_t>(lane)], *picture, how));
+            return [this, job, picture, result] { return write(job, *picture, *result); };
+        };
+    }
+
+private:
+    [[nodiscard]] JobReport write(Job const& job, Image const& picture, RestoreReport& result) const {
         if (options_.strip_metadata) keep_profile_only(result.image);
         FinishFirst const finish_first;
         if (job.output.has_parent_path()) fs::create_directories(job.output.parent_path());
@@ -40,7 +50,6 @@ public:
         return {line_of(job, picture, result), notes_of(job, saved), facts_of(result, saved), result.reruns};
     }
 
-private:
     static void keep_profile_only(Image& image) {
         ImageMetadata kept;
         if (auto profile = image.metadata.blocks.extract("icc-profile-data")) kept.blocks.insert(std::move(profile));
@@ -77,7 +86,7 @@ private:
 
     RunOptions const& options_;
     RestoreOptions restore_;
-    Session session_;
+    std::vector<Session>& lanes_;
 };
 
 void check_scale(int asked, ModelInfo const& info) {
@@ -98,8 +107,10 @@ int run_restore(RunOptions const& options, Engine const& engine) {
     if (plan.several && !options.compare.empty()) {
         throw Error("--compare shows one picture; give one input", ErrorKind::usage);
     }
-    RestoreTask task(options, engine);
-    return run_batch(task, {options.skip_existing, options.json, options.quiet}, plan.jobs);
+    std::vector<Session> lanes =
+        make_lanes(engine, largest_of(plan.jobs), size_options(options).memory_bytes, plan.jobs.size());
+    double const colours = 3, planes = colours * (1 + info.scale * info.scale);
+    return run_batch(RestoreTask(options, lanes), batch_options(options, engine, lanes.size(), planes), plan.jobs);
 }
 
 }  // namespace vitrum::cli

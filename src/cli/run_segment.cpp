@@ -9,6 +9,7 @@
 
 #include "batch.h"
 #include "interrupt.h"
+#include "lanes.h"
 #include "parse.h"
 #include "vitrum/error.h"
 #include "vitrum/segment.h"
@@ -68,9 +69,9 @@ std::string summary_of(SegmentReport const& report, double min_score) {
 
 class SegmentTask final : public BatchTask {
 public:
-    SegmentTask(RunOptions const& options, Engine const& engine, SegmentOptions segment,
+    SegmentTask(RunOptions const& options, std::vector<Session>& lanes, SegmentOptions segment,
                 std::map<fs::path, fs::path> overlays)
-        : options_(options), segment_(std::move(segment)), overlays_(std::move(overlays)), session_(engine) {
+        : options_(options), segment_(std::move(segment)), overlays_(std::move(overlays)), lanes_(lanes) {
         // Of a hundred instances most are guesses, for a list to rank and not for people to see.
         constexpr double kShown = 0.5;
         min_score_ = segment_.threshold.value_or(kShown);
@@ -78,10 +79,26 @@ public:
 
     [[nodiscard]] std::string done_word() const override { return "segmented"; }
 
-    JobReport process(Job const& job, Progress const& progress) override {
-        Image const picture = load_image(job.input);
-        segment_.progress = progress;
-        SegmentReport const report = segment(session_, picture, segment_);
+    [[nodiscard]] Compute read(Job const& job) const override {
+        auto picture = std::make_shared<Image const>(load_image(job.input));
+        return [this, job, picture](int lane, Progress const& progress) -> Write {
+            SegmentOptions how = segment_;
+            how.progress = progress;
+            auto report =
+                std::make_shared<SegmentReport const>(segment(lanes_[static_cast<std::size_t>(lane)], *picture, how));
+            return [this, job, picture, report] { return write(job, *picture, *report); };
+        };
+    }
+
+    [[nodiscard]] std::vector<fs::path> files_of(Job const& job) const override {
+        SegmentFiles const files = segment_files(job);
+        std::vector<fs::path> paths = {files.labels, files.json, files.overlay};
+        std::erase(paths, fs::path());
+        return paths;
+    }
+
+private:
+    [[nodiscard]] JobReport write(Job const& job, Image const& picture, SegmentReport const& report) const {
         SegmentFiles const files = segment_files(job);
         FinishFirst const finish_first;
         for (fs::path const& path : {files.labels, files.json, files.overlay}) {
@@ -94,14 +111,6 @@ public:
         return result;
     }
 
-    [[nodiscard]] std::vector<fs::path> files_of(Job const& job) const override {
-        SegmentFiles const files = segment_files(job);
-        std::vector<fs::path> paths = {files.labels, files.json, files.overlay};
-        std::erase(paths, fs::path());
-        return paths;
-    }
-
-private:
     [[nodiscard]] SegmentFiles segment_files(Job const& job) const {
         SegmentFiles files;
         files.json = job.output;
@@ -147,7 +156,7 @@ private:
     RunOptions const& options_;
     SegmentOptions segment_;
     std::map<fs::path, fs::path> overlays_;  ///< by input
-    Session session_;
+    std::vector<Session>& lanes_;
     double min_score_ = 0;
 };
 
@@ -207,11 +216,22 @@ std::map<fs::path, fs::path> plan_overlays(JobPlan const& plan, RunOptions const
 
 }  // namespace
 
+/// What the network sees, or somewhat more.
+static Sizes largest_input(SegmentOptions const& segment, std::vector<Job> const& jobs) {
+    constexpr int kUsualLongEdge = 1333;
+    if (segment.short_edge == 0) return largest_of(jobs);
+    int const edge = segment.long_edge.value_or(kUsualLongEdge);
+    return {1, edge, edge};
+}
+
 int run_segment(RunOptions const& options, Engine const& engine) {
     SegmentOptions segment = segment_options(options, engine);
     JobPlan const plan = plan_run(options, output_rules(segment.kind));
-    SegmentTask task(options, engine, std::move(segment), plan_overlays(plan, options));
-    return run_batch(task, {options.skip_existing, options.json, options.quiet}, plan.jobs);
+    std::vector<Session> lanes =
+        make_lanes(engine, largest_input(segment, plan.jobs), segment.memory_bytes, plan.jobs.size());
+    SegmentTask const task(options, lanes, std::move(segment), plan_overlays(plan, options));
+    constexpr double kColourAndLabel = 5;
+    return run_batch(task, batch_options(options, engine, lanes.size(), kColourAndLabel), plan.jobs);
 }
 
 }  // namespace vitrum::cli

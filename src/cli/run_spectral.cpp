@@ -10,6 +10,7 @@
 
 #include "batch.h"
 #include "interrupt.h"
+#include "lanes.h"
 #include "parse.h"
 #include "vitrum/error.h"
 #include "vitrum/spectral.h"
@@ -25,8 +26,8 @@ namespace fs = std::filesystem;
 
 class SpectralTask final : public BatchTask {
 public:
-    SpectralTask(RunOptions const& options, Engine const& engine)
-        : asked_(options.spectral), session_(engine), boxes_(asked_boxes(options.spectral)) {
+    SpectralTask(RunOptions const& options, std::vector<Session>& lanes)
+        : asked_(options.spectral), lanes_(lanes), boxes_(asked_boxes(options.spectral)) {
         SizeOptions const size = size_options(options);
         how_ = {.normalisation = parse_normalisation(asked_.normalise),
                 .clip = !asked_.no_clip,
@@ -34,23 +35,15 @@ public:
                 .tile = size.tile,
                 .tile_overlap = size.overlap,
                 .memory_bytes = size.memory_bytes};
-        origin_ = "by vitrum, " + engine.info().variant;
-        if (takes_snapshot(engine)) mask_ = load_measurement(asked_.mask);
+        origin_ = "by vitrum, " + info().variant;
+        if (takes_snapshot(lanes.front().engine())) mask_ = load_measurement(asked_.mask);
     }
 
     [[nodiscard]] std::string done_word() const override { return "rebuilt"; }
 
-    JobReport process(Job const& job, Progress const& progress) override {
-        how_.progress = progress;
-        SpectralReport const result = mask_ ? spectral(session_, load_measurement(job.input), *mask_, how_)
-                                            : spectral(session_, load_image(job.input), how_);
-        std::vector<Spectrum> spectra;  // before anything is written: a box may lie outside
-        for (CubeBox const& box : boxes_) spectra.push_back(spectrum_of(result.cube, box));
-        FinishFirst const finish_first;
-        if (job.output.has_parent_path()) fs::create_directories(job.output.parent_path());
-        auto files = save_cube(result.cube, job.output, job.input.filename().string() + " " + origin_);
-        write_views(job, result.cube, spectra, files);
-        return {line_of(job, result), notes_of(job, result), facts_of(result, spectra, files), result.reruns};
+    [[nodiscard]] Compute read(Job const& job) const override {
+        if (mask_) return compute(job, load_measurement(job.input), *mask_);
+        return compute(job, load_image(job.input));
     }
 
     [[nodiscard]] std::vector<fs::path> files_of(Job const& job) const override {
@@ -60,6 +53,31 @@ public:
     }
 
 private:
+    /// `mask`: nothing for pictures.
+    template <class Input, class... Mask>
+    [[nodiscard]] Compute compute(Job const& job, Input input, Mask const&... mask) const {
+        auto held = std::make_shared<Input const>(std::move(input));
+        return [this, job, held, &mask...](int lane, Progress const& progress) -> Write {
+            SpectralOptions how = how_;
+            how.progress = progress;
+            auto result = std::make_shared<SpectralReport const>(
+                spectral(lanes_[static_cast<std::size_t>(lane)], *held, mask..., how));
+            return [this, job, result] { return write(job, *result); };
+        };
+    }
+
+    [[nodiscard]] JobReport write(Job const& job, SpectralReport const& result) const {
+        std::vector<Spectrum> spectra;  // before anything is written: a box may lie outside
+        for (CubeBox const& box : boxes_) spectra.push_back(spectrum_of(result.cube, box));
+        FinishFirst const finish_first;
+        if (job.output.has_parent_path()) fs::create_directories(job.output.parent_path());
+        auto files = save_cube(result.cube, job.output, job.input.filename().string() + " " + origin_);
+        write_views(job, result.cube, spectra, files);
+        return {line_of(job, result), notes_of(job, result), facts_of(result, spectra, files), result.reruns};
+    }
+
+    [[nodiscard]] ModelInfo const& info() const { return lanes_.front().engine().info(); }
+
     void write_views(Job const& job, Cube const& cube, std::vector<Spectrum> const& spectra,
                      std::vector<fs::path>& files) const {
         if (!asked_.previews.empty()) {
@@ -96,7 +114,7 @@ private:
         std::vector<std::string> notes;
         if (result.alpha_ignored)
             notes.push_back(job.input.filename().string() + " has transparency, which is ignored");
-        if (result.tiles > 1 && session_.engine().info().mixes_whole_picture) {
+        if (result.tiles > 1 && info().mixes_whole_picture) {
             notes.emplace_back("tiles changed the result: the network looks at the whole picture at once");
         }
         auto const share = static_cast<double>(result.clipped) / static_cast<double>(result.cube.values().size());
@@ -135,7 +153,7 @@ private:
 
     SpectralRunOptions const& asked_;
     SpectralOptions how_;
-    Session session_;
+    std::vector<Session>& lanes_;
     std::vector<CubeBox> boxes_;
     std::string origin_;
     std::optional<Measurement> mask_;
@@ -188,8 +206,11 @@ int run_spectral(RunOptions const& options, Engine const& engine) {
     bool const snapshots = takes_snapshot(engine);
     JobPlan const plan = plan_run(options, std::move(rules), snapshots ? is_snapshot_name : has_picture_extension);
     check_views(options.spectral, plan);
-    SpectralTask task(options, engine);
-    return run_batch(task, {options.skip_existing, options.json, options.quiet}, plan.jobs);
+    std::vector<Session> lanes =
+        make_lanes(engine, largest_of(plan.jobs), size_options(options).memory_bytes, plan.jobs.size());
+    double const bytes_per_pixel = 3 + sizeof(float) * static_cast<double>(engine.info().out_channels);
+    return run_batch(SpectralTask(options, lanes), batch_options(options, engine, lanes.size(), bytes_per_pixel),
+                     plan.jobs);
 }
 
 }  // namespace vitrum::cli

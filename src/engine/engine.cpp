@@ -110,29 +110,43 @@ std::shared_ptr<Engine::Data> Engine::Data::with(CompileOptions const& other,
 
 std::shared_ptr<Program const> Engine::Data::program(Sizes const& sizes) {
     if (auto const violation = size_violation(info, sizes); !violation.empty()) throw Error(violation);
-    Types const inputs = onnx ? onnx->inputs(sizes) : Types{};
-    std::scoped_lock const lock(mutex_);
-    return program_unlocked(onnx ? prepared_unlocked(inputs) : only, sizes);
+    return program(prepared(sizes), sizes);
 }
 
 std::shared_ptr<Program const> Engine::Data::program(InputShapes const& shapes) {
-    Types const inputs = types_of(shapes);
-    std::scoped_lock const lock(mutex_);
-    return program_unlocked(prepared_unlocked(inputs), {});  // all extents of such a graph are known
+    return program(prepared(shapes), {});  // all extents of such a graph are known
 }
 
-std::shared_ptr<Program const> Engine::Data::program_unlocked(Prepared const& from, Sizes const& sizes) {
-    // Programs are a few kilobytes: enough are kept for a folder of differently sized pictures. Each keeps its graph.
-    std::size_t const kept = onnx ? 4 : 32;
-    auto const found = std::ranges::find_if(
-        programs_, [&](auto const& program) { return program->graph == from.graph && program->sizes == sizes; });
-    if (found != programs_.end()) {
+/// Programs are made outside of the lock, since sessions side by side need those of different sizes at once. Of two
+/// that are made for one size, the first is kept.
+std::shared_ptr<Program const> Engine::Data::program(Prepared const& from, Sizes const& sizes) {
+    auto const kept = [&] {
+        auto const found = std::ranges::find_if(
+            programs_, [&](auto const& program) { return program->graph == from.graph && program->sizes == sizes; });
+        if (found == programs_.end()) return false;
         programs_.splice(programs_.begin(), programs_, found);
-    } else {
-        programs_.push_front(make(from, sizes, *options.precision));
-        if (programs_.size() > kept) programs_.pop_back();
-    }
+        return true;
+    };
+    std::unique_lock lock(mutex_);
+    if (kept()) return programs_.front();
+    lock.unlock();
+    auto made = make(from, sizes, *options.precision);
+    lock.lock();
+    if (!kept()) programs_.push_front(std::move(made));
+    forget_least_used();
     return programs_.front();
+}
+
+/// Programs take a quarter of a megabyte: those of a folder of differently sized pictures are kept. One of an ONNX file
+/// keeps its graph alive, which holds weights.
+void Engine::Data::forget_least_used() {
+    constexpr std::size_t kGraphs = 4;
+    std::size_t bytes = 0, kept = 0;
+    auto const first_beyond = std::find_if(std::next(programs_.begin()), programs_.end(), [&](auto const& program) {
+        bytes += program->own_bytes;
+        return bytes > program_bytes || (onnx && ++kept == kGraphs);
+    });
+    programs_.erase(first_beyond, programs_.end());
 }
 
 std::shared_ptr<Program const> Engine::Data::make(Prepared const& prepared, Sizes const& sizes,
@@ -147,8 +161,8 @@ std::shared_ptr<Program const> Engine::Data::make(Prepared const& prepared, Size
 std::shared_ptr<Program const> Engine::Data::more_exact(Program const& program) {
     if (program.precision == Precision::fp32) return nullptr;
     auto const next = program.precision == Precision::tf32 ? Precision::fp32 : Precision::tf32;
-    std::scoped_lock const lock(mutex_);
     // Packed weights are known by their kind, so that one store serves all precisions.
+    std::scoped_lock const lock(mutex_);
     if (!program.more_exact) program.more_exact = make({program.graph, program.packed}, program.sizes, next);
     return program.more_exact;
 }

@@ -53,6 +53,7 @@ public:
         for (std::size_t n = 0; n < whole_nodes(); ++n) choose_kernel(n);
         if (strips_) choose_strip_kernels();
         place();
+        count_bytes();
         return std::move(program_);
     }
 
@@ -320,6 +321,16 @@ private:
         operand.offset += row * static_cast<std::size_t>(strip.rows.begin - strip.first_held);
         operand.view.shape[1] = strip.rows.count();
         operand.view.strides[0] = operand.view.strides[1] * strip.rows.count();
+    }
+
+    void count_bytes() {
+        std::size_t sum = sizeof(Program);
+        for (Step const& step : program_.steps) {
+            sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(Operand);
+            sum += step.selection.packings.size() * sizeof(Packing);
+            for (Refusal const& refusal : step.selection.refusals) sum += sizeof(refusal) + refusal.why.size();
+        }
+        program_.own_bytes = sum;
     }
 
     void count_work(Step& step, double share) const {

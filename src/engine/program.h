@@ -36,6 +36,7 @@ struct Program {
     Precision precision = Precision::fp32;
     std::vector<Step> steps;
     std::size_t arena_bytes = 0;
+    std::size_t own_bytes = 0;  ///< of all this, without graph and weights
     std::vector<Operand> inputs, outputs;
     mutable std::shared_ptr<Program const> more_exact;  ///< made and guarded by the engine, at first need
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/convert.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
+#include "sample_rows.h"
 #include "samples.h"
 
 namespace vitrum {
@@ -18,10 +20,18 @@ void check_region(Image const& image, Region const& region) {
     VITRUM_ASSERT(region.x + region.width <= image.width() && region.y + region.height <= image.height());
 }
 
+/// Divided, not multiplied by a reciprocal: the quotient is what a reference reader computes.
+template <class T>
+float unit(T sample) {
+    return static_cast<float>(sample) / kWhite<T>;
+}
+
 template <class T>
 void row_to_float(T const* from, int from_channels, std::int64_t width, int channels, std::int64_t stride, float* to) {
-    // Divided, not multiplied by a reciprocal: the quotient is what a reference reader computes.
-    auto const unit = [](T sample) { return static_cast<float>(sample) / kWhite<T>; };
+    if (channels == from_channels && stride == channels) {  // one loop, which becomes vectors
+        for (std::int64_t i = 0; i < width * channels; ++i) to[i] = unit(from[i]);
+        return;
+    }
     for (std::int64_t x = 0; x < width; ++x, from += from_channels, to += stride) {
         if (channels == from_channels) {
             for (int c = 0; c < channels; ++c) to[c] = unit(from[c]);
@@ -30,6 +40,17 @@ void row_to_float(T const* from, int from_channels, std::int64_t width, int chan
         } else {
             to[0] = luma(unit(from[0]), unit(from[1]), unit(from[2]));
         }
+    }
+}
+
+/// Returns how many values are NaN or infinite.
+template <class T>
+std::int64_t row_from_float(float const* from, std::int64_t count, T* to) {
+    if constexpr (std::is_integral_v<T>) {
+        return image::samples_from_float(from, count, to);
+    } else {
+        std::copy_n(from, count, to);
+        return std::count_if(to, to + count, [](float value) { return !std::isfinite(value); });
     }
 }
 
@@ -78,13 +99,11 @@ std::int64_t colour_from_float(float const* from, std::int64_t stride, Region co
     visit_samples(image.type(), [&]<class T>(T) {
         for (std::int64_t y = 0; y < region.height; ++y) {
             T* row = image.row<T>(region.y + y) + region.x * channels;
-            for (std::int64_t x = 0; x < region.width; ++x, from += stride) {
-                for (int c = 0; c < channels; ++c) {
-                    bool const finite = std::isfinite(from[c]);
-                    not_finite += finite ? 0 : 1;
-                    bool const kept = finite || std::is_floating_point_v<T>;
-                    *row++ = kept ? to_sample<T>(from[c] * kWhite<T>) : T{};
-                }
+            bool const is_packed = stride == channels;
+            std::int64_t const at_once = is_packed ? region.width : 1;
+            for (std::int64_t x = 0; x < region.width;
+                 x += at_once, from += at_once * stride, row += at_once * channels) {
+                not_finite += row_from_float(from, at_once * channels, row);
             }
         }
     });

@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cmath>
 
+#include "backends/memory.h"
 #include "base/check.h"
+#include "engine/engine_data.h"
 #include "noise.h"
 #include "tasks/memory.h"
 #include "vitrum/measure.h"
@@ -33,6 +35,11 @@ double percentile(std::vector<double> const& sorted, double percent) {
 
 std::size_t peak_resident_bytes() {
     return peak_resident_memory();
+}
+
+std::uint64_t device_free_bytes(Engine const& engine) {
+    Memory const& memory = engine.data().memory();
+    return memory.is_host() ? 0 : memory.free_bytes();
 }
 
 BenchResult benchmark(Session& session, Sizes const& sizes, BenchOptions const& options) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tasks/memory_budget.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "backends/memory.h"
@@ -42,6 +44,13 @@ std::optional<std::uint64_t> activation_budget(Session const& session, std::uint
         free = *available / 100 * percent_of_free + reusable;
     }
     return free - std::min(free, to_come);
+}
+
+std::string too_little_memory(Session const& session, std::uint64_t budget) {
+    bool const on_host = session.engine().data().memory().is_host();
+    return fmt::format("{:.0f} MiB of {} are left for the network; allow more (--memory){}",
+                       static_cast<double>(budget) / 0x1p20, on_host ? "memory" : "the GPU's memory",
+                       on_host ? " or free some" : ", or end what else uses the GPU");
 }
 
 }  // namespace vitrum

@@ -55,28 +55,37 @@ TilePlan TiledRun::plan(std::int64_t side) const {
     return plan_tiles(height_, width_, side, overlap_, info_.tile_multiple);
 }
 
+std::uint64_t TiledRun::bytes_beside_arena(std::int64_t height, std::int64_t width) const {
+    return network_.bytes(height, width) + SeamBlender::bytes(plan(std::max(height, width)), size_, info_.scale);
+}
+
 std::uint64_t TiledRun::bytes_for(std::int64_t height, std::int64_t width) const {
-    TilePlan const tiles = plan(std::max(height, width));
-    return session_.engine().data().largest_arena_bytes({1, height, width}) + network_.bytes(height, width) +
-           SeamBlender::bytes(tiles, size_, info_.scale);
+    return session_.engine().data().largest_arena_bytes({1, height, width}) + bytes_beside_arena(height, width);
+}
+
+bool TiledRun::fits(std::int64_t height, std::int64_t width, std::uint64_t budget) const {
+    // Programs in the more exact precisions are made only where it is close, which is rare in folders of small
+    // pictures.
+    constexpr std::uint64_t kAmple = 4;
+    std::uint64_t const asked = session_.engine().arena_bytes({1, height, width});
+    if (kAmple * asked + bytes_beside_arena(height, width) <= budget) return true;
+    return bytes_for(height, width) <= budget;
 }
 
 void TiledRun::fail_smallest(std::uint64_t budget) const {
     TilePlan const smallest = plan(kSmallestTile);
-    fail_as(ErrorKind::out_of_memory,
-            "{:.0f} MiB of memory are left for the network, but even tiles of {}×{} pixels need {:.0f} MiB; "
-            "allow more (--memory) or free some",
-            static_cast<double>(budget) / 0x1p20, smallest.x.tile, smallest.y.tile,
-            static_cast<double>(bytes_for(smallest.y.tile, smallest.x.tile)) / 0x1p20);
+    fail_as(ErrorKind::out_of_memory, "even tiles of {}×{} pixels need {:.0f} MiB, but {}", smallest.x.tile,
+            smallest.y.tile, static_cast<double>(bytes_for(smallest.y.tile, smallest.x.tile)) / 0x1p20,
+            too_little_memory(session_, budget));
 }
 
 void TiledRun::fail_whole(std::uint64_t budget) const {
     fail_as(
         ErrorKind::out_of_memory,
-        "{:.0f} MiB of memory are left for the network, but {}×{} pixels need {:.0f} MiB, and {} looks at the whole "
-        "picture at once; allow more (--memory), or tiles that change the result (--approximate)",
-        static_cast<double>(budget) / 0x1p20, width_, height_, static_cast<double>(bytes_for(height_, width_)) / 0x1p20,
-        info_.variant);
+        "{}×{} pixels need {:.0f} MiB, and {} looks at the whole picture at once, but {}, or take tiles that change "
+        "the result (--approximate)",
+        width_, height_, static_cast<double>(bytes_for(height_, width_)) / 0x1p20, info_.variant,
+        too_little_memory(session_, budget));
 }
 
 void TiledRun::choose_tiles(std::uint64_t result_bytes) {

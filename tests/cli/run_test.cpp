@@ -251,5 +251,30 @@ TEST_F(RunVerb, KillingItLeavesOnlyWholePictures) {
     }
 }
 
+TEST_F(RunVerb, CtrlCInAFolderFinishesWhatIsBeingWrittenAndBeginsNothingElse) {
+    for (int i = 0; i < 150; ++i) picture("in/" + std::to_string(i) + ".png", 64, 64);
+    for (int const milliseconds : {60, 120, 200}) {
+        pid_t const process = start({"run", model_, at("in"), "-o", at("out")});
+        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+        kill(process, SIGINT);
+        CommandResult const result = finish(process);
+        EXPECT_EQ(result.exit_code, 130) << result.err;
+        EXPECT_EQ(result.err.find("150 restored"), std::string::npos);
+        if (!fs::exists(at("out"))) continue;
+        for (std::string const& name : files("out")) EXPECT_EQ(load_image(at("out/" + name)).width(), 128);
+    }
+}
+
+TEST_F(RunVerb, AFolderGivesWhatItsPicturesGiveAlone) {
+    for (int i = 0; i < 5; ++i) picture("in/" + std::to_string(i) + ".png", 24 + 8 * i, 40 - 3 * i);
+    EXPECT_EQ(vitrum({"run", model_, at("in"), "-o", at("out")}).exit_code, 0);
+    for (int i = 0; i < 5; ++i) {
+        std::string const name = std::to_string(i);
+        EXPECT_EQ(vitrum({"run", model_, at("in/" + name + ".png"), "-o", at("alone.png")}).exit_code, 0);
+        Image const alone = load_image(at("alone.png")), together = load_image(at("out/" + name + "_x2.png"));
+        EXPECT_TRUE(std::ranges::equal(alone.colour_bytes(), together.colour_bytes())) << name;
+    }
+}
+
 }  // namespace
 }  // namespace vitrum

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -164,6 +166,91 @@ TEST(DeviceSession, RecordsARunWhenASizeComesAgainAndReplaysIt) {
     session.prepare({1, 4, 8});
     static_cast<void>(run_with(session, 4));
     EXPECT_EQ(log.replays, 2) << "replayed another size's run";
+}
+
+/// Runs at a size and compares with the host's result.
+void expect_right(Session& device, Session& host, Sizes const& sizes, unsigned seed) {
+    device.prepare(sizes);
+    host.prepare(sizes);
+    EXPECT_EQ(run_with(device, seed), run_with(host, seed)) << sizes.h << "x" << sizes.w << ", seed " << seed;
+}
+
+constexpr Sizes kUpright{1, 12, 8}, kFlat{1, 8, 12};
+
+TEST(DeviceSession, ReplaysSizesThatTakeTurns) {
+    for (bool const reads_no_picture : {false, true}) {
+        FakeLog log;
+        Graph const graph = reads_no_picture ? graph_with_positions() : small_graph();
+        Session device(on_fake_device(log, graph)), host(on_reference(graph));
+        for (unsigned turn = 0; turn < 5; ++turn) {
+            expect_right(device, host, kUpright, turn);
+            expect_right(device, host, kFlat, turn);
+        }
+        EXPECT_EQ(log.recordings, 2);
+        EXPECT_EQ(log.replays, 8);
+    }
+}
+
+TEST(DeviceSession, ForgetsRecordingsWhenItsMemoryMoves) {
+    FakeLog log;
+    Session device(on_fake_device(log)), host(on_reference());
+    for (unsigned run = 0; run < 3; ++run) expect_right(device, host, kUpright, run);
+    int const replays = log.replays;
+    expect_right(device, host, {1, 64, 64}, 1);  // a larger arena
+    expect_right(device, host, kUpright, 4);
+    EXPECT_EQ(log.replays, replays) << "of addresses that are gone";
+    for (unsigned run = 0; run < 3; ++run) expect_right(device, host, kUpright, run);
+    EXPECT_GT(log.replays, replays);
+}
+
+TEST(DeviceSession, KeepsRecordingsByTheirMemory) {
+    for (auto const& [each, expected] : {std::pair(1UL << 20, 3), std::pair(100UL << 20, 9)}) {
+        FakeLog log;
+        log.recording_bytes = each;
+        Session device(on_fake_device(log)), host(on_reference());
+        for (unsigned turn = 0; turn < 3; ++turn) {
+            for (Sizes const sizes : {kUpright, kFlat, Sizes{1, 4, 4}}) {
+                for (unsigned run = 0; run < 2; ++run) expect_right(device, host, sizes, run);
+            }
+        }
+        EXPECT_EQ(log.recordings, expected) << each << " bytes each";
+    }
+}
+
+TEST(DeviceSession, RunsSideBySideWithOthersOfItsEngine) {
+    FakeLog log;
+    Engine const engine = on_fake_device(log);
+    constexpr std::array kSizes = {kUpright, kFlat, Sizes{2, 5, 7}};
+    std::vector<std::vector<float>> expected;
+    for (Sizes const& sizes : kSizes) {
+        Session host(on_reference());
+        host.prepare(sizes);
+        expected.push_back(run_with(host, 1));
+    }
+    std::atomic<int> wrong = 0;
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 3; ++i) {
+            threads.emplace_back([&] {
+                Session session(engine);
+                for (std::size_t turn = 0; turn < 9; ++turn) {
+                    session.prepare(kSizes[turn % 3]);
+                    if (run_with(session, 1) != expected[turn % 3]) ++wrong;
+                }
+            });
+        }
+    }
+    EXPECT_EQ(wrong, 0);
+    for (Value const& value : engine.data().only.graph->values) {
+        if (value.constant == nullptr) continue;
+        EXPECT_LE(log.weight_uploads[value.constant->bytes()], 1) << value.name;
+    }
+}
+
+TEST(DeviceSession, TakesBatchesOfOneToSixteen) {
+    FakeLog log;
+    Session device(on_fake_device(log)), host(on_reference());
+    for (std::int64_t batch = 1; batch <= 16; ++batch) expect_right(device, host, {batch, 5, 6}, 1);
 }
 
 TEST(DeviceSession, CopiesEveryWeightOnce) {

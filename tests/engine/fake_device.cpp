@@ -70,8 +70,12 @@ public:
     [[nodiscard]] Block allocate_staging(std::size_t bytes) override {
         auto const buffer = std::make_shared<Buffer>(bytes);
         if (bytes > 0) std::memset(buffer->data(), 0xff, bytes);
+        std::scoped_lock const lock(mutex_);
         log_.staging_held += bytes;
-        auto const release = [this, buffer](std::byte*) { log_.staging_held -= buffer->size_bytes(); };
+        auto const release = [this, buffer](std::byte*) {
+            std::scoped_lock const again(mutex_);
+            log_.staging_held -= buffer->size_bytes();
+        };
         return {std::shared_ptr<std::byte>(buffer->data(), release), bytes};
     }
     void upload(std::byte* to, std::byte const* from, std::size_t bytes) override {
@@ -80,6 +84,7 @@ public:
         ++log_.weight_uploads[from];
     }
     [[nodiscard]] std::uint64_t free_bytes() const override {
+        std::scoped_lock const lock(mutex_);
         return (log_.hides_limit ? SIZE_MAX : log_.memory_limit) - log_.bytes_held;
     }
     [[nodiscard]] std::unique_ptr<Queue> make_queue() override;
@@ -97,7 +102,10 @@ public:
 
     [[nodiscard]] FakeLog& log() { return log_; }
     [[nodiscard]] Selection select(Op const& op, Problem const& problem, int threads);
-    [[nodiscard]] Function real_kernel(Op const& op) const { return kernels_.at(op.index()); }
+    [[nodiscard]] Function real_kernel(Op const& op) const {
+        std::scoped_lock const lock(mutex_);
+        return kernels_.at(op.index());
+    }
 
 private:
     void release(std::byte* block) {
@@ -164,6 +172,7 @@ public:
         ++queue_.memory_.log().replays;
         for (auto const& item : items_) queue_.push(item);
     }
+    [[nodiscard]] std::size_t bytes() const override { return queue_.memory_.log().recording_bytes; }
 
 private:
     FakeQueue& queue_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -22,14 +23,16 @@ struct FakeLog {
     bool rounds = false;                              ///< convolutions round their pictures as their precision says
     std::map<Precision, std::size_t> more_workspace;  ///< bytes that kernels ask for beside what they need
     std::set<Precision> precisions;                   ///< that kernels were asked for
-    int recordings = 0, replays = 0, launches = 0;
+    std::size_t recording_bytes = 0;                  ///< that each recording says it takes
+    std::atomic<int> recordings = 0, replays = 0, launches = 0;
     std::map<std::byte const*, int> weight_uploads;  ///< by the host's address
     std::size_t bytes_held = 0, staging_held = 0;
 };
 
 /// A device for tests: the reference backend's kernels, on memory that has other addresses than the host's and holds
 /// NaN at first. Nothing that is queued happens before wait(). It throws std::logic_error where an address that is not
-/// the device's reaches a kernel, or work comes from a thread that did not enter(). `log` must outlive it.
+/// the device's reaches a kernel, or work comes from a thread that did not enter(). `log` must outlive it. Sessions may
+/// run on it side by side.
 [[nodiscard]] std::unique_ptr<Backend const> make_fake_device(FakeLog& log);
 
 }  // namespace vitrum::test

@@ -6,6 +6,7 @@
 
 #include "allocations.h"
 #include "engine/engine_data.h"
+#include "program.h"
 #include "small_network.h"
 #include "vitrum/error.h"
 
@@ -141,6 +142,18 @@ TEST(Session, ReportsMemoryThatCannotBeHadAndStaysUsable) {
         EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
     }
     EXPECT_FALSE(run_at(session, {1, 8, 8}).empty());
+}
+
+TEST(Engine, KeepsProgramsByTheirMemory) {
+    Engine const engine = small_engine({.threads = 1});
+    std::weak_ptr<Program const> const first = engine.data().program({1, 8, 8});
+    EXPECT_LT(first.lock()->own_bytes * 100, engine.data().program_bytes)
+        << "for a folder of differently sized pictures";
+    engine.data().program_bytes = first.lock()->own_bytes * 7 / 2;  // beside the last one
+    for (std::int64_t width = 9; width < 12; ++width) static_cast<void>(engine.data().program({1, 8, width}));
+    EXPECT_FALSE(first.expired());
+    static_cast<void>(engine.data().program({1, 8, 12}));
+    EXPECT_TRUE(first.expired());
 }
 
 TEST(Engine, ServesSessionsOnSeveralThreadsAtOnce) {

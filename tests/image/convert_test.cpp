@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "pictures.h"
 
@@ -61,6 +62,40 @@ TEST(ColourFromFloat, ClampsRoundsHalfUpAndCountsWhatIsNotFinite) {
     EXPECT_EQ(colour_from_float(floats.data(), 3, whole(kept), kept), 3);
     EXPECT_TRUE(std::isnan(kept.row<float>(0)[4]));
     EXPECT_EQ(kept.row<float>(0)[1], 2);
+}
+
+/// Rows are converted in vectors, single pixels and the ends of rows one by one.
+TEST(ColourFromFloat, GivesTheSameInVectorsAsOneByOne) {
+    std::vector<float> floats;
+    std::mt19937 random(3);
+    for (int i = 0; i < 3000; ++i) floats.push_back(static_cast<float>(random() % 140000) / 65535 / 2 - 0.03F);
+    for (std::size_t i = 0; i < floats.size(); i += 7) floats[i] = (static_cast<float>(i % 256) + 0.5F) / 255;
+    for (std::size_t i = 3; i < floats.size(); i += 61) floats[i] = std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t i = 5; i < floats.size(); i += 97) floats[i] = -std::numeric_limits<float>::infinity();
+    for (std::size_t i = 8; i < floats.size(); i += 89) floats[i] = std::numeric_limits<float>::max();
+    for (SampleType const type : {SampleType::u8, SampleType::u16, SampleType::f32}) {
+        Image rows(1000, 1, 3, type), pixels(1000, 1, 3, type);
+        std::int64_t const in_rows = colour_from_float(floats.data(), 3, whole(rows), rows);
+        std::int64_t in_pixels = 0;
+        for (std::int64_t x = 0; x < 1000; ++x) {
+            in_pixels += colour_from_float(floats.data() + 3 * x, 3, {x, 0, 1, 1}, pixels);
+        }
+        EXPECT_EQ(in_rows, in_pixels);
+        EXPECT_GT(in_rows, 50);
+        EXPECT_TRUE(std::ranges::equal(rows.colour_bytes(), pixels.colour_bytes())) << name_of(type);
+    }
+}
+
+TEST(ColourToFloat, GivesTheSameWithAndWithoutPaddingBetweenPixels) {
+    for (SampleType const type : {SampleType::u8, SampleType::u16, SampleType::f32}) {
+        Image const image = gradient(90, 70, 3, type);
+        std::vector<float> packed(90 * 70 * 3), padded(90 * 70 * 4, -1.0F);
+        colour_to_float(image, whole(image), 3, 3, packed.data());
+        colour_to_float(image, whole(image), 3, 4, padded.data());
+        for (std::size_t pixel = 0; pixel < 90 * 70; ++pixel) {
+            for (std::size_t c = 0; c < 3; ++c) ASSERT_EQ(packed[pixel * 3 + c], padded[pixel * 4 + c]);
+        }
+    }
 }
 
 TEST(ConvertSamples, FullScaleMeetsFullScale) {

@@ -99,6 +99,21 @@ TEST(OutOfMemory, ADevicesMemoryDecidesHowLargeTilesAre) {
     EXPECT_EQ(report.retries, 0);
 }
 
+TEST(OutOfMemory, AGpuThatOthersFillIsToldFromAFullMachine) {
+    test::FakeLog log;
+    log.memory_limit = kMiB / 16;
+    Session session(test::on_fake_device(make_engine({.scale = 2}), log));
+    try {
+        static_cast<void>(restore(session, large_picture(), {}));
+        FAIL();
+    } catch (Error const& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
+        std::string const text = error.what();
+        EXPECT_NE(text.find("MiB of the GPU's memory are left"), std::string::npos) << text;
+        EXPECT_NE(text.find("end what else uses the GPU"), std::string::npos) << text;
+    }
+}
+
 TEST(OutOfMemory, TilesLeaveRoomForRunningThemAgain) {
     test::FakeLog log;
     log.memory_limit = 50 * kMiB;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
+#include <thread>
 
 #include "fake_engine.h"
 #include "networks.h"
@@ -43,6 +45,28 @@ TEST(Rerun, TilesThatOverflowComeOutRight) {
 
     EXPECT_EQ(restore(session, picture, {.tile = 0}).reruns, (Reruns{1, 0})) << "counts begin anew with each picture";
     EXPECT_EQ(restore(session, bright_at_the_right(64, 0)).reruns, Reruns{});
+}
+
+TEST(Rerun, SessionsSideBySideCountTheirOwn) {
+    test::FakeLog log;
+    log.rounds = true;
+    Engine const engine = test::on_fake_device(make_engine(kWide), log, Precision::fp16);
+    std::atomic<int> wrong = 0;
+    {
+        std::vector<std::jthread> lanes;
+        for (int lane = 0; lane < 3; ++lane) {
+            lanes.emplace_back([&, lane] {
+                Session session(engine);
+                for (std::int64_t const width : {64, 128, 192, 64, 128}) {
+                    Image const picture = bright_at_the_right(width, lane == 0 ? 0 : 16);
+                    RestoreReport const report = restore(session, picture, {.tile = 64, .tile_overlap = 0});
+                    bool const same = std::ranges::equal(report.image.colour_bytes(), picture.colour_bytes());
+                    if (!same || report.reruns.in_tf32 != (lane == 0 ? 0 : 1)) ++wrong;
+                }
+            });
+        }
+    }
+    EXPECT_EQ(wrong, 0);
 }
 
 TEST(Rerun, WhatFitsIsRunOnce) {

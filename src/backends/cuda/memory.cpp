@@ -39,7 +39,15 @@ Block DeviceMemory::allocate_staging(std::size_t bytes) {
     if (bytes == 0) return {};
     enter();
     void* data = nullptr;
-    check(cudaHostAlloc(&data, bytes, cudaHostAllocDefault), "allocating memory of the host for copies");
+    cudaError_t const result = cudaHostAlloc(&data, bytes, cudaHostAllocDefault);
+    if (result == cudaErrorMemoryAllocation) {
+        static_cast<void>(cudaGetLastError());
+        fail_as(
+            ErrorKind::out_of_memory,
+            "cannot pin {:.1f} MiB of the host's memory for copies to GPU {}; use smaller tiles (--tile), or free some",
+            static_cast<double>(bytes) / 0x1p20, device_);
+    }
+    check(result, "allocating memory of the host for copies");
     auto const release = [](std::byte* block) { static_cast<void>(cudaFreeHost(block)); };
     return {std::shared_ptr<std::byte>(static_cast<std::byte*>(data), release), bytes};
 }

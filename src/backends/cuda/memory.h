@@ -22,9 +22,10 @@ public:
     [[nodiscard]] std::uint64_t free_bytes() const override;
     [[nodiscard]] std::unique_ptr<Queue> make_queue() override;
 
-private:
+    /// Makes the GPU the calling thread's current one.
     void enter() const;
 
+private:
     int device_;
 };
 

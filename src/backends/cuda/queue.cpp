@@ -13,7 +13,10 @@ namespace {
 class CapturedGraph final : public Recording {
 public:
     CapturedGraph(cudaGraph_t graph, cudaStream_t stream) : stream_(stream) {
-        auto const result = cudaGraphInstantiate(&executable_, graph, 0);
+        std::size_t nodes = 0;
+        auto result = cudaGraphGetNodes(graph, nullptr, &nodes);
+        if (result == cudaSuccess) result = cudaGraphInstantiate(&executable_, graph, 0);
+        bytes_ = nodes * kBytesPerNode;
         static_cast<void>(cudaGraphDestroy(graph));
         check(result, "preparing a graph of kernels");
     }
@@ -22,10 +25,14 @@ public:
     CapturedGraph& operator=(CapturedGraph const&) = delete;
 
     void replay() override { check(cudaGraphLaunch(executable_, stream_), "launching a graph of kernels"); }
+    [[nodiscard]] std::size_t bytes() const override { return bytes_; }
 
 private:
+    static constexpr std::size_t kBytesPerNode = 16384;  // of host and device
+
     cudaStream_t stream_;
     cudaGraphExec_t executable_ = nullptr;
+    std::size_t bytes_ = 0;
 };
 
 class Stream final : public Queue {

@@ -82,10 +82,8 @@ void check_memory(Session const& session, SegmentGeometry const& geometry, std::
     auto const budget = activation_budget(session, around, limit);
     auto const needed = session.engine().arena_bytes({1, h, w});
     if (!budget || needed <= *budget) return;
-    fail_as(ErrorKind::out_of_memory,
-            "a network input of {}×{} needs {:.0f} MiB, but {:.0f} MiB are left; resize to less (--resize), allow more "
-            "(--memory) or free some",
-            w, h, static_cast<double>(needed) / 0x1p20, static_cast<double>(*budget) / 0x1p20);
+    fail_as(ErrorKind::out_of_memory, "a network input of {}×{} needs {:.0f} MiB, but {}, or resize to less (--resize)",
+            w, h, static_cast<double>(needed) / 0x1p20, too_little_memory(session, *budget));
 }
 
 /// RGB of 0…255 less the mean, by the deviation; zero in the padding.

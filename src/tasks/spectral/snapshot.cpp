@@ -128,11 +128,9 @@ void check_memory(Session const& session, Sizes const& sizes, std::uint64_t limi
     auto const budget = activation_budget(session, cube, limit);
     std::uint64_t const needed = session.engine().arena_bytes(sizes);
     if (budget && needed > *budget) {
-        fail_as(
-            ErrorKind::out_of_memory,
-            "{:.0f} MiB of memory are left for the network, which needs {:.0f} MiB and works on the whole snapshot at "
-            "once; allow more (--memory) or free some",
-            static_cast<double>(*budget) / 0x1p20, static_cast<double>(needed) / 0x1p20);
+        fail_as(ErrorKind::out_of_memory,
+                "the network works on the whole snapshot at once and needs {:.0f} MiB, but {}",
+                static_cast<double>(needed) / 0x1p20, too_little_memory(session, *budget));
     }
 }
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <type_traits>
 
 #define __global__
@@ -51,8 +52,11 @@ inline char const* cudaGetErrorString(cudaError_t) {
     return "";
 }
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+/// Bytes of shared memory that a kernel was let have last.
+inline std::map<void const*, int> emulated_shared_limits;
 template <class Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
+cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute, int bytes) {
+    emulated_shared_limits[reinterpret_cast<void const*>(kernel)] = bytes;
     return cudaSuccess;
 }
 /// A device of one processor that takes two blocks of a kernel: more blocks have to come in turns.

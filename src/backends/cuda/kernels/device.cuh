@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "../choices.h"
@@ -205,6 +207,23 @@ template <class F>
 /// What a block may have without asking.
 constexpr std::size_t kUsualSharedBytes = 48 << 10;
 
+/// Lets the blocks of a kernel have so much. What it was let have before is never taken back: the limit belongs to the
+/// kernel, and other sessions may be launching it for larger problems at this very moment.
+[[nodiscard]] inline cudaError_t allow_shared(void const* kernel, std::size_t bytes) {
+    static std::mutex mutex;
+    static std::map<std::pair<int, void const*>, std::size_t> allowed;  // by device
+    if (bytes <= kUsualSharedBytes) return cudaSuccess;
+    int device = 0;
+    if (cudaError_t const status = cudaGetDevice(&device); status != cudaSuccess) return status;
+    std::scoped_lock const lock(mutex);
+    std::size_t& most = allowed[{device, kernel}];
+    if (bytes <= most) return cudaSuccess;
+    cudaError_t const status =
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+    if (status == cudaSuccess) most = bytes;
+    return status;
+}
+
 /// Queues a kernel whose blocks get `shared_bytes` of dynamic shared memory. Nothing waits: what fails later is seen by
 /// whoever synchronises.
 template <class... Parameters, class... Arguments>
@@ -217,11 +236,7 @@ void start_shared(void* stream, void (*kernel)(Parameters...), std::int64_t bloc
     config.blockDim = dim3(static_cast<unsigned>(threads));
     config.dynamicSmemBytes = shared_bytes;
     config.stream = static_cast<cudaStream_t>(stream);
-    cudaError_t status = cudaSuccess;
-    if (shared_bytes > kUsualSharedBytes) {
-        status =
-            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
-    }
+    cudaError_t status = allow_shared(reinterpret_cast<void const*>(kernel), shared_bytes);
     if (status == cudaSuccess) status = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
     if (status != cudaSuccess) fail("the GPU refused a kernel: {}", cudaGetErrorString(status));
 }

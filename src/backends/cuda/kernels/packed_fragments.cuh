@@ -338,8 +338,7 @@ __device__ inline void copy_padded(float* to, float const* from, int count, int 
 template <class Kernel>
 [[nodiscard]] std::int64_t blocks_at_once(Kernel* kernel, int threads, std::size_t shared_bytes) {
     int per_processor = 0;
-    cudaError_t status =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+    cudaError_t status = allow_shared(reinterpret_cast<void const*>(kernel), shared_bytes);
     if (status == cudaSuccess) {
         status = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, kernel, threads, shared_bytes);
     }

@@ -27,6 +27,8 @@ class Recording {
 public:
     virtual ~Recording() = default;
     virtual void replay() = 0;
+    /// Of memory that it takes, on host and device.
+    [[nodiscard]] virtual std::size_t bytes() const = 0;
 };
 
 /// One session's work on a device, done in the order in which it came. One thread at a time.

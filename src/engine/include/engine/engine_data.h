@@ -53,15 +53,17 @@ struct Engine::Data {
     ModelInfo info;
     CompileOptions options;
     std::shared_ptr<Backend const> backend;
-    std::shared_ptr<OnnxSource const> onnx;  ///< null where there is one graph for all sizes
-    Prepared only;                           ///< that graph
-    std::size_t strip_bytes = kStripBytes;   ///< set before the first program is made
+    std::shared_ptr<OnnxSource const> onnx;             ///< null where there is one graph for all sizes
+    Prepared only;                                      ///< that graph
+    std::size_t strip_bytes = kStripBytes;              ///< set before the first program is made
+    std::size_t program_bytes = std::size_t{64} << 20;  ///< of programs kept beside the one used last
 
 private:
     using Types = std::vector<DenseType>;
     [[nodiscard]] Types types_of(InputShapes const& shapes) const;
     Prepared prepared_unlocked(Types const& inputs);
-    std::shared_ptr<Program const> program_unlocked(Prepared const& from, Sizes const& sizes);
+    std::shared_ptr<Program const> program(Prepared const& from, Sizes const& sizes);
+    void forget_least_used();
 
     [[nodiscard]] std::shared_ptr<Program const> make(Prepared const& prepared, Sizes const& sizes,
                                                       Precision precision) const;

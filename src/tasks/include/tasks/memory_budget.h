@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "vitrum/engine.h"
 
@@ -13,5 +14,8 @@ namespace vitrum {
 /// device's memory where the session runs on one. Nothing: no limit is known.
 [[nodiscard]] std::optional<std::uint64_t> activation_budget(Session const& session, std::uint64_t picture_bytes,
                                                              std::uint64_t limit);
+
+/// Of a budget that does not do: "12 MiB of the GPU's memory are left for the network; allow more (--memory), …".
+[[nodiscard]] std::string too_little_memory(Session const& session, std::uint64_t budget);
 
 }  // namespace vitrum

@@ -44,9 +44,8 @@ private:
     [[nodiscard]] TilePlan plan(std::int64_t side) const;
     [[nodiscard]] std::uint64_t bytes_for(std::int64_t height, std::int64_t width) const;
     [[nodiscard]] bool may_tile() const;
-    [[nodiscard]] bool fits(std::int64_t height, std::int64_t width, std::uint64_t budget) const {
-        return bytes_for(height, width) <= budget;
-    }
+    [[nodiscard]] std::uint64_t bytes_beside_arena(std::int64_t height, std::int64_t width) const;
+    [[nodiscard]] bool fits(std::int64_t height, std::int64_t width, std::uint64_t budget) const;
     [[noreturn]] void fail_whole(std::uint64_t budget) const;
     [[noreturn]] void fail_smallest(std::uint64_t budget) const;
     void run_once(TiledRunReport& report, float gain, RowSink const& sink);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lanes.h"
+
+#include <algorithm>
+
+#include "vitrum/error.h"
+#include "vitrum/measure.h"
+
+namespace vitrum::cli {
+
+Sizes largest_of(std::vector<Job> const& jobs) {
+    Sizes largest{1, 0, 0};
+    for (Job const& job : jobs) {
+        if (job.height * job.width > largest.h * largest.w) largest = {1, job.height, job.width};
+    }
+    return largest;
+}
+
+int lane_count(std::uint64_t free_bytes, std::uint64_t each_bytes, std::size_t jobs) {
+    constexpr std::uint64_t kMost = 3;
+    std::uint64_t const fitting = free_bytes / 2 / std::max<std::uint64_t>(1, each_bytes);
+    return static_cast<int>(std::clamp<std::uint64_t>(std::min<std::uint64_t>(fitting, jobs), 1, kMost));
+}
+
+/// Sizes that the network refuses are told by the input that has them, in its turn: one lane for them.
+static int lane_count_of(Engine const& engine, Sizes const& largest, std::uint64_t memory_bytes, std::size_t jobs) {
+    if (engine.options().device != Device::cuda || jobs == 1 || largest.h == 0) return 1;
+    try {
+        std::uint64_t const free_bytes = memory_bytes != 0 ? memory_bytes : device_free_bytes(engine);
+        return lane_count(free_bytes, engine.arena_bytes(largest), jobs);
+    } catch (Error const&) {
+        return 1;
+    }
+}
+
+std::vector<Session> make_lanes(Engine const& engine, Sizes const& largest, std::uint64_t memory_bytes,
+                                std::size_t jobs) {
+    std::vector<Session> lanes;
+    for (int i = lane_count_of(engine, largest, memory_bytes, jobs); i > 0; --i) lanes.emplace_back(engine);
+    return lanes;
+}
+
+}  // namespace vitrum::cli

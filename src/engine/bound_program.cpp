@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bound_program.h"
+
+#include <utility>
+
+#include "packed_weights.h"
+
+namespace vitrum {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+std::size_t aligned(std::size_t bytes) {
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::size_t bytes_of(TensorView const& view) {
+    return static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype);
+}
+
+std::size_t staging_bytes(Program const& program) {
+    std::size_t all = 0;
+    for (auto const* const edges : {&program.inputs, &program.outputs}) {
+        for (Operand const& edge : *edges) all += aligned(bytes_of(edge.view));
+    }
+    return all;
+}
+
+/// One huge picture must not keep its memory through a folder of small ones.
+bool fits(Block const& block, std::size_t bytes, std::size_t slack) {
+    return bytes <= block.size_bytes && block.size_bytes <= 2 * bytes + slack;
+}
+
+/// What a step's time is about proportional to: some operators compute, others move memory, at four operations
+/// per byte on the machines that this was measured on.
+double expected_cost(Step const& step) {
+    return step.flops + 4 * step.bytes;
+}
+
+}  // namespace
+
+bool SessionMemory::reserve(Program const& program) {
+    std::size_t const staged = memory.is_host() ? 0 : staging_bytes(program);
+    // A device has memory for little else, and waits for all sessions while some is given back.
+    constexpr std::size_t kSlack = std::size_t{64} << 20, kDeviceSlack = std::size_t{1} << 30;
+    bool const arena_fits = fits(arena, program.arena_bytes, memory.is_host() ? kSlack : kDeviceSlack);
+    bool const staging_fits = fits(staging, staged, kSlack);
+    // Given back before the new one, so that both are never there together.
+    if (!arena_fits) arena = {};
+    if (!staging_fits) staging = {};
+    if (!arena_fits) arena = memory.allocate(program.arena_bytes);
+    if (!staging_fits) staging = memory.allocate_staging(staged + staged / 2);  // pinning takes milliseconds
+    return !arena_fits || !staging_fits;
+}
+
+BoundProgram::BoundProgram(std::shared_ptr<Program const> bound, SessionMemory& on)
+    : program(std::move(bound)), on_(on) {
+    bind_edges();
+    double all = 0;
+    double done = 0;
+    for (Step const& step : program->steps) all += step.once ? 0 : expected_cost(step);
+    for (Step const& step : program->steps) {
+        done += step.once ? 0 : expected_cost(step);
+        auto& to = step.once ? once : steps;
+        bind_step(step,
+                  to.emplace_back(BoundStep{&step, &step.node->op, step.selection.launch, {}, {}, {}, {}, done / all}));
+    }
+}
+
+TensorView BoundProgram::resolve(Operand const& operand) const {
+    TensorView view = operand.view;
+    if (operand.kind == Operand::Kind::arena) view.data = on_.arena.data() + operand.offset;
+    return view;
+}
+
+TensorView BoundProgram::resolve(Operand const& operand, ValueId id) const {
+    TensorView view = resolve(operand);
+    if (operand.kind == Operand::Kind::constant) {
+        view.data = const_cast<std::byte*>(program->packed->canonical(*program->graph->value(id).constant));
+    }
+    return view;
+}
+
+void BoundProgram::bind_edges() {
+    for (Operand const& operand : program->inputs) inputs.push_back({resolve(operand), nullptr, 0});
+    for (Operand const& operand : program->outputs) outputs.push_back({resolve(operand), nullptr, 0});
+    std::byte* next = on_.staging.data();
+    for (auto* const edges : {&inputs, &outputs}) {
+        for (Edge& edge : *edges) {
+            edge.bytes = bytes_of(edge.view);
+            edge.host = on_.memory.is_host() ? edge.view.data : next;
+            if (!on_.memory.is_host()) next += aligned(edge.bytes);
+        }
+    }
+}
+
+void BoundProgram::bind_step(Step const& step, BoundStep& bound) const {
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+        bound.inputs.push_back(resolve(step.inputs[i], step.node->inputs[i]));
+    }
+    for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
+    for (Packing const& packing : step.selection.packings) {
+        ValueId const weight = step.node->inputs[static_cast<std::size_t>(packing.input)];
+        bound.packed.push_back(program->packed->get(*program->graph->value(weight).constant, packing));
+    }
+    bound.launch = {.inputs = bound.inputs,
+                    .outputs = bound.outputs,
+                    .packed = bound.packed,
+                    .workspace = on_.arena.data() + step.workspace_offset,
+                    .threads = on_.memory.is_host() ? &on_.threads : nullptr,
+                    .stream = on_.queue.handle()};
+}
+
+std::size_t BoundProgram::bytes() const {
+    std::size_t sum = recording ? recording->bytes() : 0;
+    for (auto const* const list : {&once, &steps}) {
+        for (BoundStep const& step : *list) {
+            sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(TensorView) +
+                   step.packed.size() * sizeof(std::byte const*);
+        }
+    }
+    return sum;
+}
+
+}  // namespace vitrum

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backends/backend.h"
+#include "backends/memory.h"
+#include "program.h"
+
+namespace vitrum {
+
+/// A step of the program with every address filled in.
+struct BoundStep {
+    Step const* step;
+    Op const* op;
+    void (*function)(Op const&, Launch const&);
+    std::vector<TensorView> inputs;
+    std::vector<TensorView> outputs;
+    std::vector<std::byte const*> packed;
+    Launch launch;
+    double done_fraction;  ///< of the run's expected time, when this step is over
+};
+
+/// An input or output of the network: where kernels find it, and where the caller does. On the host that is one place.
+struct Edge {
+    TensorView view;
+    std::byte* host;
+    std::size_t bytes;
+
+    [[nodiscard]] bool is_staged() const { return host != view.data; }
+};
+
+/// What a session has for its programs, one of which runs at a time.
+struct SessionMemory {
+    Memory& memory;
+    Queue& queue;
+    ThreadPool& threads;
+    Block arena;
+    Block staging;  ///< the host's side of inputs and outputs, where the device has memory of its own
+
+    /// Makes room for a program. Whether blocks moved, so that no program is bound any more; they do also where far too
+    /// much is held. Where memory cannot be had nothing is held.
+    bool reserve(Program const& program);
+};
+
+/// A program on a session's memory, valid while that stays where it is.
+class BoundProgram {
+public:
+    /// Packs the weights that are not packed yet.
+    BoundProgram(std::shared_ptr<Program const> program, SessionMemory& on);
+
+    /// Of host and device, beside memory and weights that programs share.
+    [[nodiscard]] std::size_t bytes() const;
+
+    std::shared_ptr<Program const> program;
+    std::vector<BoundStep> once;   ///< read no picture; what they write stays until another program runs
+    std::vector<BoundStep> steps;  ///< of a run
+    std::vector<Edge> inputs, outputs;
+    std::unique_ptr<Recording> recording;  ///< of all that a run queues
+    bool has_run = false;
+
+private:
+    [[nodiscard]] TensorView resolve(Operand const& operand) const;
+    [[nodiscard]] TensorView resolve(Operand const& operand, ValueId id) const;
+    void bind_edges();
+    void bind_step(Step const& step, BoundStep& bound) const;
+
+    SessionMemory& on_;
+};
+
+}  // namespace vitrum
