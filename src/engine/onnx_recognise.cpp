@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "importers/weights.h"
+#include "models/export_names.h"
 #include "models/model_data.h"
 #include "onnx_info.h"
 #include "onnx_proof.h"
@@ -27,6 +28,17 @@ struct Alternative {
 constexpr std::array kAlternatives = {Alternative{"img_range", "255"},      Alternative{"img_range", "1"},
                                       Alternative{"rgb_mean", "0,0,0"},     Alternative{"shifted_blocks", "even"},
                                       Alternative{"shifted_blocks", "all"}, Alternative{"shifted_blocks", "none"}};
+
+/// Mask2Former's learned queries, repeated for each picture before anything reads them. The first norm of the features
+/// may be spelled out as operators on constants.
+constexpr std::array kNameless = {
+    ReadBefore{.name = "transformer_module.queries_features.weight",
+               .next = "transformer_module.decoder.layernorm.weight",
+               .is_of_file = true},
+    ReadBefore{.name = "transformer_module.queries_embedder.weight",
+               .next = "transformer_module.decoder.layers.0.self_attn.q_proj.bias"},
+};
+constexpr ExportNames kExportNames = {.published = published_name, .nameless = kNameless};
 
 /// The sides of the windows that a graph's softmaxes run over, ascending.
 std::set<std::int64_t> windows_of(Graph const& graph) {
@@ -74,9 +86,9 @@ private:
     bool import() {
         for (Sizes const wanted : {Sizes{1, 19, 27}, Sizes{1, 32, 48}, Sizes{1, 64, 64}}) {
             try {
-                Graph const graph = source_->graph(inputs_at(source_->allowed(wanted)), *make_reference_backend(),
-                                                   OnnxSource::Edges::pixels);
-                weights_.emplace(graph, source_->named_tensors());
+                Sizes const sizes = source_->allowed(wanted);
+                auto const [graph, reads] = source_->trace(inputs_at(sizes), *make_reference_backend());
+                weights_.emplace(reads, source_->named_tensors(), kExportNames, sizes);
                 windows_ = windows_of(graph);
                 return true;
             } catch (Error const&) {
@@ -90,7 +102,7 @@ private:
     /// that its tensors' names tell. Throws Error where neither knows.
     [[nodiscard]] std::vector<DenseType> inputs_at(Sizes const& sizes) const {
         if (source_->follows_sizes()) return source_->inputs(sizes);
-        ExportedWeights const named({}, source_->named_tensors());
+        ExportedWeights const named({}, source_->named_tensors(), kExportNames);
         for (StateDict const& dict : StateDict::candidates(named.known())) {
             for (Family const& family : families()) {
                 auto const detected = family.detect(dict, overrides_);

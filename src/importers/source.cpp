@@ -240,4 +240,11 @@ Graph OnnxSource::graph(std::vector<DenseType> const& inputs, Backend const& eva
     return pruned(converter.convert(inputs, edges, known));
 }
 
+OnnxSource::Traced OnnxSource::trace(std::vector<DenseType> const& inputs, Backend const& evaluator) const {
+    onnx::Builder builder(evaluator, model_.path.string());
+    onnx::Converter converter(builder, model_, constants_);
+    Graph graph = pruned(converter.convert(inputs, Edges::pixels, {}));
+    return {std::move(graph), converter.reads()};
+}
+
 }  // namespace vitrum
