@@ -13,18 +13,26 @@ namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
-/// Small sizes at which windows are padded and shifted, in the network's own tokens where those are coarse. Where
-/// shifts depend on the size, exporters fix those of the one that they saw: so all are worth trying.
-std::vector<Sizes> sizes_to_try(ModelInfo const& info) {
+/// Maps of several strides, whose sizes exporters fix.
+bool is_pyramid(ModelInfo const& info) {
+    return info.tile_multiple >= 32;
+}
+
+/// Small sizes at which windows are padded and shifted. Where arithmetic depends on the size, files hold that of the
+/// one size that their exporter saw.
+std::vector<Sizes> sizes_to_try(ModelInfo const& info, OnnxSource const& source) {
     std::vector<Sizes> sizes;
     if (info.sizes.largest > 0) {
         for (std::int64_t side = info.sizes.largest / 4; side >= 4; side /= 2) sizes.push_back({1, side, side});
         for (std::int64_t const side : {info.sizes.largest / 2, info.sizes.largest}) sizes.push_back({1, side, side});
         return sizes;
     }
-    constexpr std::int64_t kCommonMultiple = 8;
-    std::int64_t const coarse = std::max<std::int64_t>(info.tile_multiple / kCommonMultiple, 1);
-    return {{1, 19 * coarse, 27 * coarse}, {1, 32, 48}, {1, 64, 64}};
+    sizes = {{1, 19, 27}, {1, 32, 48}, {1, 64, 64}};
+    if (is_pyramid(info)) {
+        sizes.front() = {1, 38, 54};
+        std::ranges::copy(source.traced_sizes(), std::back_inserter(sizes));
+    }
+    return sizes;
 }
 
 /// Fills all inputs, runs, and reads all outputs. The session is prepared.
@@ -96,7 +104,8 @@ OnnxProof::Expected const& OnnxProof::expected(Sizes const& sizes, double range,
 double OnnxProof::error(ModelInfo const& info, Graph const& graph) {
     Engine const family(std::make_shared<Engine::Data>(info, graph, options_));
     double least = kInfinite;
-    for (Sizes const& wanted : sizes_to_try(info)) {
+    bool const depends_on_size = info.sizes.largest > 0 || is_pyramid(info);
+    for (Sizes const& wanted : sizes_to_try(info, *source_)) {
         Sizes const sizes = source_->allowed(wanted);
         if (!size_violation(info, sizes).empty()) continue;
         Expected const& file = expected(sizes, info.value_range, family.inputs(sizes));
@@ -106,10 +115,48 @@ double OnnxProof::error(ModelInfo const& info, Graph const& graph) {
             least = error;
             sizes_ = sizes;
         }
-        bool const depends_on_size = info.sizes.largest > 0;
         if (least <= kMostError || !depends_on_size) break;
     }
     return least;
+}
+
+Graph OnnxProof::with_further_outputs(ModelInfo const& info, Graph const& graph) {
+    if (source_->model().graph.outputs.size() <= graph.outputs.size()) return graph;
+    Engine const family(std::make_shared<Engine::Data>(info, graph, options_));
+    for (Sizes const& wanted : sizes_to_try(info, *source_)) {
+        Sizes const sizes = source_->allowed(wanted);
+        if (!size_violation(info, sizes).empty()) continue;
+        Expected const& file = expected(sizes, info.value_range, family.inputs(sizes));
+        if (!file.outputs) continue;
+        if (auto found = with_outputs_of(info, graph, file)) return *found;
+    }
+    return graph;
+}
+
+std::optional<Graph> OnnxProof::with_outputs_of(ModelInfo const& info, Graph const& graph, Expected const& file) {
+    Graph all = graph;  // with every value as an output
+    for (std::size_t v = 0; v < all.values.size(); ++v) {
+        auto const id = static_cast<ValueId>(v);
+        bool const is_listed = std::ranges::count(all.inputs, id) + std::ranges::count(all.outputs, id) > 0;
+        if (!is_listed && !all.is_constant(id)) all.outputs.push_back(id);
+    }
+    Engine const engine(std::make_shared<Engine::Data>(info, all, options_));
+    auto const infos = engine.outputs(file.sizes);
+    Session session(engine);
+    session.prepare(file.sizes);
+    auto const values = outcome(session, engine.inputs(file.sizes), infos.size(), file.range);
+    Graph extended = graph;
+    for (std::size_t i = graph.outputs.size(); i < file.infos.size(); ++i) {
+        std::size_t found = graph.outputs.size();
+        auto const equals = [&](std::size_t v) {
+            return is_alike(file.infos[i], infos[v]) &&
+                   normalised_error(values[v], (*file.outputs)[i]) <= kMostError;
+        };
+        while (found < values.size() && !equals(found)) ++found;
+        if (found == values.size()) return std::nullopt;
+        extended.outputs.push_back(all.outputs[found]);
+    }
+    return extended;
 }
 
 double OnnxProof::difference(Engine const& family, Expected const& file) {

@@ -21,6 +21,9 @@ public:
     /// NaN, and where the file takes no size that was tried. Where the network's arithmetic depends on its size,
     /// the least of several sizes.
     [[nodiscard]] double error(ModelInfo const& info, Graph const& graph);
+    /// The family's graph, not optimised yet, with values of it as further outputs that equal the file's further ones
+    /// (features that Hugging Face's networks give beside their results); as it was where one is not among its values.
+    [[nodiscard]] Graph with_further_outputs(ModelInfo const& info, Graph const& graph);
     /// Of the picture that the last answer is about.
     [[nodiscard]] Sizes const& sizes() const { return sizes_; }
 
@@ -33,6 +36,7 @@ private:
         std::optional<Outputs> outputs;  ///< nothing: the file does not take the size
         std::vector<TensorInfo> infos;
     };
+    [[nodiscard]] std::optional<Graph> with_outputs_of(ModelInfo const& info, Graph const& graph, Expected const& file);
     Expected const& expected(Sizes const& sizes, double range, std::vector<TensorInfo> const& inputs);
     [[nodiscard]] static double difference(Engine const& family, Expected const& file);
     [[nodiscard]] Expected run_file(Sizes const& sizes, double range, std::vector<TensorInfo> const& inputs) const;

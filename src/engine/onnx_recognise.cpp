@@ -84,7 +84,9 @@ public:
 private:
     /// The file's graph at some small size that it takes.
     bool import() {
-        for (Sizes const wanted : {Sizes{1, 19, 27}, Sizes{1, 32, 48}, Sizes{1, 64, 64}}) {
+        std::vector<Sizes> sizes_to_try = {{1, 19, 27}, {1, 32, 48}, {1, 64, 64}};
+        std::ranges::copy(source_->traced_sizes(), std::back_inserter(sizes_to_try));
+        for (Sizes const& wanted : sizes_to_try) {
             try {
                 Sizes const sizes = source_->allowed(wanted);
                 auto const [graph, reads] = source_->trace(inputs_at(sizes), *make_reference_backend());
@@ -152,7 +154,8 @@ private:
     bool prove(std::shared_ptr<Checkpoint const> const& checkpoint, Detection const& detection) {
         for (Overrides const& settings : conventions(detection)) {
             Model const model = recognise(checkpoint, settings);
-            Graph graph = optimise(named_as_in_file(model.data().build_graph()));
+            Graph const own = proof_.with_further_outputs(model.info(), model.data().build_graph());
+            Graph graph = optimise(named_as_in_file(own));
             double const error = proof_.error(model.info(), graph);
             if (error <= kMostError) {
                 accept(model.info(), std::move(graph), error);

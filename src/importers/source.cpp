@@ -2,6 +2,7 @@
 #include "importers/onnx.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <set>
 
@@ -206,6 +207,39 @@ Sizes OnnxSource::allowed(Sizes const& wanted) const {
         auto const set = settings_.find(std::string(dims[i].name));
         std::int64_t const extent = dims[i].extent < 0 && set != settings_.end() ? set->second : dims[i].extent;
         if (symbol != Symbol::none && extent > 0) part(sizes, symbol) = extent;
+    }
+    return sizes;
+}
+
+std::vector<Sizes> OnnxSource::traced_sizes() const {
+    constexpr std::int64_t kMostNumbers = 16, kMostExtent = 1 << 12;
+    std::set<std::pair<std::int64_t, std::int64_t>> pairs;
+    auto const look = [&](Constant const& constant) {
+        Shape const& shape = constant.shape;
+        bool const is_small = shape.rank() > 0 && shape[shape.rank() - 1] == 2 && shape.count() <= kMostNumbers;
+        if (!is_small || (constant.dtype != DType::i64 && constant.dtype != DType::f32)) return;
+        for (std::int64_t i = 0; i + 1 < shape.count(); i += 2) {
+            auto const number = [&](std::int64_t at) {
+                if (constant.dtype == DType::f32) return static_cast<double>(constant.data[at]);
+                return static_cast<double>(reinterpret_cast<std::int64_t const*>(constant.data)[at]);
+            };
+            double const a = number(i), b = number(i + 1);
+            auto const is_extent = [](double x) { return x >= 1 && x <= kMostExtent && x == std::floor(x); };
+            if (!is_extent(a) || !is_extent(b)) continue;
+            pairs.emplace(static_cast<std::int64_t>(a), static_cast<std::int64_t>(b));
+        }
+    };
+    std::shared_ptr<void const> const mapped(std::shared_ptr<void const>(), this);  // used in this function only
+    for (auto const& [tensor, constant] : constants_) look(constant);
+    for (OnnxNode const& node : model_.graph.nodes) {
+        auto const* const value = node.op == "Constant" ? node.attribute("value") : nullptr;
+        if (value != nullptr && value->tensor) look(constant_of(*value->tensor, mapped));
+    }
+    std::vector<Sizes> sizes;
+    for (auto const& [a, b] : pairs) {
+        if (!pairs.contains({2 * a, 2 * b}) || !pairs.contains({4 * a, 4 * b})) continue;
+        sizes.push_back({1, 32 * a, 32 * b});
+        if (a != b) sizes.push_back({1, 32 * b, 32 * a});  // some hold width first
     }
     return sizes;
 }

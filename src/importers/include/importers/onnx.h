@@ -43,6 +43,9 @@ public:
     [[nodiscard]] bool follows_sizes() const;
     /// Sizes that the file allows, near to these.
     [[nodiscard]] Sizes allowed(Sizes const& wanted) const;
+    /// Sizes of pictures whose maps of the strides 8, 16 and 32 all have their height and width among the file's
+    /// constants: exporters leave them there where a network's code computes with them, whatever extents they call open.
+    [[nodiscard]] std::vector<Sizes> traced_sizes() const;
     [[nodiscard]] std::int64_t parameters() const;
     /// The file's tensors by name. One that an Identity gives another name, as exporters do with equal tensors that
     /// they store once, has both.
