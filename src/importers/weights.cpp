@@ -191,10 +191,11 @@ std::vector<ExportedWeights::Use const*> ExportedWeights::places_of(std::vector<
         std::string const name = prefix + wanted[row].name;
         bool const is_known = by_name_.contains(name);
         auto const worth = [&](Use const& use) {
-            constexpr int kSameName = 1000, kNoName = 10, kOtherName = 1;
+            constexpr int kSameName = 1000, kNoName = 10, kRow = 2, kOtherName = 1;
             if (use.name == name) return kSameName;
             if (is_known || !read_as(use, wanted[row].shape)) return 0;
-            return use.name.empty() ? kNoName : kOtherName;
+            if (!use.name.empty()) return kOtherName;
+            return wanted[row].is_row ? kRow : kNoName;
         };
         for (std::size_t column = 0; column < columns; ++column) {
             at(row + 1, column + 1) =
@@ -252,7 +253,7 @@ FoundWeights ExportedWeights::find(std::vector<WantedWeight> const& wanted, std:
         if (norm_part(w.name, folded) != nullptr) continue;
         placed.push_back(w);
         for (std::int64_t row = 0; row < rows_of(w, prefix); ++row) {
-            placed.push_back({fmt::format("{}[{}]", w.name, row), {w.shape[1]}});
+            placed.push_back({fmt::format("{}[{}]", w.name, row), {w.shape[1]}, true});
         }
     }
     auto const places = places_of(placed, prefix);

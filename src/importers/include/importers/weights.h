@@ -16,6 +16,7 @@ namespace vitrum {
 struct WantedWeight {
     std::string name;
     Shape shape;
+    bool is_row = false;  ///< of the table in front of it: less worth than the whole
 };
 
 /// Wanted weights as a checkpoint would hold them, and the names of those that were not found.
