@@ -124,7 +124,8 @@ void Converter::note_reads(OnnxNode const& node, std::vector<ValueId> const& inp
             bool const is_turned = turned != nullptr && turned->integer == 1;
             role = is_turned ? ConstantRead::Role::transposed_matrix : ConstantRead::Role::matrix;
         }
-        reads_.push_back({value.name, constant, role});
+        if (node.op == "Conv" && i > 0) role = i == 1 ? ConstantRead::Role::filter : ConstantRead::Role::filter_bias;
+        reads_.push_back({.name = value.name, .node = std::string(node.name), .constant = constant, .role = role});
     }
 }
 

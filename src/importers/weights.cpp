@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -122,13 +123,33 @@ void ExportedWeights::collect_uses(std::vector<ConstantRead> const& reads, Sizes
         Constant const& constant = read.constant;
         Use use{.name = is_parameter_name(read.name) ? published(read.name) : "",
                 .weight = {view_of(constant), constant.owner}};
-        use.is_matrix = read.role != ConstantRead::Role::other;
+        use.is_matrix =
+            read.role == ConstantRead::Role::matrix || read.role == ConstantRead::Role::transposed_matrix;
         use.is_of_file = !read.name.empty();
         if (read.role == ConstantRead::Role::matrix) use.weight.view = transposed(use.weight.view);
         else if (auto const table = relative_table(constant)) use.table = Weight{view_of(*table), table->owner};
         else if (auto const levels = level_table(constant, picture)) use.levels = Weight{view_of(*levels), levels->owner};
         uses_.push_back(std::move(use));
+        if (read.role == ConstantRead::Role::filter_bias) name_filter(read.node);
     }
+}
+
+/// A filter and a bias that both lost their names have taken up a batch norm; their node still tells the module:
+/// "/net/layers/layers.0/conv/Conv" is net.layers.0.conv.
+void ExportedWeights::name_filter(std::string const& node) {
+    bool const is_path = node.starts_with('/') && node.rfind('/') > 0;
+    if (uses_.size() < 2 || !is_path || !uses_.back().name.empty() || !uses_[uses_.size() - 2].name.empty()) return;
+    std::string module, last;
+    std::istringstream parts(node.substr(1, node.rfind('/') - 1));
+    for (std::string part; std::getline(parts, part, '/'); last = part) {
+        bool const repeats = !last.empty() && part.starts_with(last + ".");
+        if (repeats) module.resize(module.size() - last.size());
+        else if (!module.empty()) module += '.';
+        module += part;
+    }
+    uses_[uses_.size() - 2].name = published(module + ".weight");
+    uses_.back().name = published(module + ".bias");
+    for (std::size_t i = uses_.size() - 2; i < uses_.size(); ++i) add_known(uses_[i].name, uses_[i].weight);
 }
 
 /// The last weight of that kind in front of the first node that reads `next`, which may have a container's prefix.
@@ -245,6 +266,18 @@ std::optional<ExportedWeights::Weight> ExportedWeights::stacked(std::span<Use co
     return Weight{view_of({shape, owner->data(), owner}), owner};
 }
 
+/// The bias of a batch norm that was folded into a convolution which had none: the convolution's now, which one of the
+/// exporters calls "weight_bias".
+std::optional<ExportedWeights::Weight> ExportedWeights::folded_bias(std::vector<WantedWeight> const& wanted,
+                                                                    std::size_t norm_bias,
+                                                                    std::string const& prefix) const {
+    constexpr std::string_view kWeight = "weight";
+    if (norm_bias < 2 || !wanted[norm_bias - 2].name.ends_with(".weight")) return std::nullopt;  // conv, norm.weight
+    std::string const filter = prefix + wanted[norm_bias - 2].name;
+    auto const bias = known(filter.substr(0, filter.size() - kWeight.size()) + "bias");
+    return bias ? bias : known(filter + "_bias");
+}
+
 FoundWeights ExportedWeights::find(std::vector<WantedWeight> const& wanted, std::string const& prefix,
                                    float factor) const {
     std::set<std::string> const folded = folded_norms(wanted, prefix);
@@ -267,6 +300,12 @@ FoundWeights ExportedWeights::find(std::vector<WantedWeight> const& wanted, std:
     std::size_t next = 0;
     for (WantedWeight const& w : wanted) {
         if (auto const* const part = norm_part(w.name, folded)) {
+            auto const at = static_cast<std::size_t>(&w - wanted.data());
+            auto const bias = part->ending == ".bias" ? folded_bias(wanted, at, prefix) : std::nullopt;
+            if (bias && bias->view.shape == w.shape) {
+                add(w.name, bias->view, bias->owner);
+                continue;
+            }
             Constant const constant = filled(w.shape, part->value);
             add(w.name, view_of(constant), constant.owner);
             continue;

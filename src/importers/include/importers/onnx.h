@@ -17,9 +17,12 @@ struct ConstantRead {
     enum class Role : std::uint8_t {
         other,
         matrix,            ///< the right side of a product, [in, out]
-        transposed_matrix  ///< the same as [out, in]
+        transposed_matrix,  ///< the same as [out, in]
+        filter,
+        filter_bias  ///< of the filter in front of it
     };
     std::string name;  ///< of the file's tensor; empty where it was computed
+    std::string node;  ///< the node's, which is "/body/conv1/Conv" where an exporter tells its module
     Constant constant;
     Role role = Role::other;
 };

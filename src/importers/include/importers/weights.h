@@ -74,11 +74,14 @@ private:
     };
 
     void collect_uses(std::vector<ConstantRead> const& reads, Sizes const& picture);
+    void name_filter(std::string const& node);
     void name_by_neighbours();
     void name_nameless(ReadBefore const& rule);
     [[nodiscard]] std::string published(std::string const& name) const;
     void add_known(std::string const& name, Weight const& weight);
     [[nodiscard]] std::optional<Weight> known(std::string const& name) const;
+    [[nodiscard]] std::optional<Weight> folded_bias(std::vector<WantedWeight> const& wanted, std::size_t norm_bias,
+                                                    std::string const& prefix) const;
     [[nodiscard]] static std::optional<Weight> read_as(Use const& use, Shape const& shape);
     [[nodiscard]] std::set<std::string> folded_norms(std::vector<WantedWeight> const& wanted,
                                                      std::string const& prefix) const;
