@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "importers/onnx.h"
-#include "ir/verify.h"
 #include "program.h"
 #include "reference/backend.h"
 #include "vitrum/error.h"
