@@ -149,8 +149,7 @@ std::optional<Graph> OnnxProof::with_outputs_of(ModelInfo const& info, Graph con
     for (std::size_t i = graph.outputs.size(); i < file.infos.size(); ++i) {
         std::size_t found = graph.outputs.size();
         auto const equals = [&](std::size_t v) {
-            return is_alike(file.infos[i], infos[v]) &&
-                   normalised_error(values[v], (*file.outputs)[i]) <= kMostError;
+            return is_alike(file.infos[i], infos[v]) && normalised_error(values[v], (*file.outputs)[i]) <= kMostError;
         };
         while (found < values.size() && !equals(found)) ++found;
         if (found == values.size()) return std::nullopt;

@@ -123,12 +123,12 @@ void ExportedWeights::collect_uses(std::vector<ConstantRead> const& reads, Sizes
         Constant const& constant = read.constant;
         Use use{.name = is_parameter_name(read.name) ? published(read.name) : "",
                 .weight = {view_of(constant), constant.owner}};
-        use.is_matrix =
-            read.role == ConstantRead::Role::matrix || read.role == ConstantRead::Role::transposed_matrix;
+        use.is_matrix = read.role == ConstantRead::Role::matrix || read.role == ConstantRead::Role::transposed_matrix;
         use.is_of_file = !read.name.empty();
         if (read.role == ConstantRead::Role::matrix) use.weight.view = transposed(use.weight.view);
         else if (auto const table = relative_table(constant)) use.table = Weight{view_of(*table), table->owner};
-        else if (auto const levels = level_table(constant, picture)) use.levels = Weight{view_of(*levels), levels->owner};
+        else if (auto const levels = level_table(constant, picture))
+            use.levels = Weight{view_of(*levels), levels->owner};
         uses_.push_back(std::move(use));
         if (read.role == ConstantRead::Role::filter_bias) name_filter(read.node);
     }
@@ -311,7 +311,8 @@ FoundWeights ExportedWeights::find(std::vector<WantedWeight> const& wanted, std:
             continue;
         }
         Use const* const place = places[next++];
-        auto const rows = stacked(std::span(places).subspan(next, static_cast<std::size_t>(rows_of(w, prefix))), w.shape);
+        auto const rows =
+            stacked(std::span(places).subspan(next, static_cast<std::size_t>(rows_of(w, prefix))), w.shape);
         next += static_cast<std::size_t>(rows_of(w, prefix));
         auto const named = known(prefix + w.name);
         auto const by_place = place == nullptr ? rows : read_as(*place, w.shape);

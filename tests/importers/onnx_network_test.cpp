@@ -43,9 +43,9 @@ TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
 INSTANTIATE_TEST_SUITE_P(Data, OnnxNetwork,
                          testing::Combine(testing::Values("convolution_bands", "convolutions_open", "elan_script11",
                                                           "mask2former_open_script17", "mask2former_script17",
-                                                          "mst_cassi_script17", "mstpp_script17", "swinir_clipped", "swinir_dynamo18",
-                                                          "swinir_open_dynamo18", "swinir_open_script17",
-                                                          "swinir_script17"),
+                                                          "mst_cassi_script17", "mstpp_script17", "swinir_clipped",
+                                                          "swinir_dynamo18", "swinir_open_dynamo18",
+                                                          "swinir_open_script17", "swinir_script17"),
                                           testing::Values(Device::cpu, Device::reference)),
                          [](auto const& at) { return name_of_case(std::get<0>(at.param), std::get<1>(at.param)); });
 

@@ -16,7 +16,7 @@ namespace vitrum {
 struct ConstantRead {
     enum class Role : std::uint8_t {
         other,
-        matrix,            ///< the right side of a product, [in, out]
+        matrix,             ///< the right side of a product, [in, out]
         transposed_matrix,  ///< the same as [out, in]
         filter,
         filter_bias  ///< of the filter in front of it
@@ -47,7 +47,8 @@ public:
     /// Sizes that the file allows, near to these.
     [[nodiscard]] Sizes allowed(Sizes const& wanted) const;
     /// Sizes of pictures whose maps of the strides 8, 16 and 32 all have their height and width among the file's
-    /// constants: exporters leave them there where a network's code computes with them, whatever extents they call open.
+    /// constants: exporters leave them there where a network's code computes with them, whatever extents they call
+    /// open.
     [[nodiscard]] std::vector<Sizes> traced_sizes() const;
     [[nodiscard]] std::int64_t parameters() const;
     /// The file's tensors by name. One that an Identity gives another name, as exporters do with equal tensors that
