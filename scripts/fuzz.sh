@@ -11,7 +11,7 @@ cmake --build --preset fuzz --target fuzz_targets
 
 corpus=(array:array checkpoint:checkpoint/file checkpoint_pickle:checkpoint/pickle
         checkpoint_safetensors:checkpoint/safetensors checkpoint_settings:checkpoint/settings
-        engine:engine image:image onnx:onnx)
+        engine:engine image:image onnx:onnx onnx_program:onnx)
 for pair in "${corpus[@]}"; do
   target=${pair%%:*}
   new_cases=$(mktemp -d) log=$(mktemp)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the ONNX files of the tests: tests/data/onnx, and the seeds in fuzz/corpus/onnx.
 
-With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime and safetensors.  The outputs beside each
-exported network are those of ONNX Runtime.
+With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime, transformers and safetensors.  The outputs
+beside each exported network are those of ONNX Runtime, or of PyTorch where ONNX Runtime cannot run the file.
 """
 
 import pathlib
@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 import elan
 import make_mst_cases
 import make_test_cases
+import mask2former
 import mst
 import swinir
 
@@ -104,6 +105,19 @@ def exported():
     yield "mstpp_script17", spectral, picture, script
     convolutions = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 12, 3, padding=1),
                                        torch.nn.PixelShuffle(2)).eval()
+    snapshot = mst.CassiMST(dim=4, num_blocks=(1, 1)).eval()
+    make_mst_cases.randomise(snapshot, generator)
+    inputs = make_mst_cases.inputs_of(snapshot, (1, 32, 32), generator)
+    yield "mst_cassi_script17", snapshot, tuple(inputs.values()), dict(script, input_names=list(inputs))
+    backbone = mask2former.swin(embed_dim=4, depths=[1, 2, 1, 1], num_heads=[1, 1, 2, 2], window_size=4)
+    sizes = dict(num_queries=6, hidden_dim=32, feature_size=32, mask_feature_size=16, encoder_layers=1, decoder_layers=4,
+                 encoder_feedforward_dim=16, dim_feedforward=24)
+    segmenter = mask2former.Network(backbone, 3, **sizes).eval()
+    names = dict(input_names=["input"], output_names=list(segmenter.outputs))
+    square = torch.randn(1, 3, 64, 96, generator=generator)
+    yield "mask2former_script17", segmenter, square, dict(script, **names)
+    open_network = dict(names, dynamic_axes={"input": {2: "height", 3: "width"}})
+    yield "mask2former_open_script17", segmenter, square, dict(script, **open_network)
     open_sides = {"x": {0: "batch", 2: "height", 3: "width"}}
     yield "convolutions_open", convolutions, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
     yield "convolution_bands", torch.nn.Conv2d(3, 5, 1).eval(), picture, script
@@ -131,24 +145,42 @@ def pad_openly(x, multiple):
 
 
 def without_notes(path):
-    """PyTorch's notes on nodes and values, and nodes' names, are most of a small file."""
+    """PyTorch's notes on nodes and values, and names that are no parameter's, are most of a small file."""
     m = onnx.load(path)
+    kept = {port.name for port in [*m.graph.input, *m.graph.output]} | {tensor.name for tensor in m.graph.initializer}
+    short = {}
     for node in m.graph.node:
         del node.metadata_props[:]
         node.doc_string = node.name = ""
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                if name and name not in kept:
+                    names[i] = short.setdefault(name, f"v{len(short)}")
     del m.graph.value_info[:]
     onnx.save(m, path)
 
 
-def export(name, module, picture, arguments):
+def answers(path, module, inputs):
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented:  # GridSample at float64
+        with torch.inference_mode():
+            made = module(*inputs)
+        return [np.ascontiguousarray(y.numpy()) for y in made]
+    return session.run(None, {port.name: x.numpy() for port, x in zip(session.get_inputs(), inputs)})
+
+
+def export(name, module, inputs, arguments):
     path = NETWORKS / f"{name}.onnx"
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     with torch.inference_mode():
-        torch.onnx.export(module, (picture,), path, verbose=False, **arguments)
+        torch.onnx.export(module, inputs, path, verbose=False, **arguments)
     without_notes(path)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {session.get_inputs()[0].name: picture.numpy()})
+    made = answers(path, module, inputs)
     io = NETWORKS / f"{name}.io.safetensors"
-    save_file({"input": picture.numpy(), "output": output}, io)
+    golden = dict(zip(arguments.get("input_names", ["input"]) if len(inputs) > 1 else ["input"], (x.numpy() for x in inputs)))
+    golden.update(zip(arguments.get("output_names", ["output"]), made))
+    save_file(golden, io)
     io.chmod(0o644)
     operators = sorted({node.op_type for node in onnx.load(path).graph.node})
     print(f"{name:20} {path.stat().st_size:8}  {' '.join(operators)}")

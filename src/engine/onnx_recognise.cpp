@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "importers/weights.h"
+#include "models/export_names.h"
 #include "models/model_data.h"
 #include "onnx_info.h"
 #include "onnx_proof.h"
@@ -20,9 +21,6 @@
 namespace vitrum {
 namespace {
 
-// DESIGN's limit for float32.
-constexpr double kMostError = 1e-4;
-
 /// Settings that no weight tells, and what else they may be than the convention: the file's operators decide.
 struct Alternative {
     std::string_view setting, value;
@@ -30,6 +28,17 @@ struct Alternative {
 constexpr std::array kAlternatives = {Alternative{"img_range", "255"},      Alternative{"img_range", "1"},
                                       Alternative{"rgb_mean", "0,0,0"},     Alternative{"shifted_blocks", "even"},
                                       Alternative{"shifted_blocks", "all"}, Alternative{"shifted_blocks", "none"}};
+
+/// Mask2Former's learned queries, repeated for each picture before anything reads them. The first norm of the features
+/// may be spelled out as operators on constants.
+constexpr std::array kNameless = {
+    ReadBefore{.name = "transformer_module.queries_features.weight",
+               .next = "transformer_module.decoder.layernorm.weight",
+               .is_of_file = true},
+    ReadBefore{.name = "transformer_module.queries_embedder.weight",
+               .next = "transformer_module.decoder.layers.0.self_attn.q_proj.bias"},
+};
+constexpr ExportNames kExportNames = {.published = published_name, .nameless = kNameless};
 
 /// The sides of the windows that a graph's softmaxes run over, ascending.
 std::set<std::int64_t> windows_of(Graph const& graph) {
@@ -44,13 +53,23 @@ std::set<std::int64_t> windows_of(Graph const& graph) {
     return windows;
 }
 
+/// The shapes of a family's inputs as files state them, [N, C, H, W].
+std::vector<std::vector<std::int64_t>> stated_inputs(Graph const& graph, Sizes const& sizes) {
+    std::vector<std::vector<std::int64_t>> shapes;
+    for (ValueId const id : graph.inputs) {
+        auto const& nhwc = graph.value(id).dims;
+        shapes.push_back({nhwc[0].at(sizes), nhwc[3].at(sizes), nhwc[1].at(sizes), nhwc[2].at(sizes)});
+    }
+    return shapes;
+}
+
 class Recogniser {
 public:
-    Recogniser(std::shared_ptr<OnnxSource const> source, Overrides const& overrides, CompileOptions options)
+    Recogniser(std::shared_ptr<OnnxSource const> source, Overrides const& overrides, CompileOptions const& options)
         : source_(std::move(source)),
           stated_range_(stated_range(overrides)),
           overrides_(family_settings(source_->model(), overrides)),
-          options_(std::move(options)) {}
+          proof_(source_, options) {}
 
     Recognised run() {
         if (!import()) return {};
@@ -63,22 +82,40 @@ public:
     }
 
 private:
-    /// The file's graph at a small size at which windows are padded and shifted, or at one that it takes.
+    /// The file's graph at some small size that it takes.
     bool import() {
-        for (Sizes const wanted : {Sizes{1, 19, 27}, Sizes{1, 32, 48}, Sizes{1, 64, 64}}) {
-            Sizes const sizes = source_->allowed(wanted);
+        std::vector<Sizes> sizes_to_try = {{1, 19, 27}, {1, 32, 48}, {1, 64, 64}};
+        std::ranges::copy(source_->traced_sizes(), std::back_inserter(sizes_to_try));
+        for (Sizes const& wanted : sizes_to_try) {
             try {
-                Graph const graph =
-                    source_->graph(source_->inputs(sizes), *make_reference_backend(), OnnxSource::Edges::pixels);
-                weights_.emplace(graph, source_->named_tensors());
+                Sizes const sizes = source_->allowed(wanted);
+                auto const [graph, reads] = source_->trace(inputs_at(sizes), *make_reference_backend());
+                weights_.emplace(reads, source_->named_tensors(), kExportNames, sizes);
                 windows_ = windows_of(graph);
-                proof_.emplace(source_, sizes, options_);
                 return true;
             } catch (Error const&) {
                 continue;  // a size that the file does not take, or a file that the importer will refuse
             }
         }
         return false;
+    }
+
+    /// The inputs for pictures of that size. Where the file leaves extents of further inputs open, those of the family
+    /// that its tensors' names tell. Throws Error where neither knows.
+    [[nodiscard]] std::vector<DenseType> inputs_at(Sizes const& sizes) const {
+        if (source_->follows_sizes()) return source_->inputs(sizes);
+        ExportedWeights const named({}, source_->named_tensors(), kExportNames);
+        for (StateDict const& dict : StateDict::candidates(named.known())) {
+            for (Family const& family : families()) {
+                auto const detected = family.detect(dict, overrides_);
+                auto const* const detection = std::get_if<Detection>(&detected);
+                if (detection == nullptr || !size_violation(detection->info, sizes).empty()) continue;
+                Weights shapes(dict, Weights::Mode::shapes_only);
+                Graph const graph = detection->build(shapes);
+                return source_->inputs(stated_inputs(graph, sizes));
+            }
+        }
+        return source_->inputs(sizes);
     }
 
     bool attempt(StateDict const& dict, Family const& family) {
@@ -117,8 +154,9 @@ private:
     bool prove(std::shared_ptr<Checkpoint const> const& checkpoint, Detection const& detection) {
         for (Overrides const& settings : conventions(detection)) {
             Model const model = recognise(checkpoint, settings);
-            Graph graph = optimise(named_as_in_file(model.data().build_graph()));
-            double const error = proof_->error(model.info(), graph);
+            Graph const own = proof_.with_further_outputs(model.info(), model.data().build_graph());
+            Graph graph = optimise(named_as_in_file(own));
+            double const error = proof_.error(model.info(), graph);
             if (error <= kMostError) {
                 accept(model.info(), std::move(graph), error);
                 return true;
@@ -173,17 +211,16 @@ private:
         info.notes.push_back(
             fmt::format("recognised by its weights; the file's own operators differ by {:.1e} standard deviations (a "
                         "picture of {}×{})",
-                        error, proof_->sizes().w, proof_->sizes().h));
+                        error, proof_.sizes().w, proof_.sizes().h));
         result_ = {std::move(info), std::move(graph), ""};
     }
 
     std::shared_ptr<OnnxSource const> source_;
     std::optional<double> stated_range_;
     Overrides overrides_;  ///< without those that every ONNX file takes
-    CompileOptions options_;
     std::optional<ExportedWeights> weights_;
     std::set<std::int64_t> windows_;
-    std::optional<OnnxProof> proof_;
+    OnnxProof proof_;
     double least_error_ = std::numeric_limits<double>::infinity();  ///< of all attempts
     Recognised result_;
 };

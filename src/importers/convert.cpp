@@ -110,11 +110,31 @@ void Converter::run(std::vector<OnnxNode> const& nodes, Scope& scope, Attributes
     }
 }
 
+void Converter::note_reads(OnnxNode const& node, std::vector<ValueId> const& inputs) {
+    // An Identity gives another name; an InstanceNormalization has the ones and zeros of a spelled-out group norm.
+    if (node.op == "Identity" || node.op == "InstanceNormalization") return;
+    auto const* const turned = node.attribute("transB");
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (inputs[i] == kNone || !b_.is_known(inputs[i])) continue;
+        Value const& value = b_.graph.value(inputs[i]);
+        Constant const& constant = *value.constant;
+        if (constant.dtype != DType::f32 || constant.shape.count() == 0) continue;
+        auto role = ConstantRead::Role::other;
+        if (i == 1 && constant.shape.rank() == 2 && (node.op == "MatMul" || node.op == "Gemm")) {
+            bool const is_turned = turned != nullptr && turned->integer == 1;
+            role = is_turned ? ConstantRead::Role::transposed_matrix : ConstantRead::Role::matrix;
+        }
+        if (node.op == "Conv" && i > 0) role = i == 1 ? ConstantRead::Role::filter : ConstantRead::Role::filter_bias;
+        reads_.push_back({.name = value.name, .node = std::string(node.name), .constant = constant, .role = role});
+    }
+}
+
 void Converter::run(OnnxNode const& node, Scope& scope) {
     b_.enter(node.label(), std::string(node.name.empty() ? node.op : node.name));
     if (++steps_ > kMaxSteps) b_.refuse("more than {} operators after loops are unrolled", kMaxSteps);
     std::vector<ValueId> inputs;
     for (auto const name : node.inputs) inputs.push_back(name.empty() ? kNone : find(scope, name));
+    note_reads(node, inputs);
     auto const results = results_of(node, std::move(inputs), scope);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
         if (node.outputs[i].empty()) continue;

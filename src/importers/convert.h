@@ -18,6 +18,8 @@ public:
 
     [[nodiscard]] Graph convert(std::vector<DenseType> const& inputs, OnnxSource::Edges edges,
                                 OnnxSource::Known const& known);
+    /// The constants that nodes read, in the order of convert().
+    [[nodiscard]] std::vector<ConstantRead> const& reads() const { return reads_; }
 
 private:
     /// Names of one graph, then those of the graphs around it.
@@ -32,6 +34,7 @@ private:
     [[nodiscard]] ValueId find(Scope const& scope, std::string_view name) const;
     void run(std::vector<OnnxNode> const& nodes, Scope& scope, Attributes const* arguments);
     void run(OnnxNode const& node, Scope& scope);
+    void note_reads(OnnxNode const& node, std::vector<ValueId> const& inputs);
     [[nodiscard]] std::vector<ValueId> run_graph(OnnxGraph const& graph, Scope& scope);
     [[nodiscard]] std::vector<ValueId> results_of(OnnxNode const& node, std::vector<ValueId> inputs, Scope& scope);
     [[noreturn]] void refuse_operators(OnnxNode const& node) const;
@@ -44,6 +47,7 @@ private:
     OnnxModel const& model_;
     std::map<OnnxTensor const*, Constant> const& constants_;
     std::int64_t opset_;
+    std::vector<ConstantRead> reads_;
     int depth_ = 0;
     std::int64_t steps_ = 0;
 };

@@ -198,7 +198,8 @@ Values grid_sample(Call const& c) {
     if (border == "border") op.border = dense::SampleBorder::border;
     else if (border == "reflection") op.border = dense::SampleBorder::reflection;
     else if (border != "zeros") c.b.refuse("padding {}", border);
-    return {c.in_f32([&](Values const& in) { return c.b.emit(op, {in[0], in[1]}); })};
+    // PyTorch's exporter computes Mask2Former's sampling points in float64.
+    return {c.in_f32([&](Values const& in) { return c.b.emit(op, {in[0], c.b.cast(in[1], DType::f32)}); })};
 }
 
 constexpr auto kRules =

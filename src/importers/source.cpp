@@ -2,6 +2,7 @@
 #include "importers/onnx.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <set>
 
@@ -210,6 +211,39 @@ Sizes OnnxSource::allowed(Sizes const& wanted) const {
     return sizes;
 }
 
+std::vector<Sizes> OnnxSource::traced_sizes() const {
+    constexpr std::int64_t kMostNumbers = 16, kMostExtent = 1 << 12;
+    std::set<std::pair<std::int64_t, std::int64_t>> pairs;
+    auto const look = [&](Constant const& constant) {
+        Shape const& shape = constant.shape;
+        bool const is_small = shape.rank() > 0 && shape[shape.rank() - 1] == 2 && shape.count() <= kMostNumbers;
+        if (!is_small || (constant.dtype != DType::i64 && constant.dtype != DType::f32)) return;
+        for (std::int64_t i = 0; i + 1 < shape.count(); i += 2) {
+            auto const number = [&](std::int64_t at) {
+                if (constant.dtype == DType::f32) return static_cast<double>(constant.data[at]);
+                return static_cast<double>(reinterpret_cast<std::int64_t const*>(constant.data)[at]);
+            };
+            double const a = number(i), b = number(i + 1);
+            auto const is_extent = [](double x) { return x >= 1 && x <= kMostExtent && x == std::floor(x); };
+            if (!is_extent(a) || !is_extent(b)) continue;
+            pairs.emplace(static_cast<std::int64_t>(a), static_cast<std::int64_t>(b));
+        }
+    };
+    std::shared_ptr<void const> const mapped(std::shared_ptr<void const>(), this);  // used in this function only
+    for (auto const& [tensor, constant] : constants_) look(constant);
+    for (OnnxNode const& node : model_.graph.nodes) {
+        auto const* const value = node.op == "Constant" ? node.attribute("value") : nullptr;
+        if (value != nullptr && value->tensor) look(constant_of(*value->tensor, mapped));
+    }
+    std::vector<Sizes> sizes;
+    for (auto const& [a, b] : pairs) {
+        if (!pairs.contains({2 * a, 2 * b}) || !pairs.contains({4 * a, 4 * b})) continue;
+        sizes.push_back({1, 32 * a, 32 * b});
+        if (a != b) sizes.push_back({1, 32 * b, 32 * a});  // some hold width first
+    }
+    return sizes;
+}
+
 bool OnnxSource::is_picture(DenseType const& type, Edges edges) {
     bool const fits = type.dtype == DType::f32 && type.shape.rank() == 4 && type.shape.count() > 0;
     return fits && edges == Edges::pixels;
@@ -238,6 +272,13 @@ Graph OnnxSource::graph(std::vector<DenseType> const& inputs, Backend const& eva
     onnx::Builder builder(evaluator, model_.path.string());
     onnx::Converter converter(builder, model_, constants_);
     return pruned(converter.convert(inputs, edges, known));
+}
+
+OnnxSource::Traced OnnxSource::trace(std::vector<DenseType> const& inputs, Backend const& evaluator) const {
+    onnx::Builder builder(evaluator, model_.path.string());
+    onnx::Converter converter(builder, model_, constants_);
+    Graph graph = pruned(converter.convert(inputs, Edges::pixels, {}));
+    return {std::move(graph), converter.reads()};
 }
 
 }  // namespace vitrum

@@ -4,7 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <sstream>
 
+#include <fmt/format.h>
+
+#include "level_table.h"
 #include "relative_table.h"
 
 namespace vitrum {
@@ -53,11 +57,6 @@ ConstTensorView transposed(ConstTensorView const& view) {
     return {view.data, view.dtype, {view.shape[1], view.shape[0]}, {view.strides[1], view.strides[0]}};
 }
 
-bool is_product(Op const& op) {
-    auto const* const dense_op = std::get_if<Dense>(&op);
-    return dense_op != nullptr && std::holds_alternative<dense::MatMul>(dense_op->op);
-}
-
 /// The parameters of a batch norm that changes nothing, by the ends of their names. The variance makes up for the
 /// epsilon that is added to it.
 struct NormPart {
@@ -89,12 +88,15 @@ Constant multiplied(ConstTensorView const& view, float factor) {
 
 }  // namespace
 
-ExportedWeights::ExportedWeights(Graph const& graph, std::map<std::string, Constant> const& named) {
+ExportedWeights::ExportedWeights(std::vector<ConstantRead> const& reads, std::map<std::string, Constant> const& named,
+                                 ExportNames const& names, Sizes const& picture)
+    : names_(names) {
     for (auto const& [name, constant] : named) {
-        if (is_parameter_name(name)) add_known(name, {view_of(constant), constant.owner});
+        if (is_parameter_name(name)) add_known(published(name), {view_of(constant), constant.owner});
     }
-    collect_uses(graph);
+    collect_uses(reads, picture);
     name_by_neighbours();
+    for (ReadBefore const& rule : names_.nameless) name_nameless(rule);
     auto const owners = std::make_shared<std::vector<std::shared_ptr<void const>>>();
     for (auto const& [name, weight] : by_name_) {
         known_.tensors.push_back({name, weight.view});
@@ -112,28 +114,63 @@ std::optional<ExportedWeights::Weight> ExportedWeights::known(std::string const&
     return found == by_name_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void ExportedWeights::collect_uses(Graph const& graph) {
-    for (Node const& node : graph.nodes) {
-        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-            if (!graph.is_constant(node.inputs[i])) continue;
-            Value const& value = graph.value(node.inputs[i]);
-            Constant const& constant = *value.constant;
-            if (constant.dtype != DType::f32 || constant.shape.count() == 0) continue;
-            Use use{.name = is_parameter_name(value.name) ? value.name : "",
-                    .weight = {view_of(constant), constant.owner},
-                    .table = std::nullopt};
-            use.is_matrix = is_product(node.op) && i == 1 && constant.shape.rank() == 2;
-            if (use.is_matrix) use.weight.view = transposed(use.weight.view);
-            else if (auto const table = relative_table(constant)) use.table = Weight{view_of(*table), table->owner};
-            uses_.push_back(std::move(use));
-        }
+std::string ExportedWeights::published(std::string const& name) const {
+    return names_.published == nullptr ? name : names_.published(name);
+}
+
+void ExportedWeights::collect_uses(std::vector<ConstantRead> const& reads, Sizes const& picture) {
+    for (ConstantRead const& read : reads) {
+        Constant const& constant = read.constant;
+        Use use{.name = is_parameter_name(read.name) ? published(read.name) : "",
+                .weight = {view_of(constant), constant.owner}};
+        use.is_matrix = read.role == ConstantRead::Role::matrix || read.role == ConstantRead::Role::transposed_matrix;
+        use.is_of_file = !read.name.empty();
+        if (read.role == ConstantRead::Role::matrix) use.weight.view = transposed(use.weight.view);
+        else if (auto const table = relative_table(constant)) use.table = Weight{view_of(*table), table->owner};
+        else if (auto const levels = level_table(constant, picture))
+            use.levels = Weight{view_of(*levels), levels->owner};
+        uses_.push_back(std::move(use));
+        if (read.role == ConstantRead::Role::filter_bias) name_filter(read.node);
+    }
+}
+
+/// A filter and a bias that both lost their names have taken up a batch norm; their node still tells the module:
+/// "/net/layers/layers.0/conv/Conv" is net.layers.0.conv.
+void ExportedWeights::name_filter(std::string const& node) {
+    bool const is_path = node.starts_with('/') && node.rfind('/') > 0;
+    if (uses_.size() < 2 || !is_path || !uses_.back().name.empty() || !uses_[uses_.size() - 2].name.empty()) return;
+    std::string module, last;
+    std::istringstream parts(node.substr(1, node.rfind('/') - 1));
+    for (std::string part; std::getline(parts, part, '/'); last = part) {
+        bool const repeats = !last.empty() && part.starts_with(last + ".");
+        if (repeats) module.resize(module.size() - last.size());
+        else if (!module.empty()) module += '.';
+        module += part;
+    }
+    uses_[uses_.size() - 2].name = published(module + ".weight");
+    uses_.back().name = published(module + ".bias");
+    for (std::size_t i = uses_.size() - 2; i < uses_.size(); ++i) add_known(uses_[i].name, uses_[i].weight);
+}
+
+/// The last weight of that kind in front of the first node that reads `next`, which may have a container's prefix.
+void ExportedWeights::name_nameless(ReadBefore const& rule) {
+    auto const next = std::ranges::find_if(uses_, [&](Use const& use) { return use.name.ends_with(rule.next); });
+    if (next == uses_.end()) return;
+    auto const prefix = next->name.substr(0, next->name.size() - rule.next.size());
+    for (auto use = std::make_reverse_iterator(next); use != uses_.rend(); ++use) {
+        if (!use->name.empty() || use->is_matrix || (rule.is_of_file && !use->is_of_file)) continue;
+        auto const left = squeezed(use->weight.view.shape, use->weight.view.strides);
+        if (left.size() != 2) continue;
+        Shape const shape{left[0].first, left[1].first};
+        add_known(prefix + std::string(rule.name), {*viewed_as(use->weight.view, shape), use->weight.owner});
+        return;
     }
 }
 
 void ExportedWeights::name_by_neighbours() {
     std::string_view before;
     for (std::size_t i = 0; i < uses_.size(); ++i) {
-        Use const& use = uses_[i];
+        Use& use = uses_[i];
         if (!use.name.empty()) {
             before = use.name;
             continue;
@@ -141,19 +178,21 @@ void ExportedWeights::name_by_neighbours() {
         if (use.is_matrix && i + 1 < uses_.size() && uses_[i + 1].name.ends_with(".bias") &&
             uses_[i + 1].weight.view.shape.count() == use.weight.view.shape[0]) {
             std::string const& bias = uses_[i + 1].name;
-            add_known(bias.substr(0, bias.size() - 4) + "weight", use.weight);
+            use.name = bias.substr(0, bias.size() - 4) + "weight";
+            add_known(use.name, use.weight);
         }
         if (!use.table) continue;
         auto const behind = std::find_if(uses_.begin() + static_cast<std::ptrdiff_t>(i), uses_.end(),
                                          [](Use const& u) { return !u.name.empty(); });
         if (behind == uses_.end()) continue;
         auto const module = common_module(before, behind->name);
-        if (!module.empty()) add_known(module + ".relative_position_bias_table", *use.table);
+        if (!module.empty()) add_known(published(module + ".relative_position_bias_table"), *use.table);
     }
 }
 
 std::optional<ExportedWeights::Weight> ExportedWeights::read_as(Use const& use, Shape const& shape) {
     if (use.table && use.table->view.shape == shape) return use.table;
+    if (use.levels && use.levels->view.shape == shape) return use.levels;
     if (auto const view = viewed_as(use.weight.view, shape)) return Weight{*view, use.weight.owner};
     return std::nullopt;
 }
@@ -173,10 +212,11 @@ std::vector<ExportedWeights::Use const*> ExportedWeights::places_of(std::vector<
         std::string const name = prefix + wanted[row].name;
         bool const is_known = by_name_.contains(name);
         auto const worth = [&](Use const& use) {
-            constexpr int kSameName = 1000, kNoName = 10, kOtherName = 1;
+            constexpr int kSameName = 1000, kNoName = 10, kRow = 2, kOtherName = 1;
             if (use.name == name) return kSameName;
             if (is_known || !read_as(use, wanted[row].shape)) return 0;
-            return use.name.empty() ? kNoName : kOtherName;
+            if (!use.name.empty()) return kOtherName;
+            return wanted[row].is_row ? kRow : kNoName;
         };
         for (std::size_t column = 0; column < columns; ++column) {
             at(row + 1, column + 1) =
@@ -207,12 +247,48 @@ std::set<std::string> ExportedWeights::folded_norms(std::vector<WantedWeight> co
     return folded;
 }
 
+/// A small table that nodes read row by row is wanted by its rows as well.
+std::int64_t ExportedWeights::rows_of(WantedWeight const& wanted, std::string const& prefix) const {
+    constexpr std::int64_t kMostRows = 4;  // the levels of an image pyramid
+    bool const is_table = wanted.shape.rank() == 2 && wanted.shape[0] <= kMostRows && wanted.shape[1] > 1;
+    return is_table && !by_name_.contains(prefix + wanted.name) ? wanted.shape[0] : 0;
+}
+
+/// The rows one under another; nothing where one is missing.
+std::optional<ExportedWeights::Weight> ExportedWeights::stacked(std::span<Use const* const> rows, Shape const& shape) {
+    if (rows.empty() || std::ranges::find(rows, nullptr) != rows.end()) return std::nullopt;
+    auto const owner = std::make_shared<std::vector<float>>(static_cast<std::size_t>(shape.count()));
+    float* to = owner->data();
+    for (Use const* const row : rows) {
+        copy_to_f32(*viewed_as(row->weight.view, {shape[1]}), to);
+        to += shape[1];
+    }
+    return Weight{view_of({shape, owner->data(), owner}), owner};
+}
+
+/// The bias of a batch norm that was folded into a convolution which had none: the convolution's now, which one of the
+/// exporters calls "weight_bias".
+std::optional<ExportedWeights::Weight> ExportedWeights::folded_bias(std::vector<WantedWeight> const& wanted,
+                                                                    std::size_t norm_bias,
+                                                                    std::string const& prefix) const {
+    constexpr std::string_view kWeight = "weight";
+    if (norm_bias < 2 || !wanted[norm_bias - 2].name.ends_with(".weight")) return std::nullopt;  // conv, norm.weight
+    std::string const filter = prefix + wanted[norm_bias - 2].name;
+    auto const bias = known(filter.substr(0, filter.size() - kWeight.size()) + "bias");
+    return bias ? bias : known(filter + "_bias");
+}
+
 FoundWeights ExportedWeights::find(std::vector<WantedWeight> const& wanted, std::string const& prefix,
                                    float factor) const {
     std::set<std::string> const folded = folded_norms(wanted, prefix);
     std::vector<WantedWeight> placed;
-    std::ranges::copy_if(wanted, std::back_inserter(placed),
-                         [&](WantedWeight const& w) { return norm_part(w.name, folded) == nullptr; });
+    for (WantedWeight const& w : wanted) {
+        if (norm_part(w.name, folded) != nullptr) continue;
+        placed.push_back(w);
+        for (std::int64_t row = 0; row < rows_of(w, prefix); ++row) {
+            placed.push_back({fmt::format("{}[{}]", w.name, row), {w.shape[1]}, true});
+        }
+    }
     auto const places = places_of(placed, prefix);
 
     FoundWeights found;
@@ -224,15 +300,24 @@ FoundWeights ExportedWeights::find(std::vector<WantedWeight> const& wanted, std:
     std::size_t next = 0;
     for (WantedWeight const& w : wanted) {
         if (auto const* const part = norm_part(w.name, folded)) {
+            auto const at = static_cast<std::size_t>(&w - wanted.data());
+            auto const bias = part->ending == ".bias" ? folded_bias(wanted, at, prefix) : std::nullopt;
+            if (bias && bias->view.shape == w.shape) {
+                add(w.name, bias->view, bias->owner);
+                continue;
+            }
             Constant const constant = filled(w.shape, part->value);
             add(w.name, view_of(constant), constant.owner);
             continue;
         }
         Use const* const place = places[next++];
+        auto const rows =
+            stacked(std::span(places).subspan(next, static_cast<std::size_t>(rows_of(w, prefix))), w.shape);
+        next += static_cast<std::size_t>(rows_of(w, prefix));
         auto const named = known(prefix + w.name);
-        auto const by_place = place == nullptr ? std::nullopt : read_as(*place, w.shape);
+        auto const by_place = place == nullptr ? rows : read_as(*place, w.shape);
         if (named && named->view.shape == w.shape) add(w.name, named->view, named->owner);
-        else if (by_place && factor != 1 && place->name.empty() && w.shape.rank() == 4) {
+        else if (by_place && factor != 1 && place != nullptr && place->name.empty() && w.shape.rank() == 4) {
             Constant const constant = multiplied(by_place->view, factor);
             add(w.name, view_of(constant), constant.owner);
             found.has_moved_factors = true;

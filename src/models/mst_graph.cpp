@@ -92,12 +92,12 @@ private:
         inputs[SpectralAttention::kQueryWeight] = weight(name + ".to_q.weight", {c, c});
         inputs[SpectralAttention::kKeyWeight] = weight(name + ".to_k.weight", {c, c});
         inputs[SpectralAttention::kValueWeight] = weight(name + ".to_v.weight", {c, c});
+        if (mask != kNone) inputs[SpectralAttention::kGuide] = guide(mask, x, level, name + ".mm");
         inputs[SpectralAttention::kRescale] = weight(name + ".rescale", {heads, 1, 1});
         inputs[SpectralAttention::kProjWeight] = weight(name + ".proj.weight", {c, c});
         inputs[SpectralAttention::kProjBias] = weight(name + ".proj.bias", {c});
         inputs[SpectralAttention::kPosition1] = weight(name + ".pos_emb.0.weight", {c, 1, 3, 3});
         inputs[SpectralAttention::kPosition2] = weight(name + ".pos_emb.2.weight", {c, 1, 3, 3});
-        if (mask != kNone) inputs[SpectralAttention::kGuide] = guide(mask, x, level, name + ".mm");
         return graph_.add(SpectralAttention{heads}, std::move(inputs), name);
     }
 

@@ -58,10 +58,11 @@ OnnxFile& OnnxFile::integers(std::string const& name, std::vector<std::int64_t> 
 }
 
 OnnxFile& OnnxFile::node(std::string const& op, std::vector<std::string> const& inputs, std::string const& output,
-                         std::vector<std::pair<std::string, std::int64_t>> const& attributes) {
+                         std::vector<std::pair<std::string, std::int64_t>> const& attributes,
+                         std::string const& node_name) {
     Bytes bytes;
     for (auto const& input : inputs) bytes += part(1, input);
-    bytes += part(2, output) + part(3, op + "_node") + part(4, op);
+    bytes += part(2, output) + part(3, node_name.empty() ? op + "_node" : node_name) + part(4, op);
     for (auto const& [name, value] : attributes) {
         // A name that ends in s is a list: "pads" of four equal numbers.
         bool const is_list = name == "pads" || name == "perm";

@@ -16,7 +16,8 @@ public:
     OnnxFile& tensor(std::string const& name, std::vector<std::int64_t> const& dims, std::vector<float> const& values);
     OnnxFile& integers(std::string const& name, std::vector<std::int64_t> const& values);
     OnnxFile& node(std::string const& op, std::vector<std::string> const& inputs, std::string const& output,
-                   std::vector<std::pair<std::string, std::int64_t>> const& attributes = {});
+                   std::vector<std::pair<std::string, std::int64_t>> const& attributes = {},
+                   std::string const& name = "");
     [[nodiscard]] std::string bytes() const;
     [[nodiscard]] OnnxSource source(std::map<std::string, std::int64_t> settings = {}) const;
 

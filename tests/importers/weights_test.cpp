@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "onnx_graph.h"
@@ -21,8 +22,7 @@ std::vector<float> counted(std::size_t count) {
 
 ExportedWeights weights_of(OnnxFile const& file, Sizes const& sizes) {
     OnnxSource const source = file.source();
-    Graph const graph = source.graph(source.inputs(sizes), *make_reference_backend(), OnnxSource::Edges::as_stated);
-    return {graph, source.named_tensors()};
+    return {source.trace(source.inputs(sizes), *make_reference_backend()).reads, source.named_tensors()};
 }
 
 /// The numbers of a tensor in rows, or none where there is none of that name.
@@ -98,6 +98,61 @@ TEST(ExportedWeights, AFoldedBatchNormChangesNothing) {
     EXPECT_TRUE(found.missing.empty());
     EXPECT_EQ(numbers(found.checkpoint, "norm.weight"), (std::vector<float>{1, 1}));
     EXPECT_FLOAT_EQ(numbers(found.checkpoint, "norm.running_var").at(0) + 1e-5F, 1);
+}
+
+TEST(ExportedWeights, ATableReadRowByRowIsPutTogether) {
+    OnnxFile file;
+    file.input("x", {"height", "3"}).output("y").tensor("a.scale", {3}, {1, 1, 1}).tensor("b.scale", {3}, {2, 2, 2});
+    file.tensor("v_1", {1, 3}, {1, 2, 3}).tensor("v_2", {1, 3}, {4, 5, 6});
+    file.node("Mul", {"x", "a.scale"}, "s").node("Add", {"s", "v_1"}, "q").node("Add", {"q", "v_2"}, "k");
+    file.node("Mul", {"k", "b.scale"}, "y");
+    auto const weights = weights_of(file, {1, 4, 3});
+    FoundWeights const found = weights.find({{"scale", {3}}, {"levels", {2, 3}}, {"more", {3, 3}}}, "a.");
+    EXPECT_EQ(numbers(found.checkpoint, "levels"), (std::vector<float>{1, 2, 3, 4, 5, 6}));
+    EXPECT_EQ(found.missing, std::vector<std::string>{"more"});
+}
+
+TEST(ExportedWeights, RowsThatWereAddedToSinePositionsAreTakenOffThem) {
+    // Maps of 2 × 4, 4 × 8 and 8 × 16 for a picture of 64 × 128; channels 0 and 1 tell the row, 2 and 3 the column.
+    std::vector<float> positions;
+    for (int const level : {0, 1, 2}) {
+        int const h = 2 << level, w = 4 << level;
+        for (int i = 0; i < h * w; ++i) {
+            double const y = 6.283185307179586 * (i / w + 1) / (h + 1e-6),
+                         x = 6.283185307179586 * (i % w + 1) / (w + 1e-6);
+            for (double const one : {std::sin(y), std::cos(y), std::sin(x), std::cos(x)}) {
+                positions.push_back(static_cast<float>(one + level + 0.5));
+            }
+        }
+    }
+    OnnxFile file;
+    file.input("x", {"1", "168", "4"}).output("y").tensor("folded", {1, 168, 4}, positions);
+    file.node("Add", {"x", "folded"}, "y");
+    OnnxSource const source = file.source();
+    auto const reads = source.trace(source.inputs({1, 168, 4}), *make_reference_backend()).reads;
+    ExportedWeights const weights(reads, source.named_tensors(), {}, {1, 64, 128});
+    auto const levels = numbers(weights.find({{"level_embed", {3, 4}}}, "").checkpoint, "level_embed");
+    ASSERT_EQ(levels.size(), 12U);
+    for (std::size_t i = 0; i < levels.size(); ++i) EXPECT_NEAR(levels[i], 0.5 + static_cast<double>(i / 4), 1e-6);
+    ExportedWeights const of_another_size(reads, source.named_tensors(), {}, {1, 128, 64});
+    EXPECT_FALSE(of_another_size.find({{"level_embed", {3, 4}}}, "").missing.empty());
+}
+
+TEST(ExportedWeights, NodesTellTheModuleOfAFoldedConvolution) {
+    OnnxFile file;
+    file.input("x", {"1", "2", "height", "width"}).output("y").tensor("w_1", {2, 2, 1, 1}, counted(4));
+    file.tensor("w_2", {2}, counted(2)).node("Conv", {"x", "w_1", "w_2"}, "y", {}, "/net/body/body.0/conv/Conv");
+    auto const found = weights_of(file, {1, 4, 4})
+                           .find({{"body.0.conv.weight", {2, 2, 1, 1}},
+                                  {"body.0.norm.weight", {2}},
+                                  {"body.0.norm.bias", {2}},
+                                  {"body.0.norm.running_mean", {2}},
+                                  {"body.0.norm.running_var", {2}}},
+                                 "net.");
+    EXPECT_TRUE(found.missing.empty());
+    EXPECT_EQ(numbers(found.checkpoint, "body.0.conv.weight"), counted(4));
+    EXPECT_EQ(numbers(found.checkpoint, "body.0.norm.bias"), counted(2));
+    EXPECT_EQ(numbers(found.checkpoint, "body.0.norm.running_mean"), (std::vector<float>{0, 0}));
 }
 
 }  // namespace

@@ -12,6 +12,21 @@
 
 namespace vitrum {
 
+/// A float32 constant that one of the file's nodes reads: a tensor of the file, or computed from such.
+struct ConstantRead {
+    enum class Role : std::uint8_t {
+        other,
+        matrix,             ///< the right side of a product, [in, out]
+        transposed_matrix,  ///< the same as [out, in]
+        filter,
+        filter_bias  ///< of the filter in front of it
+    };
+    std::string name;  ///< of the file's tensor; empty where it was computed
+    std::string node;  ///< the node's, which is "/body/conv1/Conv" where an exporter tells its module
+    Constant constant;
+    Role role = Role::other;
+};
+
 /// An ONNX graph and its weights, from which a graph of ours is made for each set of input types: shape arithmetic is
 /// computed away, branches and loops are resolved, and what is left are operators on values of known extents.
 /// Immutable; may be used from several threads.
@@ -31,6 +46,10 @@ public:
     [[nodiscard]] bool follows_sizes() const;
     /// Sizes that the file allows, near to these.
     [[nodiscard]] Sizes allowed(Sizes const& wanted) const;
+    /// Sizes of pictures whose maps of the strides 8, 16 and 32 all have their height and width among the file's
+    /// constants: exporters leave them there where a network's code computes with them, whatever extents they call
+    /// open.
+    [[nodiscard]] std::vector<Sizes> traced_sizes() const;
     [[nodiscard]] std::int64_t parameters() const;
     /// The file's tensors by name. One that an Identity gives another name, as exporters do with equal tensors that
     /// they store once, has both.
@@ -49,6 +68,13 @@ public:
     /// that are not known, values needed early that are not, shapes that contradict.
     [[nodiscard]] Graph graph(std::vector<DenseType> const& inputs, Backend const& evaluator, Edges edges,
                               Known const& known = {}) const;
+    /// A graph, and the constants that the file's nodes read in the order in which they run, also of those nodes that
+    /// were computed away.
+    struct Traced {
+        Graph graph;
+        std::vector<ConstantRead> reads;
+    };
+    [[nodiscard]] Traced trace(std::vector<DenseType> const& inputs, Backend const& evaluator) const;
 
 private:
     using Named = std::map<std::string, std::int64_t, std::less<>>;
