@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ class _Graph:
 
     def __init__(self, graph: torch.fx.GraphModule, options: dict[str, Any]) -> None:
         self._graph, self._options = graph, options
+        self._lock = threading.Lock()  # of the engines and what they were made of
         places = [node for node in graph.graph.nodes if node.op == "placeholder"]
         self._is_weight = [_is_weight(node) for node in places]
         self._weights = [i for i, yes in enumerate(self._is_weight) if yes]
@@ -48,6 +50,11 @@ class _Graph:
         ):
             _say_once("training", "tensors require gradients: wrap the call in torch.inference_mode()")
             return self._graph(*args)
+        with self._lock:
+            made = self._engine_for(args)
+        return self._graph(*args) if made is None else _run(made, args)
+
+    def _engine_for(self, args: Sequence[Any]) -> tuple[Engine, list[int]] | None:
         weights = [args[i] for i in self._weights]
         state = _state_of(weights)
         if state != self._state:
@@ -60,8 +67,7 @@ class _Graph:
             self._engines[key] = self._made(args)
             if len(self._engines) > self.KEPT:
                 self._engines.popitem(last=False)
-        made = self._engines[key]
-        return self._graph(*args) if made is None else _run(made, args)
+        return self._engines[key]
 
     def _made(self, args: Sequence[Any]) -> tuple[Engine, list[int]] | None:
         """An engine and which arguments it takes; None where PyTorch is to run the graph."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch modules of no known family, and torch.compile: by way of ONNX."""
 
+import threading
 import warnings
 
 import pytest
@@ -171,6 +172,35 @@ class TestTorchCompile:
             assert torch.allclose(fast(x), layer(x), atol=1e-6)
             layer.bias.add_(1)
             assert torch.allclose(fast(x), layer(x), atol=1e-6)
+
+    def test_threads_share_a_graph(self, model):
+        """More sizes than engines are kept for, so that threads take each other's away."""
+        from vitrum import _dynamo
+
+        made = []
+        backend = lambda graph, inputs: made.append(_dynamo.backend(graph, inputs, options={"threads": 1})) or made[-1]
+        layer = nn.Linear(4, 4)
+        compiled = torch.compile(layer, backend=backend, dynamic=False)
+        with torch.no_grad():
+            compiled(torch.rand(1, 4))
+        graph, wrong = made[0], []
+        graph.KEPT = 2
+
+        def work(first):
+            for i in range(first, first + 4):
+                x = torch.rand(i, 4)
+                weights = layer.parameters()
+                with torch.no_grad():
+                    (y,) = graph(*[next(weights) if is_weight else x for is_weight in graph._is_weight])
+                    if not torch.allclose(y, layer(x), atol=1e-6):
+                        wrong.append(i)
+
+        threads = [threading.Thread(target=work, args=[first]) for first in (1, 3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == [] and len(graph._engines) == 2
 
     def test_what_is_not_supported_stays_with_pytorch(self):
         fast = torch.compile(lambda x: torch.view_as_real(torch.fft.fft(x)), backend="vitrum")
