@@ -108,6 +108,26 @@ class TestModules:
         with pytest.raises(vitrum.Error, match="DFT"):
             vitrum.compile(Spectrum(), example_inputs=torch.rand(4, 8), dynamic=False)
 
+    def test_what_is_not_finite_stays_so(self, tmp_path):
+        """Masked rows, whole or in part, and values that are lost already: vector kernels against their definition."""
+
+        class Functions(nn.Module):
+            def forward(self, x):
+                return torch.softmax(x, -1), nn.functional.gelu(x), nn.functional.silu(x), torch.sigmoid(x)
+
+        path = tmp_path / "functions.onnx"
+        torch.onnx.export(Functions(), (torch.randn(6, 21),), path, dynamo=True, verbose=False)
+        x = torch.randn(6, 21)
+        x[1, 2:] = x[2] = -torch.inf
+        x[3, 1], x[4, 20], x[5, 0] = torch.nan, torch.inf, -torch.inf
+        expected = vitrum.compile(path, device="reference").evaluate(x)
+        assert all(z[3, 1].isnan() for z in expected.values())
+        kernels = vitrum.doctor()["kernels for"].partition(" (")[0]
+        for isa in kernels.split(", "):
+            found = vitrum.compile(path, isa=isa).evaluate(x)
+            for y, z in zip(found.values(), expected.values()):
+                assert torch.allclose(y, z, rtol=2e-6, atol=1e-6, equal_nan=True)
+
     def test_a_module_that_changes_itself_is_refused(self):
         class Counter(nn.Module):
             def __init__(self):
