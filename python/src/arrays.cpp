@@ -17,38 +17,8 @@ namespace {
 using DlCode = nb::dlpack::dtype_code;
 constexpr std::align_val_t kAlignment{64};
 
-struct Package {
-    std::string_view name;
-    Framework framework;
-};
-constexpr std::array kPackages = {Package{"numpy", Framework::numpy}, Package{"torch", Framework::torch},
-                                  Package{"jax", Framework::jax}, Package{"jaxlib", Framework::jax},
-                                  Package{"tensorflow", Framework::tensorflow}};
-
-std::string text_of(nb::handle object) {
-    return nb::cast<std::string>(nb::str(object));
-}
-
 std::string class_name(nb::handle object) {
     return text_of(object.type().attr("__name__"));
-}
-
-std::optional<Framework> framework_of_module(std::string_view module) {
-    auto const package = module.substr(0, module.find('.'));
-    for (auto const& [name, framework] : kPackages) {
-        if (package == name) return framework;
-    }
-    return std::nullopt;
-}
-
-/// By the package of the class, or of one that it derives from.
-Framework framework_of(nb::handle object) {
-    for (nb::handle const type : nb::borrow<nb::tuple>(object.type().attr("__mro__"))) {
-        nb::object const module = nb::getattr(type, "__module__", nb::str(""));
-        char const* const name = nb::isinstance<nb::str>(module) ? nb::borrow<nb::str>(module).c_str() : "";
-        if (auto const framework = framework_of_module(name)) return *framework;
-    }
-    return Framework::other;
 }
 
 std::string dtype_text(nb::dlpack::dtype const& type) {
@@ -60,7 +30,7 @@ std::string dtype_text(nb::dlpack::dtype const& type) {
         case DlCode::Bfloat: return "bfloat" + bits;
         case DlCode::Complex: return "complex" + bits;
         case DlCode::Bool: return "bool";
-        default: return "numbers of an unusual type";
+        default: return "unknown " + bits + "-bit";
     }
 }
 
@@ -172,20 +142,56 @@ std::string shape_text(nb::ndarray<nb::ro> const& array) {
 }
 
 nb::ndarray<nb::ro> import_array(nb::handle object, std::string const& what) {
-    nb::ndarray<nb::ro> array;
     // A str or bytes has a buffer too, which nobody means as numbers.
     bool const is_text = nb::isinstance<nb::str>(object) || nb::isinstance<nb::bytes>(object);
-    if (is_text || object.is_none() || !nb::try_cast(object, array, false)) refuse_object(object, what);
-    if (array.device_type() != nb::device::cpu::value) {
-        refuse(what + ": the array is on another device; this engine runs on the CPU, so pass x.cpu()");
+    if (is_text || object.is_none()) refuse_object(object, what);
+    Framework const framework = framework_of(object);
+    if (!is_on_host(object, framework)) {
+        refuse(what + ": the array is on " + device_text(object, framework) +
+               "; pass a copy in this process's memory (x.cpu() of PyTorch, x.get() of CuPy)");
     }
+    nb::ndarray<nb::ro> array;
+    if (!nb::try_cast(framework == Framework::torch ? exported_tensor(object) : nb::borrow(object), array, false)) {
+        refuse_object(object, what);
+    }
+    if (auto const type = array.device_type(); type != nb::device::cpu::value && type != nb::device::cuda_host::value) {
+        refuse(what + ": the array is on another device than it says");
+    }
+    // As PyTorch exports the tensors that it traces with.
+    if (array.data() == nullptr && array.size() > 0) refuse_object(object, what);
     return array;
 }
 
-Input import_input(nb::handle object, TensorInfo const& info) {
+namespace {
+
+/// An array of another device than the engine's is refused; one of the GPU is copied to where sessions read.
+nb::object brought_to_host(nb::handle object, Framework framework, std::string const& name, Device device) {
+    std::string const where = name + ": the array is on " + device_text(object, framework);
+    if (device != Device::cuda) {
+        refuse(where +
+               ", the engine on the CPU; pass a copy in this process's memory (x.cpu() of PyTorch, x.get() of "
+               "CuPy), or compile with device=\"cuda\"");
+    }
+    try {
+        return copied_to_host(object, framework);
+    } catch (nb::python_error const& error) {
+        refuse(where + ", and can not be copied to this process's memory (" + error.what() + ")");
+    }
+}
+
+}  // namespace
+
+Input import_input(nb::handle object, TensorInfo const& info, Device device) {
     Input input;
     input.object = nb::borrow(object);
-    input.array = import_array(object, info.name);
+    input.framework = framework_of(object);
+    if (input.framework == Framework::torch && nb::cast<bool>(object.attr("requires_grad"))) {
+        refuse_type(info.name + ": the tensor requires a gradient, which vitrum does not compute; pass x.detach()");
+    }
+    input.is_elsewhere = !is_on_host(object, input.framework);
+    nb::object const host =
+        input.is_elsewhere ? brought_to_host(object, input.framework, info.name, device) : input.object;
+    input.array = import_array(host, info.name);
     std::string const given = dtype_text(input.array.dtype());
     auto const element = element_of(input.array.dtype());
     if (is_float32(info) && !element) {
@@ -198,10 +204,6 @@ Input import_input(nb::handle object, TensorInfo const& info) {
                     "; convert the array first");
     }
     input.element = element.value_or(Element::f32);
-    input.framework = framework_of(object);
-    if (input.framework == Framework::torch && nb::cast<bool>(object.attr("requires_grad"))) {
-        refuse_type(info.name + ": the tensor requires a gradient, which vitrum does not compute; pass x.detach()");
-    }
     return input;
 }
 
@@ -276,11 +278,17 @@ nb::object Output::release(Input const& like) {
         return nb::cast(
             nb::ndarray<Kind>(data, shape_.size(), shape_.data(), owner, nullptr, dtype_, nb::device::cpu::value));
     };
+    if (like.is_elsewhere) {
+        bool const is_tensor = like.framework == Framework::torch;
+        return moved_beside(is_tensor ? tensor_of(as(nb::no_framework{})) : as(nb::numpy{}), like.object,
+                            like.framework);
+    }
     switch (like.framework) {
-        case Framework::numpy: return as(nb::numpy{});
-        case Framework::torch: return as(nb::pytorch{});
+        case Framework::torch: return tensor_of(as(nb::no_framework{}));
         case Framework::tensorflow: return as(nb::tensorflow{});
         case Framework::jax: return as(nb::jax{});
+        case Framework::numpy:
+        case Framework::cupy: return as(nb::numpy{});
         case Framework::other: break;
     }
     // The Python array API standard: the array's own library takes DLPack.

@@ -9,12 +9,11 @@
 #include <vector>
 
 #include "bindings.h"
+#include "frameworks.h"
 #include "layout.h"
 #include "vitrum/engine.h"
 
 namespace vitrum::python {
-
-enum class Framework : std::uint8_t { numpy, torch, tensorflow, jax, other };
 
 /// An array that somebody passed: what it holds, and how to answer in kind.
 struct Input {
@@ -22,6 +21,7 @@ struct Input {
     nb::ndarray<nb::ro> array;
     Framework framework = Framework::other;
     Element element = Element::f32;  ///< where the network takes float32
+    bool is_elsewhere = false;       ///< on a GPU, of which `array` is a copy
 };
 
 /// "[1, 3, 48, 48]"
@@ -32,8 +32,9 @@ struct Input {
 /// naming `what` and the way out.
 [[nodiscard]] nb::ndarray<nb::ro> import_array(nb::handle object, std::string const& what);
 
-/// The same for an input of a network: of any floating-point type where it takes float32, else of its very type.
-[[nodiscard]] Input import_input(nb::handle object, TensorInfo const& info);
+/// The same for an input of a network on a device: of any floating-point type where it takes float32, else of its very
+/// type. Arrays on GPUs are copied for engines on GPUs.
+[[nodiscard]] Input import_input(nb::handle object, TensorInfo const& info, Device device);
 
 /// The elements one after the other, the last dimension's fastest.
 void copy_packed(nb::ndarray<nb::ro> const& from, std::byte* to);

@@ -40,10 +40,11 @@ std::vector<nb::handle> in_order(std::vector<TensorInfo> const& wanted, nb::args
     return objects;
 }
 
-std::vector<Input> import_all(std::vector<TensorInfo> const& wanted, std::vector<nb::handle> const& objects) {
+std::vector<Input> import_all(std::vector<TensorInfo> const& wanted, std::vector<nb::handle> const& objects,
+                              Device device) {
     std::vector<Input> inputs;
     inputs.reserve(wanted.size());
-    for (std::size_t i = 0; i < wanted.size(); ++i) inputs.push_back(import_input(objects[i], wanted[i]));
+    for (std::size_t i = 0; i < wanted.size(); ++i) inputs.push_back(import_input(objects[i], wanted[i], device));
     return inputs;
 }
 
@@ -125,7 +126,7 @@ Results run(PyEngine& engine, std::vector<Input> const& inputs, Check check) {
 
 std::vector<Input> imported(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
     auto const& wanted = engine.declared_inputs();
-    return import_all(wanted, in_order(wanted, args, named));
+    return import_all(wanted, in_order(wanted, args, named), engine.engine().options().device);
 }
 
 nb::dict by_name(Results& results, Input const& like) {

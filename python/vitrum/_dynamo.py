@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -33,12 +35,14 @@ class _Graph:
 
     def __init__(self, graph: torch.fx.GraphModule, options: dict[str, Any]) -> None:
         self._graph, self._options = graph, options
+        self._lock = threading.Lock()  # of the engines and what they were made of
         places = [node for node in graph.graph.nodes if node.op == "placeholder"]
         self._is_weight = [_is_weight(node) for node in places]
         self._weights = [i for i, yes in enumerate(self._is_weight) if yes]
         self._others = [i for i, yes in enumerate(self._is_weight) if not yes]
         self._engines: OrderedDict[tuple[Any, ...], tuple[Engine, list[int]] | None] = OrderedDict()
-        self._state: list[tuple[int, int]] | None = None
+        self._state: _State | None = None
+        self._held: list[torch.Tensor] = []  # the weights' memory, whose addresses no others then get
 
     def __call__(self, *args: Any) -> Any:
         if torch.is_grad_enabled() and any(
@@ -46,19 +50,24 @@ class _Graph:
         ):
             _say_once("training", "tensors require gradients: wrap the call in torch.inference_mode()")
             return self._graph(*args)
-        state = [_state_of(args[i]) for i in self._weights]
+        with self._lock:
+            made = self._engine_for(args)
+        return self._graph(*args) if made is None else _run(made, args)
+
+    def _engine_for(self, args: Sequence[Any]) -> tuple[Engine, list[int]] | None:
+        weights = [args[i] for i in self._weights]
+        state = _state_of(weights)
         if state != self._state:
             self._engines.clear()  # which hold copies of what the weights were
-            self._state = state
-        key = tuple(_key_of(args[i]) for i in self._others)
+            self._state, self._held = state, [w.detach() for w in weights]
+        key = tuple([_key_of(args[i]) for i in self._others])
         if key in self._engines:
             self._engines.move_to_end(key)
         else:
             self._engines[key] = self._made(args)
             if len(self._engines) > self.KEPT:
                 self._engines.popitem(last=False)
-        made = self._engines[key]
-        return self._graph(*args) if made is None else _run(made, args)
+        return self._engines[key]
 
     def _made(self, args: Sequence[Any]) -> tuple[Engine, list[int]] | None:
         """An engine and which arguments it takes; None where PyTorch is to run the graph."""
@@ -112,7 +121,9 @@ class _Frozen(torch.nn.Module):
 def _run(made: tuple[Engine, list[int]], args: Sequence[Any]) -> tuple[Any, ...]:
     engine, taken = made
     # PyTorch hands infinite values on, from one graph to the next.
-    return tuple(engine.evaluate(*[args[i].detach() for i in taken]).values())
+    tensors = [args[i] for i in taken]
+    plain = [x.detach() if x.requires_grad else x for x in tensors]
+    return tuple(engine.evaluate(*plain).values())
 
 
 def _is_weight(node: torch.fx.Node) -> bool:
@@ -122,9 +133,17 @@ def _is_weight(node: torch.fx.Node) -> bool:
     return isinstance(example, torch.nn.Parameter) or "_dynamo_static_input_type" in known
 
 
-def _state_of(weight: torch.Tensor) -> tuple[int, int]:
-    """Changes when the weight does."""
-    return weight.data_ptr(), -1 if weight.is_inference() else weight._version
+_State = tuple[list[int], list[int]]
+_version: Callable[[torch.Tensor], int] = attrgetter("_version")
+
+
+def _state_of(weights: Sequence[torch.Tensor]) -> _State:
+    """Changes when a weight does.  Every call asks, of hundreds of weights."""
+    places = list(map(torch.Tensor.data_ptr, weights))
+    try:
+        return places, list(map(_version, weights))
+    except RuntimeError:  # inference tensors count no versions
+        return places, [-1 if w.is_inference() else w._version for w in weights]
 
 
 def _key_of(value: Any) -> Any:

@@ -14,7 +14,10 @@ from .errors import UsageError
 
 
 class Mask2Former(_torch.Module):
-    """Stands for a Mask2FormerForUniversalSegmentation."""
+    """Stands for a Mask2FormerForUniversalSegmentation.
+
+    Which takes a pixel_mask, as image processors make it, and never reads it.
+    """
 
     def __init__(self, engine: Engine, original: Any) -> None:
         super().__init__(engine, list)
@@ -36,10 +39,6 @@ class Mask2Former(_torch.Module):
     ) -> Any:
         if mask_labels is not None or class_labels is not None:
             raise UsageError("vitrum does not train: leave mask_labels and class_labels out")
-        if pixel_mask is not None and not bool((pixel_mask == 1).all()):
-            raise UsageError(
-                "pixel_mask marks padding, which vitrum does not take; pass pictures of one size"
-            )
         asked = {
             "output_hidden_states": output_hidden_states,
             "output_auxiliary_logits": output_auxiliary_logits,

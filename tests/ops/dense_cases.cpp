@@ -37,6 +37,9 @@ std::vector<OpCase> elementwise_cases() {
     using B = BinaryFunction;
     return {
         make("gelu", Unary{U::gelu}, {f32({2, 3, 5, 7})}),
+        make("gelu_of_many", Unary{U::gelu}, {f32({3, 7001}, 3)}),
+        make("sigmoid", Unary{U::sigmoid}, {f32({3, 5, 37}, 8)}),
+        make("swish", Unary{U::swish, 1}, {f32({2, 77}, 4)}),
         make("exp_of_many", Unary{U::exponential}, {f32({3, 1021})}),
         make("sigmoid_of_none", Unary{U::sigmoid}, {f32({0, 4})}),
         make("tanh_of_one", Unary{U::tanh}, {f32({})}),
@@ -66,6 +69,9 @@ std::vector<OpCase> reduce_cases() {
         make("reverse_exclusive", Cumulate{0, false, true, true}, {f32({9, 4})}, 9),
         make("rows", Softmax{2}, {f32({3, 5, 49}, 3)}, 49, 3),
         make("long_rows", Softmax{1}, {f32({2, 300}, 3)}, 300, 3),
+        make("rows_of_one", Softmax{1}, {f32({5, 1}, 3)}),
+        make("many_short_rows", Softmax{2}, {f32({40, 60, 7}, 3)}, 7, 3),
+        make("far_apart", Softmax{1}, {f32({9, 64}, 60)}, 64, 60),
         make("channels_log", Softmax{1, true}, {f32({2, 19, 7}, 3)}, 19, 3),
         make("tokens", Normalise{2}, {f32({2, 9, 60})}, 60),
         make("planes_rms", Normalise{2, 1e-6F, true}, {f32({2, 3, 8, 5})}, 40),

@@ -221,6 +221,35 @@ class TestTorch:
         assert isinstance(upscaler(x.as_subclass(Mine)), torch.Tensor)
         assert isinstance(upscaler(torch.nn.Parameter(x, requires_grad=False)), torch.Tensor)
 
-    def test_the_meta_device_is_refused(self, torch, upscaler, picture):
-        with pytest.raises((TypeError, vitrum.UsageError)):
+    def test_numbers_that_stand_for_their_negatives(self, torch, upscaler, picture):
+        x = torch.tensor(picture)
+        negative = torch.complex(x, -x).conj().imag
+        assert negative.is_neg()
+        assert torch.equal(upscaler(negative), upscaler(x))
+
+    def test_other_devices_are_refused(self, torch, upscaler, picture):
+        with pytest.raises(vitrum.UsageError, match=r"input: the array is on meta, the engine on the CPU; pass a copy"):
             upscaler(torch.tensor(picture, device="meta"))
+
+    def test_tensors_without_numbers_are_refused(self, torch, upscaler, picture):
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        x = torch.tensor(picture)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            traced = x + 1
+        for other in (traced, x.to_sparse()):
+            with pytest.raises(TypeError, match="cannot read .*Tensor of torch"):
+                upscaler(other)
+        with pytest.raises(TypeError, match="cannot read Tensor"):
+            torch.vmap(upscaler)(x[None])
+
+    def test_other_element_types_are_refused(self, torch, upscaler, picture):
+        x = torch.tensor(picture)
+        for dtype in (torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn):
+            with pytest.raises(TypeError, match="values, where the network takes float32"):
+                upscaler(x.to(dtype))
+
+    @pytest.mark.parametrize("shape", [(0, 3, 8, 8), (1, 3, 8, 0), (1, 0, 8, 8)])
+    def test_empty_tensors_are_refused(self, torch, upscaler, shape):
+        with pytest.raises(vitrum.UsageError, match=r"input: the array of shape .* is empty"):
+            upscaler(torch.zeros(shape))

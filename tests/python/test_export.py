@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch modules of no known family, and torch.compile: by way of ONNX."""
 
+import threading
 import warnings
 
 import pytest
@@ -107,6 +108,26 @@ class TestModules:
         with pytest.raises(vitrum.Error, match="DFT"):
             vitrum.compile(Spectrum(), example_inputs=torch.rand(4, 8), dynamic=False)
 
+    def test_what_is_not_finite_stays_so(self, tmp_path):
+        """Masked rows, whole or in part, and values that are lost already: vector kernels against their definition."""
+
+        class Functions(nn.Module):
+            def forward(self, x):
+                return torch.softmax(x, -1), nn.functional.gelu(x), nn.functional.silu(x), torch.sigmoid(x)
+
+        path = tmp_path / "functions.onnx"
+        torch.onnx.export(Functions(), (torch.randn(6, 21),), path, dynamo=True, verbose=False)
+        x = torch.randn(6, 21)
+        x[1, 2:] = x[2] = -torch.inf
+        x[3, 1], x[4, 20], x[5, 0] = torch.nan, torch.inf, -torch.inf
+        expected = vitrum.compile(path, device="reference").evaluate(x)
+        assert all(z[3, 1].isnan() for z in expected.values())
+        kernels = vitrum.doctor()["kernels for"].partition(" (")[0]
+        for isa in kernels.split(", "):
+            found = vitrum.compile(path, isa=isa).evaluate(x)
+            for y, z in zip(found.values(), expected.values()):
+                assert torch.allclose(y, z, rtol=2e-6, atol=1e-6, equal_nan=True)
+
     def test_a_module_that_changes_itself_is_refused(self):
         class Counter(nn.Module):
             def __init__(self):
@@ -171,6 +192,35 @@ class TestTorchCompile:
             assert torch.allclose(fast(x), layer(x), atol=1e-6)
             layer.bias.add_(1)
             assert torch.allclose(fast(x), layer(x), atol=1e-6)
+
+    def test_threads_share_a_graph(self, model):
+        """More sizes than engines are kept for, so that threads take each other's away."""
+        from vitrum import _dynamo
+
+        made = []
+        backend = lambda graph, inputs: made.append(_dynamo.backend(graph, inputs, options={"threads": 1})) or made[-1]
+        layer = nn.Linear(4, 4)
+        compiled = torch.compile(layer, backend=backend, dynamic=False)
+        with torch.no_grad():
+            compiled(torch.rand(1, 4))
+        graph, wrong = made[0], []
+        graph.KEPT = 2
+
+        def work(first):
+            for i in range(first, first + 4):
+                x = torch.rand(i, 4)
+                weights = layer.parameters()
+                with torch.no_grad():
+                    (y,) = graph(*[next(weights) if is_weight else x for is_weight in graph._is_weight])
+                    if not torch.allclose(y, layer(x), atol=1e-6):
+                        wrong.append(i)
+
+        threads = [threading.Thread(target=work, args=[first]) for first in (1, 3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == [] and len(graph._engines) == 2
 
     def test_what_is_not_supported_stays_with_pytorch(self):
         fast = torch.compile(lambda x: torch.view_as_real(torch.fft.fft(x)), backend="vitrum")

@@ -4,6 +4,7 @@
 import sys
 
 import cases
+import numpy as np
 import pytest
 
 import vitrum
@@ -159,6 +160,27 @@ class TestHuggingFace:
         assert close(y.masks_queries_logits, z.masks_queries_logits)
         assert y.loss is None and y.encoder_last_hidden_state is None
 
+    def test_takes_what_image_processors_give(self, model, fast):
+        """Pictures of two sizes in one batch, the smaller one padded."""
+        processor_class = pytest.importorskip("transformers").Mask2FormerImageProcessor
+        try:
+            processor = processor_class(size={"height": 64, "width": 96})
+        except ImportError as error:
+            pytest.skip(str(error))
+        rng = np.random.default_rng(4)
+        pictures = [rng.integers(0, 256, (h, w, 3), np.uint8) for h, w in [(50, 90), (64, 70)]]
+        inputs = processor(pictures, size={"shortest_edge": 48, "longest_edge": 96}, return_tensors="pt")
+        assert not inputs["pixel_mask"].all()
+        with torch.inference_mode():
+            answers = [fast(**inputs), model(**inputs)]
+        assert close(answers[0].masks_queries_logits, answers[1].masks_queries_logits)
+        for process in (processor.post_process_semantic_segmentation, processor.post_process_instance_segmentation,
+                        processor.post_process_panoptic_segmentation):
+            found, expected = (process(answer, target_sizes=[(50, 90), (64, 70)]) for answer in answers)
+            for y, z in zip(found, expected):
+                y, z = (x if isinstance(x, torch.Tensor) else x["segmentation"] for x in (y, z))
+                assert y.shape == z.shape and float((y != z).float().mean()) < 1e-3
+
     def test_gives_tuples_on_request(self, fast, pixels):
         logits, masks = fast(pixels, return_dict=False)
         assert torch.equal(logits, fast(pixels).class_queries_logits)
@@ -171,7 +193,6 @@ class TestHuggingFace:
     @pytest.mark.parametrize(
         "asked, text",
         [
-            ({"pixel_mask": torch.zeros(1, 70, 96)}, "pixel_mask"),
             ({"mask_labels": [], "class_labels": []}, "train"),
             ({"output_hidden_states": True}, "hidden"),
             ({"output_auxiliary_logits": True}, "auxiliary"),
@@ -184,4 +205,8 @@ class TestHuggingFace:
     def test_a_saved_folder_is_the_same(self, model, fast, pixels, tmp_path):
         model.save_pretrained(tmp_path)
         y = vitrum.compile(tmp_path)(pixels)
+        with torch.inference_mode():
+            z = model(pixels)
         assert torch.equal(y["output_masks"], fast(pixels).masks_queries_logits)
+        assert close(y["output_masks"], z.masks_queries_logits)
+        assert close(y["output_logits"], z.class_queries_logits)

@@ -13,6 +13,14 @@ import pytest
 import vitrum
 
 
+def run_threads(count, work):
+    threads = [threading.Thread(target=work, args=[i]) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_threads_share_an_engine(upscaler):
     """Sizes differ between threads, so that a shared session would mix them up."""
     rng = np.random.default_rng(2)
@@ -27,12 +35,33 @@ def test_threads_share_an_engine(upscaler):
             if not (upscaler(pictures[i]) == expected[i]).all():
                 wrong.append(i)
 
-    threads = [threading.Thread(target=work, args=[i]) for i in range(len(pictures))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(len(pictures), work)
     assert wrong == []
+
+
+def test_two_calls_under_way_have_two_sessions():
+    """Each thread starts only when the other is inside of a call, which neither could end if they shared a session."""
+    engine = vitrum.compile(cases.checkpoint("swinir_classical_x4"), threads=1)
+    rng = np.random.default_rng(3)
+    large = rng.random((1, 3, 128, 128), np.float32)
+    small = [rng.random((1, 3, 8 + 8 * i, 16), np.float32) for i in range(2)]
+    alone = [engine(x) for x in small]
+    expected = engine(large)
+    under_way, answers = threading.Event(), {}
+
+    def work(i):
+        if i == 0:
+            under_way.set()
+            answers["large"], answers["end"] = engine(large), time.perf_counter()
+        else:
+            under_way.wait()
+            answers["small"] = [engine(x) for x in small]
+            answers["between"] = time.perf_counter()
+
+    run_threads(2, work)
+    assert answers["between"] < answers["end"], "the small calls had to wait for the large one"
+    assert (answers["large"] == expected).all()
+    assert all((y == z).all() for y, z in zip(answers["small"], alone))
 
 
 def test_python_goes_on_during_a_call():

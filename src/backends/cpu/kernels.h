@@ -7,8 +7,8 @@
 #include "group_windows.h"
 #include "pack.h"
 #include "scratch.h"
+#include "simd/dense.h"
 #include "simd/isa.h"
-#include "simd/matmul.h"
 
 namespace vitrum {
 
@@ -267,6 +267,41 @@ struct MatMulKernel : SimdKernel<Dense, kMatMul, isa> {
     }
 };
 
+/// A row's numbers are read before they are written.
+template <Isa isa>
+struct SoftmaxKernel : SimdKernel<Dense, kSoftmax, isa> {
+    static constexpr std::string_view kName = "rows_in_lanes";
+    static Support supports(Dense const& op, Problem const& problem) {
+        auto const* const softmax = std::get_if<dense::Softmax>(&op.op);
+        if (softmax == nullptr) return {false, "no softmax"};
+        Shape const& shape = problem.inputs[0];
+        if (softmax->log) return {false, "a logarithm"};
+        if (softmax->axis + 1 != shape.rank())
+            return {false, fmt::format("over axis {} of {}", softmax->axis, shape.rank())};
+        return shape.count() == 0 ? Support{false, "an empty tensor"} : Support{};
+    }
+    static std::vector<int> reusable_inputs(Dense const&, Problem const&) { return {0}; }
+};
+
+template <Isa isa>
+struct UnaryKernel : SimdKernel<Dense, kUnary, isa> {
+    static constexpr std::string_view kName = "numbers_in_lanes";
+    static Support supports(Dense const& op, Problem const&) {
+        using F = dense::UnaryFunction;
+        auto const* const unary = std::get_if<dense::Unary>(&op.op);
+        if (unary == nullptr) return {false, "no function of one number"};
+        bool const is_known = unary->function == F::gelu || unary->function == F::sigmoid ||
+                              (unary->function == F::swish && unary->a == 1);
+        return is_known ? Support{} : Support{false, "neither gelu nor sigmoid nor swish"};
+    }
+    static std::vector<int> reusable_inputs(Dense const&, Problem const&) { return {0}; }
+    /// A problem does not tell element types; those but float32 are rare.
+    static void launch(Dense const& op, Launch const& launch) {
+        if (launch.inputs[0].dtype != DType::f32) return run(op, launch, dense::Precision::fast);
+        SimdKernel<Dense, kUnary, isa>::launch(op, launch);
+    }
+};
+
 /// Copies of pixels, which memory bounds: the compiler's own code for every instruction set.
 template <class O>
 struct CopyKernel : KernelDefaults<O> {
@@ -306,7 +341,7 @@ struct ShiftBackKernel : CopyKernel<ShiftBack> {
 }  // namespace cpu
 
 // clang-format off
-template <cpu::Isa isa> struct Kernels<Cpu<isa>, Dense> { using list = KernelList<Dense, cpu::MatMulKernel<isa>, dense::Kernel<dense::Precision::fast>>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Dense> { using list = KernelList<Dense, cpu::MatMulKernel<isa>, cpu::SoftmaxKernel<isa>, cpu::UnaryKernel<isa>, dense::Kernel<dense::Precision::fast>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, ToPixels> { using list = KernelList<ToPixels, dense::BorderKernel<ToPixels>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, ToDense> { using list = KernelList<ToDense, dense::BorderKernel<ToDense>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::WinogradConvKernel<isa>, cpu::ConvKernel<isa>, cpu::GatheredConvKernel<isa>, cpu::GeneralConvKernel>; };

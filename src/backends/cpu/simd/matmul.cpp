@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of dense matrices: the columns of the right one in vector lanes, rows of the left one read where they lie.
-#include "simd/matmul.h"
+#include "simd/dense.h"
 
 #include "scratch.h"
 #include "simd/targets.h"

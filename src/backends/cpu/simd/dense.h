@@ -6,5 +6,7 @@
 namespace vitrum::cpu {
 
 extern EntryTable<Dense> const kMatMul;
+extern EntryTable<Dense> const kSoftmax;  ///< over the last axis
+extern EntryTable<Dense> const kUnary;    ///< gelu, sigmoid and swish
 
 }  // namespace vitrum::cpu
