@@ -103,4 +103,62 @@ private:
     }
 };
 
+/// Right operands of two bfloat16 each: a lane's uint4 holds two words of high parts, then two of low ones.
+constexpr std::int64_t kBrainLowOffset = 4;  ///< in units of two bytes
+
+/// The projection to values alone [channels, channels], of at most 64 channels in groups of at most 20, as operands of
+/// two bfloat16: [group][step of 16 channels][tile of 8 columns][lane][8].
+struct BrainValueWeights {
+    static constexpr int kMaxDim = 20, kSteps = 4, kTiles = 3;
+    std::int64_t dim;
+
+    [[nodiscard]] static constexpr std::int64_t words() { return 3 * kSteps * kTiles * kWarpLanes * 4; }
+    /// In units of two bytes.
+    [[nodiscard]] constexpr std::int64_t half(std::int64_t row, std::int64_t channel) const {
+        std::int64_t const r = row % dim, lane = r % 8 * 4 + channel % 16 / 4;
+        return (((row / dim * kSteps + channel / 16) * kTiles + r / 8) * kWarpLanes + lane) * 8 + channel % 4;
+    }
+};
+
+/// The weights of ELAN's two shifted products for at most 64 channels, as operands of two bfloat16, in tiles of eight
+/// hidden channels. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋, then the others) fill whole
+/// tiles. The first: [tile][step of 16 channels][lane][8]; the second: [pair of tiles][column tile][lane][8].
+struct BrainShiftWeights {
+    static constexpr int kSteps = 4, kColumnTiles = 2 * kSteps;
+    std::int64_t hidden;
+
+    [[nodiscard]] constexpr std::int64_t group() const { return hidden / 5; }
+    [[nodiscard]] constexpr int chunks() const {  // of two tiles
+        return static_cast<int>(divide_up(tiles_before(4) + divide_up(hidden - 4 * group(), 8), 2));
+    }
+    [[nodiscard]] constexpr std::int64_t words() const {
+        return std::int64_t{chunks()} * kColumnTiles * kWarpLanes * 4;
+    }
+    /// In units of two bytes.
+    [[nodiscard]] constexpr std::int64_t first(std::int64_t channel, std::int64_t x_channel) const {
+        Slot const slot = slot_of(channel);
+        std::int64_t const lane = slot.row * 4 + x_channel % 16 / 4;
+        return ((slot.tile * kSteps + x_channel / 16) * kWarpLanes + lane) * 8 + x_channel % 4;
+    }
+    [[nodiscard]] constexpr std::int64_t second(std::int64_t column, std::int64_t channel) const {
+        Slot const slot = slot_of(channel);
+        FragmentPlace const place(column, 0);  // lane: its column of the tile
+        std::int64_t const lane = place.lane + slot.row / 2;
+        return ((slot.tile / 2 * kColumnTiles + place.tile) * kWarpLanes + lane) * 8 + slot.tile % 2 * 2 + slot.row % 2;
+    }
+
+private:
+    struct Slot {
+        std::int64_t tile, row;
+    };
+    [[nodiscard]] constexpr std::int64_t tiles_before(std::int64_t of_group) const {
+        return of_group * divide_up(group(), 8);
+    }
+    [[nodiscard]] constexpr Slot slot_of(std::int64_t channel) const {
+        std::int64_t const of_group = group() == 0 ? 4 : std::min<std::int64_t>(4, channel / group());
+        std::int64_t const own = channel - of_group * group();
+        return {tiles_before(of_group) + own / 8, own % 8};
+    }
+};
+
 }  // namespace vitrum::cuda

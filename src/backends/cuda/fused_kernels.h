@@ -70,6 +70,15 @@ struct FusedMlpKernel : Kernel<Mlp> {
     return {};
 }
 
+/// Whether regions of 16 × 16 pixels hold whole windows.
+[[nodiscard]] inline Support regions_fit(GroupWindowAttention const& op, Shape const& x) {
+    for (int const window : op.windows) {
+        if (window != 4 && window != 8 && window != 16) return {false, "windows other than 4, 8 and 16"};
+    }
+    if (x[1] % 16 != 0 || x[2] % 16 != 0) return {false, "sides that are no multiples of 16"};
+    return {};
+}
+
 /// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range;
 /// queries are of two parts, which hold 22 bits, values of one (ten bits, as TF32's) or of two. In every precision few
 /// channels have two parts: their trained network enlarges a rounding error a thousandfold, and one part in any single
@@ -82,14 +91,30 @@ struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
         Shape const& x = problem.inputs[Op::kX];
         std::int64_t const dim = x[3] / Op::kGroups;
         if (dim > 63) return {false, "groups of more than 63 channels"};
-        for (int const window : op.windows) {
-            if (window != 4 && window != 8 && window != 16) return {false, "windows other than 4, 8 and 16"};
-        }
-        if (x[1] % 16 != 0 || x[2] % 16 != 0) return {false, "sides that are no multiples of 16"};
+        if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
         if (kValueParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
         if (kValueParts == 1 && dim <= 32) {
             return {false, "the trained network of so few channels enlarges a rounding error a thousandfold"};
         }
+        return {};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// Regions of few channels whose queries are given (region_rows.cuh): logits from two float16 per query, values from
+/// two bfloat16 per operand. Probabilities are of one float16 in fp16, of two in tf32.
+template <int kWeightParts>
+struct RegionRowsKernel : Kernel<GroupWindowAttention> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = kWeightParts == 1 ? "region_rows_fp16" : "region_rows_3xfp16";
+    static Support supports(Op const& op, Problem const& problem) {
+        Shape const& x = problem.inputs[Op::kX];
+        if (x[3] / Op::kGroups > 20) return {false, "groups of more than 20 channels"};
+        if (problem.inputs[Op::kQuery].rank() == 0) return {false, "projects no queries"};
+        if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
+        if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
+        if (kWeightParts == 1 && problem.precision == Precision::tf32) return {false, "multiplies in fp16"};
         return {};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
@@ -112,6 +137,24 @@ struct FusedShiftMlpKernel : Kernel<ShiftMlp> {
         if (channels > 192 || (channels > 64) != (kParts == 1)) return {false, "for fewer or more channels"};
         if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
         if (kParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        return {};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// The same for few channels in every precision but float32: operands of two bfloat16, whose sixteen bits or more are
+/// enough for networks that enlarge rounding errors a thousandfold (1e-3 where ten bits give 1e-1).
+struct BrainShiftMlpKernel : Kernel<ShiftMlp> {
+    using Op = ShiftMlp;
+    static constexpr std::string_view kName = "tiles_3xbf16";
+    static Support supports(Op const&, Problem const& problem) {
+        std::int64_t const channels = problem.inputs[Op::kX][3];
+        if (channels > 64) return {false, "more than 64 channels"};
+        if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
+        if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
         return {};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);

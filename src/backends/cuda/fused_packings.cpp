@@ -14,6 +14,14 @@ std::vector<Packing> RegionAttentionKernel<kValueParts>::packings(Op const&, Pro
 template std::vector<Packing> RegionAttentionKernel<1>::packings(Op const&, Problem const&);
 template std::vector<Packing> RegionAttentionKernel<2>::packings(Op const&, Problem const&);
 
+template <int kWeightParts>
+std::vector<Packing> RegionRowsKernel<kWeightParts>::packings(Op const&, Problem const& problem) {
+    return {pack_brain_values(Op::kInWeight, problem.inputs[Op::kInWeight]),
+            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], 4, 2)};
+}
+template std::vector<Packing> RegionRowsKernel<1>::packings(Op const&, Problem const&);
+template std::vector<Packing> RegionRowsKernel<2>::packings(Op const&, Problem const&);
+
 template <int kParts>
 std::vector<Packing> FusedShiftMlpKernel<kParts>::packings(ShiftMlp const&, Problem const& problem) {
     using Op = ShiftMlp;
@@ -23,6 +31,11 @@ std::vector<Packing> FusedShiftMlpKernel<kParts>::packings(ShiftMlp const&, Prob
 }
 template std::vector<Packing> FusedShiftMlpKernel<1>::packings(ShiftMlp const&, Problem const&);
 template std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, Problem const&);
+
+std::vector<Packing> BrainShiftMlpKernel::packings(Op const&, Problem const& problem) {
+    return {pack_brain_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
+            pack_brain_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false)};
+}
 
 std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& problem) {
     return {pack_up_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};

@@ -34,6 +34,10 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_pixels(int input, Shape const& shape, int steps, int parts);
 /// See ShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
 [[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts);
+/// See BrainShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
+[[nodiscard]] Packing pack_brain_shift(int input, Shape const& shape, bool is_first);
+/// See BrainValueWeights.
+[[nodiscard]] Packing pack_brain_values(int input, Shape const& shape);
 /// [a, b] as [b, a].
 [[nodiscard]] Packing pack_transposed(int input, Shape const& shape);
 

@@ -3,28 +3,20 @@
 
 #include "../fused_kernels.h"
 #include "pixel_product.cuh"
+#include "region_rows.cuh"
 
 namespace vitrum::cuda {
 namespace {
 
 using Op = GroupWindowAttention;
 
-template <class Region>
-void launch_regions(void* stream, RegionData const& data) {
-    start_shared(stream, region_kernel<Region>, data.regions * 3, Region::kThreads, sizeof(typename Region::Shared),
-                 data);
-}
-
-}  // namespace
-
-template <int kValueParts>
-void RegionAttentionKernel<kValueParts>::launch(Op const& op, Launch const& launch) {
+RegionData regions_of(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
-    Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]), query(in[Op::kQuery]);
+    Pixels const x(in[Op::kX]);
     GroupWeights const weights(in[Op::kInWeight].shape[0], x.c);
     RegionData data{.x = x,
-                    .attended = y,  // until the projection takes it
-                    .query = query,
+                    .attended = Pixels(launch.outputs[0]),  // until the projection takes it
+                    .query = Pixels(in[Op::kQuery]),
                     .weights = reinterpret_cast<uint4 const*>(launch.packed[0]),
                     .bias = floats(in[Op::kInBias]),
                     .scale_word = weights.scale_word(),
@@ -38,21 +30,54 @@ void RegionAttentionKernel<kValueParts>::launch(Op const& op, Launch const& laun
                     .across = x.w / kRegion};
     for (std::size_t i = 0; i < op.windows.size(); ++i) data.window_bits[i] = op.windows[i] / 8 + 2;  // of 4, 8, 16
     std::ranges::sort(data.order, [&](int a, int b) { return data.window_bits[a] > data.window_bits[b]; });
+    return data;
+}
+
+/// Behind attention, whose results y holds.
+PixelProduct projection_of(Launch const& launch, int parts) {
+    auto const in = launch.inputs;
+    Pixels const y(launch.outputs[0]);
+    return {.x = y,
+            .y = y,
+            .residual = Pixels(in[Op::kResidual]),
+            .weights = reinterpret_cast<uint4 const*>(launch.packed[1]),
+            .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(y.c), parts}.scale_word(),
+            .bias = floats(in[Op::kOutBias])};
+}
+
+template <class Region>
+void launch_regions(void* stream, RegionData const& data) {
+    start_shared(stream, region_kernel<Region>, data.regions * 3, Region::kThreads, sizeof(typename Region::Shared),
+                 data);
+}
+
+}  // namespace
+
+template <int kValueParts>
+void RegionAttentionKernel<kValueParts>::launch(Op const& op, Launch const& launch) {
+    RegionData const data = regions_of(op, launch);
+    GroupWeights const weights(launch.inputs[Op::kInWeight].shape[0], data.x.c);
     if (weights.group_steps() == 4) launch_regions<Region<4, 8, kValueParts>>(launch.stream, data);
     else if constexpr (kValueParts == 2) launch_regions<Region<2, 3, 2>>(launch.stream, data);
-    PixelProduct const product{
-        .x = y,
-        .y = y,
-        .residual = residual,
-        .weights = reinterpret_cast<uint4 const*>(launch.packed[1]),
-        .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(x.c), kValueParts}.scale_word(),
-        .bias = floats(in[Op::kOutBias])};
-    if (pixel_steps(x.c) == 12) launch_pixel_product<PixelTile<12, kValueParts>>(launch.stream, product);
+    PixelProduct const product = projection_of(launch, kValueParts);
+    if (pixel_steps(data.x.c) == 12) launch_pixel_product<PixelTile<12, kValueParts>>(launch.stream, product);
     else if constexpr (kValueParts == 2) launch_pixel_product<PixelTile<4, 2>>(launch.stream, product);
 }
 
 template void RegionAttentionKernel<1>::launch(Op const& op, Launch const& launch);
 template void RegionAttentionKernel<2>::launch(Op const& op, Launch const& launch);
+
+template <int kWeightParts>
+void RegionRowsKernel<kWeightParts>::launch(Op const& op, Launch const& launch) {
+    using Rows = RegionRows<kWeightParts>;
+    RegionData const data = regions_of(op, launch);
+    start_shared(launch.stream, region_rows_kernel<Rows>, data.regions * 3, Rows::kThreads,
+                 sizeof(typename Rows::Shared), data);
+    launch_pixel_product<PixelTile<4, 2>>(launch.stream, projection_of(launch, 2));
+}
+
+template void RegionRowsKernel<1>::launch(Op const& op, Launch const& launch);
+template void RegionRowsKernel<2>::launch(Op const& op, Launch const& launch);
 
 void PixelConvKernel::launch(Conv2d const&, Launch const& launch) {
     auto const in = launch.inputs;

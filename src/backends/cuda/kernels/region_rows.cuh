@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "brain_pairs.cuh"
+#include "group_window_project.cuh"
+
+// ELAN's attention for few channels, with queries given, inside regions of 16 × 16 pixels: a block has a region and a
+// group of channels. Tokens are rows in shared memory, from which ldmatrix takes operands. What queries are the sum of,
+// two float16, lies so that the three products of a logit fill four instructions: of the units of four channels, u … of
+// high parts and v … of low ones, a row has the chunks
+//     u0 u1 · u2 u3 · v0 v1 · v2 v3 · u4 v4 · v4 u4 · u4 0
+// and q · kᵀ is the sum of chunks 0 1 2 3 · 0 1 0 1, 0 1 · 2 3, and 4 4 · 5 6. (Twenty channels padded to 32 took six.)
+
+namespace vitrum::cuda {
+
+/// kWeightParts: float16 that a probability is the sum of.
+template <int kWeightParts_>
+struct RegionRows {
+    static constexpr int kWeightParts = kWeightParts_;
+    static constexpr int kMaxDim = BrainValueWeights::kMaxDim, kUnits = kMaxDim / 4;
+    static constexpr int kSteps = BrainValueWeights::kSteps, kTiles = BrainValueWeights::kTiles;
+    static constexpr int kWarps = 8, kThreads = kWarps * 32, kBlocks = 2;
+    static constexpr int kKeyTiles = 4;                       ///< at a time
+    static constexpr int kKeyBytes = 128;                     ///< of a row
+    static constexpr int kValueBytes = 2 * kTiles * 16 + 16;  ///< rows in different banks
+    static_assert(kThreads == kRegionTokens);
+    struct Shared {
+        alignas(128) std::byte keys[kRegionTokens * kKeyBytes];
+        alignas(16) std::byte values[kRegionTokens * kValueBytes];  ///< [high or low][3 × 8 channels]
+        float largest_queries[kWarps], largest_values[kWarps];
+    };
+    /// Chunks of a row change places, so that eight rows' lie in different banks.
+    [[nodiscard]] static __device__ int key_chunk(int token, int chunk) {
+        return token * kKeyBytes + (chunk ^ token % 8) * 16;
+    }
+};
+
+template <class Rows>
+class RegionRowsThread {
+public:
+    static constexpr int kTiles = Rows::kTiles, kUnits = Rows::kUnits, kSteps = Rows::kSteps;
+
+    __device__ RegionRowsThread(RegionData const& data, typename Rows::Shared& shared)
+        : d_(data),
+          shared_(shared),
+          place_(data),
+          warp_(static_cast<int>(threadIdx.x) / 32),
+          lane_(place_.lane),
+          g_(place_.g),
+          t_(place_.t) {}
+
+    __device__ void run() {
+        float4 query[kUnits];
+        load_query(query);
+        float values[2][kTiles][4];
+        project_values(values);
+        publish_largest(query, values);
+        __syncthreads();
+        query_scale_ = power_of_two_below(largest(shared_.largest_queries), 8);
+        value_scale_ = power_of_two_below(largest(shared_.largest_values), 12);
+        put_query(query);
+        put_values(values);
+        __syncthreads();
+        int const first = warp_ * 32;
+        if (place_.bits == 2) {
+            attend<1, 2>(first, first, first + 16);
+            attend<1, 2>(first + 16, first + 16, first + 32);
+        } else {
+            int const tokens = 1 << 2 * place_.bits, window = first & ~(tokens - 1);
+            attend<2, Rows::kKeyTiles>(first, window, window + tokens);
+        }
+    }
+
+private:
+    // ---- Queries: a thread has a token.
+
+    __device__ void load_query(float4 (&query)[kUnits]) const {
+        float const* const from = d_.query.at(place_.pixel(static_cast<int>(threadIdx.x))) + place_.group * d_.dim;
+        bool const vector = d_.query.vector && d_.dim % 4 == 0;
+#pragma unroll
+        for (int i = 0; i < kUnits; ++i) query[i] = load4(from + 4 * i, d_.dim - 4 * i, vector);
+    }
+    __device__ void put_query(float4 const (&query)[kUnits]) const {
+        uint2 high[kUnits], low[kUnits];
+#pragma unroll
+        for (int i = 0; i < kUnits; ++i) {
+            SplitPair const a(query[i].x * query_scale_, query[i].y * query_scale_),
+                b(query[i].z * query_scale_, query[i].w * query_scale_);
+            high[i] = make_uint2(a.high, b.high), low[i] = make_uint2(a.low, b.low);
+        }
+        uint2 const none = make_uint2(0, 0);
+        put_chunk(0, high[0], high[1]);
+        put_chunk(1, high[2], high[3]);
+        put_chunk(2, low[0], low[1]);
+        put_chunk(3, low[2], low[3]);
+        put_chunk(4, high[4], low[4]);
+        put_chunk(5, low[4], high[4]);
+        put_chunk(6, high[4], none);
+    }
+    __device__ void put_chunk(int chunk, uint2 a, uint2 b) const {
+        *reinterpret_cast<uint4*>(shared_.keys + Rows::key_chunk(static_cast<int>(threadIdx.x), chunk)) =
+            make_uint4(a.x, a.y, b.x, b.y);
+    }
+
+    // ---- Values: a warp has 32 tokens.
+
+    __device__ void project_values(float (&values)[2][kTiles][4]) const {
+        float const* const bias = d_.bias + place_.group * d_.dim;
+#pragma unroll
+        for (int n = 0; n < 2 * kTiles; ++n) {
+            int const j = n / 2, channel = 8 * j + 2 * t_ + n % 2;
+            float const b = channel < d_.dim ? bias[channel] : 0.0F;
+#pragma unroll
+            for (int i = 0; i < 4; ++i) values[i / 2][j][i % 2 * 2 + n % 2] = b;
+        }
+        uint4 const* const weights = d_.weights + place_.group * kSteps * kTiles * kWarpLanes + lane_;
+#pragma unroll
+        for (int m = 0; m < 2; ++m) {
+            float4 x[2 * kSteps];
+            load_x(m, x);
+#pragma unroll
+            for (int s = 0; s < kSteps; ++s) {
+                BrainLeft left;
+                left.set_quad(0, x[2 * s]);
+                left.set_quad(1, x[2 * s + 1]);
+#pragma unroll
+                for (int j = 0; j < kTiles; ++j) {
+                    multiply_add(values[m][j], left, weights[(s * kTiles + j) * kWarpLanes]);
+                }
+            }
+        }
+    }
+    __device__ void load_x(int m, float4 (&x)[2 * kSteps]) const {
+        QuadAt at[2 * kSteps];
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+            float const* const row = d_.x.at(place_.pixel(warp_ * 32 + 16 * m + 8 * r + g_));
+#pragma unroll
+            for (int s = 0; s < kSteps; ++s) {
+                int const channel = 16 * s + 4 * t_;
+                at[2 * s + r] = {row + channel, d_.x.c - channel};
+            }
+        }
+        load_quads(x, at, d_.x);
+    }
+    __device__ void put_values(float const (&values)[2][kTiles][4]) const {
+#pragma unroll
+        for (int n = 0; n < 4 * kTiles; ++n) {
+            int const m = n / 2 / kTiles, j = n / 2 % kTiles, r = n % 2, channel = 8 * j + 2 * t_;
+            float a = values[m][j][2 * r] * value_scale_, b = values[m][j][2 * r + 1] * value_scale_;
+            if (channel == d_.dim) a = 1;  // the column that sums probabilities
+            if (channel + 1 == d_.dim) b = 1;
+            SplitPair const pair(a, b);
+            std::byte* const to = shared_.values + (warp_ * 32 + 16 * m + 8 * r + g_) * Rows::kValueBytes + channel * 2;
+            *reinterpret_cast<std::uint32_t*>(to) = pair.high;
+            *reinterpret_cast<std::uint32_t*>(to + kTiles * 16) = pair.low;
+        }
+    }
+
+    // ---- Scales, which a region shares
+
+    __device__ void publish_largest(float4 const (&query)[kUnits], float const (&values)[2][kTiles][4]) const {
+        float of_query = 0, of_values = 0;
+#pragma unroll
+        for (float4 const& v : query) of_query = fmaxf(of_query, largest_of(v));
+#pragma unroll
+        for (int n = 0; n < 8 * kTiles; ++n) {
+            of_values = fmaxf(of_values, fabsf(values[n / 4 / kTiles][n / 4 % kTiles][n % 4]));
+        }
+        of_query = warp_max(of_query);
+        of_values = warp_max(of_values);
+        if (lane_ == 0) shared_.largest_queries[warp_] = of_query, shared_.largest_values[warp_] = of_values;
+    }
+    [[nodiscard]] static __device__ float largest(float const (&of_warps)[Rows::kWarps]) {
+        float result = 0;
+#pragma unroll
+        for (float const v : of_warps) result = fmaxf(result, v);
+        return result;
+    }
+
+    // ---- Attention of kSets · 16 queries
+
+    struct Queries {
+        std::uint32_t high[4], low[4], last[4];  ///< chunks 0 1, 2 3 and 4 4
+    };
+    struct Softmax {
+        float largest[2] = {-INFINITY, -INFINITY};  ///< logits so far, to base 2
+        float sums[kTiles][4] = {};                 ///< of probabilities · 2^10 and values, and of probabilities alone
+    };
+
+    template <int kSets, int kKeyTiles>
+    __device__ void attend(int first, int first_key, int end_key) const {
+        Queries queries[kSets];
+#pragma unroll
+        for (int m = 0; m < kSets; ++m) load_queries(first + 16 * m, queries[m]);
+        Softmax softmax[kSets];
+#pragma unroll 1
+        for (int key = first_key; key < end_key; key += 8 * kKeyTiles) {
+            float scores[kSets][kKeyTiles][4] = {};
+#pragma unroll
+            for (int k = 0; k < kKeyTiles; k += 2) score(queries, key + 8 * k, k, scores);
+#pragma unroll
+            for (int m = 0; m < kSets; ++m) weigh(scores[m], softmax[m]);
+#pragma unroll
+            for (int k = 0; k < kKeyTiles; k += 2) add_values(scores, key + 8 * k, k, softmax);
+        }
+#pragma unroll
+        for (int m = 0; m < kSets; ++m) store(first + 16 * m, softmax[m].sums);
+    }
+    __device__ void load_queries(int first, Queries& queries) const {
+        int const token = first + lane_ % 16;
+        load_matrices(queries.high, shared_.keys + Rows::key_chunk(token, lane_ / 16));
+        load_matrices(queries.low, shared_.keys + Rows::key_chunk(token, 2 + lane_ / 16));
+        load_matrices(queries.last, shared_.keys + Rows::key_chunk(token, 4));
+    }
+    /// Sixteen keys.
+    template <int kSets, int kKeyTiles>
+    __device__ void score(Queries const (&queries)[kSets], int key, int tile,
+                          float (&scores)[kSets][kKeyTiles][4]) const {
+        int const row = key + lane_ % 8, matrix = lane_ / 8;
+        std::uint32_t keys[2][4], last[4];
+        load_matrices(keys[0], shared_.keys + Rows::key_chunk(row, matrix));
+        load_matrices(keys[1], shared_.keys + Rows::key_chunk(row + 8, matrix));
+        load_matrices(last, shared_.keys + Rows::key_chunk(row + matrix / 2 * 8, 5 + matrix % 2));
+#pragma unroll
+        for (int part = 0; part < 4; ++part) {  // the smallest first
+#pragma unroll
+            for (int n = 0; n < 2; ++n) {
+#pragma unroll
+                for (int m = 0; m < kSets; ++m) {
+                    float(&to)[4] = scores[m][tile + n];
+                    Queries const& q = queries[m];
+                    if (part == 0) multiply_add<Fp16>(to, q.high, {keys[n][2], keys[n][3]});
+                    if (part == 1) multiply_add<Fp16>(to, q.low, {keys[n][0], keys[n][1]});
+                    if (part == 2) multiply_add<Fp16>(to, q.last, {last[2 * n], last[2 * n + 1]});
+                    if (part == 3) multiply_add<Fp16>(to, q.high, {keys[n][0], keys[n][1]});
+                }
+            }
+        }
+    }
+    /// Scores to probabilities · 2^10, relative to the largest score so far; what came before follows.
+    template <int kKeyTiles>
+    __device__ void weigh(float (&scores)[kKeyTiles][4], Softmax& softmax) const {
+        float const scale = 1.44269504F / (query_scale_ * query_scale_);  // log2(e)
+        float most[2];
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+            float own = -INFINITY;
+#pragma unroll
+            for (int i = 0; i < 2 * kKeyTiles; ++i) own = fmaxf(own, scores[i / 2][2 * r + i % 2]);
+            own = fmaxf(own, __shfl_xor_sync(0xFFFFFFFFU, own, 1));
+            own = fmaxf(own, __shfl_xor_sync(0xFFFFFFFFU, own, 2));
+            most[r] = fmaxf(softmax.largest[r], own * scale);
+        }
+        bool const has_larger = most[0] > softmax.largest[0] || most[1] > softmax.largest[1];
+        if (__any_sync(0xFFFFFFFFU, has_larger)) follow(most, softmax);
+#pragma unroll
+        for (int i = 0; i < 4 * kKeyTiles; ++i) {
+            float& s = scores[i / 4][i % 4];
+            s = exp2_approximate(fmaf(s, scale, 10.0F - most[i % 4 / 2]));
+        }
+    }
+    __device__ void follow(float const (&most)[2], Softmax& softmax) const {
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+            float const factor = exp2_approximate(softmax.largest[r] - most[r]);
+            softmax.largest[r] = most[r];
+#pragma unroll
+            for (int j = 0; j < kTiles; ++j) {
+                softmax.sums[j][2 * r] *= factor;
+                softmax.sums[j][2 * r + 1] *= factor;
+            }
+        }
+    }
+    /// Sixteen keys.
+    template <int kSets, int kKeyTiles>
+    __device__ void add_values(float const (&weights)[kSets][kKeyTiles][4], int key, int tile,
+                               Softmax (&softmax)[kSets]) const {
+        std::byte const* const row = shared_.values + (key + lane_ % 16) * Rows::kValueBytes + lane_ / 16 * 16;
+        std::uint32_t values[2 * kTiles][2];  // high parts, then low ones
+#pragma unroll
+        for (int j = 0; j < 2 * kTiles; j += 2) {
+            std::uint32_t both[4];
+            load_matrices_transposed(both, row + j * 16);
+            values[j][0] = both[0], values[j][1] = both[1], values[j + 1][0] = both[2], values[j + 1][1] = both[3];
+        }
+#pragma unroll
+        for (int m = 0; m < kSets; ++m) {
+            SplitLeft<Rows::kWeightParts> left;
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                float const(&w)[4] = weights[m][tile + i / 2];
+                left.set(i, w[i % 2 * 2], w[i % 2 * 2 + 1]);
+            }
+#pragma unroll
+            for (int j = 0; j < kTiles; ++j) {
+                float(&to)[4] = softmax[m].sums[j];
+                if constexpr (Rows::kWeightParts == 2) multiply_add<Fp16>(to, left.a[1], values[j]);
+                multiply_add<Fp16>(to, left.a[0], values[kTiles + j]);
+                multiply_add<Fp16>(to, left.a[0], values[j]);
+            }
+        }
+    }
+    __device__ void store(int first, float const (&sums)[kTiles][4]) const {
+        int const dim = d_.dim;
+        bool const is_paired = d_.attended.vector && dim % 2 == 0;
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+            float total = 0;  // lies in the column behind the last channel
+#pragma unroll
+            for (int j = 0; j < kTiles; ++j) {
+                if (j == dim / 8) total = dim % 2 == 0 ? sums[j][2 * r] : sums[j][2 * r + 1];
+            }
+            total = __shfl_sync(0xFFFFFFFFU, total, lane_ / 4 * 4 + dim % 8 / 2);
+            float const factor = 1.0F / (value_scale_ * total);
+            float* const to = d_.attended.at(place_.pixel(first + 8 * r + g_)) + place_.group * dim;
+#pragma unroll
+            for (int j = 0; j < kTiles; ++j) {
+                int const c = 8 * j + 2 * t_;
+                float const a = sums[j][2 * r] * factor, b = sums[j][2 * r + 1] * factor;
+                if (is_paired) {
+                    if (c < dim) *reinterpret_cast<float2*>(to + c) = make_float2(a, b);
+                } else {
+                    if (c < dim) to[c] = a;
+                    if (c + 1 < dim) to[c + 1] = b;
+                }
+            }
+        }
+    }
+
+    RegionData const& d_;
+    typename Rows::Shared& shared_;
+    RegionPlace place_;
+    int warp_, lane_, g_, t_;
+    float query_scale_ = 0, value_scale_ = 0;
+};
+
+template <class Rows>
+__global__ void __launch_bounds__(Rows::kThreads, Rows::kBlocks) region_rows_kernel(RegionData const data) {
+    RegionRowsThread<Rows>(data, dynamic_shared<typename Rows::Shared>()).run();
+}
+
+}  // namespace vitrum::cuda
