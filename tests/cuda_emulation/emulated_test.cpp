@@ -95,7 +95,7 @@ TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
         EXPECT_EQ(kernel_for<Conv2d>("k1_c60", precision), "pixels_3xfp16");
     }
     EXPECT_EQ(kernel_for<ShiftMlp>("full", Precision::fp16), "tiles_fp16");
-    EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "regions_fp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "wide_regions_fp16");
 }
 
 /// Only some operators have anything between their steps that has to be cut.

@@ -79,24 +79,33 @@ struct FusedMlpKernel : Kernel<Mlp> {
     return {};
 }
 
-/// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range;
-/// queries are of two parts, which hold 22 bits, values of one (ten bits, as TF32's) or of two. In every precision few
-/// channels have two parts: their trained network enlarges a rounding error a thousandfold, and one part in any single
-/// product costs it between 2e-2 and 1e-1.
-template <int kValueParts>
+/// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range,
+/// and of two parts, which hold 22 bits.
 struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
     using Op = GroupWindowAttention;
-    static constexpr std::string_view kName = kValueParts == 1 ? "regions_fp16" : "regions_3xfp16";
+    static constexpr std::string_view kName = "regions_3xfp16";
+    static Support supports(Op const& op, Problem const& problem) {
+        Shape const& x = problem.inputs[Op::kX];
+        if (x[3] / Op::kGroups > 63) return {false, "groups of more than 63 channels"};
+        return regions_fit(op, x);
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// Regions of many channels, in operands of one scaled float16 (region_wide.cuh). Not for few: their trained network
+/// enlarges a rounding error a thousandfold, and one part in any single product costs it between 2e-2 and 1e-1.
+struct WideRegionKernel : Kernel<GroupWindowAttention> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = "wide_regions_fp16";
     static Support supports(Op const& op, Problem const& problem) {
         Shape const& x = problem.inputs[Op::kX];
         std::int64_t const dim = x[3] / Op::kGroups;
-        if (dim > 63) return {false, "groups of more than 63 channels"};
-        if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
-        if (kValueParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
-        if (kValueParts == 1 && dim <= 32) {
-            return {false, "the trained network of so few channels enlarges a rounding error a thousandfold"};
-        }
-        return {};
+        if (dim <= 32 || dim > 63) return {false, "groups of fewer than 33 or more than 63 channels"};
+        if (x[3] % 4 != 0) return {false, "channels that are no multiple of 4"};
+        if (problem.inputs[Op::kQuery].rank() != 0) return {false, "projects queries itself"};
+        if (problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        return regions_fit(op, x);
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
     static void launch(Op const& op, Launch const& launch);

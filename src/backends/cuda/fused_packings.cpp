@@ -5,14 +5,15 @@
 
 namespace vitrum::cuda {
 
-template <int kValueParts>
-std::vector<Packing> RegionAttentionKernel<kValueParts>::packings(Op const&, Problem const& problem) {
+std::vector<Packing> RegionAttentionKernel::packings(Op const&, Problem const& problem) {
     return {pack_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
-            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], pixel_steps(problem.inputs[Op::kX][3]),
-                        kValueParts)};
+            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], pixel_steps(problem.inputs[Op::kX][3]), 2)};
 }
-template std::vector<Packing> RegionAttentionKernel<1>::packings(Op const&, Problem const&);
-template std::vector<Packing> RegionAttentionKernel<2>::packings(Op const&, Problem const&);
+
+std::vector<Packing> WideRegionKernel::packings(Op const&, Problem const& problem) {
+    return {pack_wide_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
+            pack_group_output(Op::kOutWeight, problem.inputs[Op::kOutWeight])};
+}
 
 template <int kWeightParts>
 std::vector<Packing> RegionRowsKernel<kWeightParts>::packings(Op const&, Problem const& problem) {

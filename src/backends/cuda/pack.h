@@ -36,6 +36,9 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts);
 /// See BrainShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
 [[nodiscard]] Packing pack_brain_shift(int input, Shape const& shape, bool is_first);
+/// See WideGroupWeights and GroupOutputWeights.
+[[nodiscard]] Packing pack_wide_groups(int input, Shape const& shape);
+[[nodiscard]] Packing pack_group_output(int input, Shape const& shape);
 /// See BrainValueWeights.
 [[nodiscard]] Packing pack_brain_values(int input, Shape const& shape);
 /// [a, b] as [b, a].

@@ -73,6 +73,28 @@ void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::
     floats(to)[weights.scale_word()] = unit;
 }
 
+void fill_wide_groups(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    WideGroupWeights const weights(shape[1]);
+    float const unit = unit_of(from, shape);
+    for (std::int64_t row = 0; row < shape[0]; ++row) {
+        for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
+            put_half(to, weights.half(row, channel), half_bits(*from++ / unit));
+        }
+    }
+    floats(to)[weights.scale_word()] = unit;
+}
+
+void fill_group_output(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    GroupOutputWeights const weights{shape[1] / 3};
+    float const unit = unit_of(from, shape);
+    for (std::int64_t column = 0; column < shape[0]; ++column) {
+        for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
+            put_half(to, weights.half(column, channel), half_bits(*from++ / unit));
+        }
+    }
+    floats(to)[weights.scale_word()] = unit;
+}
+
 /// A value as two bfloat16 whose sum it is.
 void put_brains(std::byte* to, std::int64_t half, float value) {
     std::uint16_t const high = bfloat16_bits(value);
@@ -129,6 +151,20 @@ Packing pack_brain_shift(int input, Shape const& shape, bool is_first) {
             .key = {.kind = is_first ? kBrainShiftFirst : kBrainShiftSecond},
             .bytes = bytes_of(BrainShiftWeights{is_first ? shape[0] : shape[1]}.words()),
             .pack = fill_brain_shift};
+}
+
+Packing pack_wide_groups(int input, Shape const& shape) {
+    return {.input = input,
+            .key = {.kind = kWideGroups},
+            .bytes = bytes_of(WideGroupWeights(shape[1]).scale_word() + 1),
+            .pack = fill_wide_groups};
+}
+
+Packing pack_group_output(int input, Shape const& shape) {
+    return {.input = input,
+            .key = {.kind = kGroupOutput},
+            .bytes = bytes_of(GroupOutputWeights{shape[1] / 3}.scale_word() + 1),
+            .pack = fill_group_output};
 }
 
 Packing pack_brain_values(int input, Shape const&) {

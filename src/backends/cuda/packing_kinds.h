@@ -17,6 +17,8 @@ enum PackingKind : int {
     kPixels,
     kShiftFirst,
     kShiftSecond,
+    kWideGroups,
+    kGroupOutput,
     kBrainShiftFirst,
     kBrainShiftSecond,
     kBrainValues,

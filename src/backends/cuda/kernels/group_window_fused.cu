@@ -2,8 +2,10 @@
 #include "group_window_fused.cuh"
 
 #include "../fused_kernels.h"
+#include "group_output.cuh"
 #include "pixel_product.cuh"
 #include "region_rows.cuh"
+#include "region_wide.cuh"
 
 namespace vitrum::cuda {
 namespace {
@@ -34,14 +36,14 @@ RegionData regions_of(Op const& op, Launch const& launch) {
 }
 
 /// Behind attention, whose results y holds.
-PixelProduct projection_of(Launch const& launch, int parts) {
+PixelProduct projection_of(Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const y(launch.outputs[0]);
     return {.x = y,
             .y = y,
             .residual = Pixels(in[Op::kResidual]),
             .weights = reinterpret_cast<uint4 const*>(launch.packed[1]),
-            .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(y.c), parts}.scale_word(),
+            .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(y.c), 2}.scale_word(),
             .bias = floats(in[Op::kOutBias])};
 }
 
@@ -53,19 +55,34 @@ void launch_regions(void* stream, RegionData const& data) {
 
 }  // namespace
 
-template <int kValueParts>
-void RegionAttentionKernel<kValueParts>::launch(Op const& op, Launch const& launch) {
+void RegionAttentionKernel::launch(Op const& op, Launch const& launch) {
     RegionData const data = regions_of(op, launch);
     GroupWeights const weights(launch.inputs[Op::kInWeight].shape[0], data.x.c);
-    if (weights.group_steps() == 4) launch_regions<Region<4, 8, kValueParts>>(launch.stream, data);
-    else if constexpr (kValueParts == 2) launch_regions<Region<2, 3, 2>>(launch.stream, data);
-    PixelProduct const product = projection_of(launch, kValueParts);
-    if (pixel_steps(data.x.c) == 12) launch_pixel_product<PixelTile<12, kValueParts>>(launch.stream, product);
-    else if constexpr (kValueParts == 2) launch_pixel_product<PixelTile<4, 2>>(launch.stream, product);
+    if (weights.group_steps() == 4) launch_regions<Region<4, 8>>(launch.stream, data);
+    else launch_regions<Region<2, 3>>(launch.stream, data);
+    PixelProduct const product = projection_of(launch);
+    if (pixel_steps(data.x.c) == 12) launch_pixel_product<PixelTile<12>>(launch.stream, product);
+    else launch_pixel_product<PixelTile<4>>(launch.stream, product);
 }
 
-template void RegionAttentionKernel<1>::launch(Op const& op, Launch const& launch);
-template void RegionAttentionKernel<2>::launch(Op const& op, Launch const& launch);
+void WideRegionKernel::launch(Op const& op, Launch const& launch) {
+    auto const in = launch.inputs;
+    RegionData data = regions_of(op, launch);
+    WideGroupWeights const weights(data.x.c);
+    data.steps = weights.steps;
+    data.scale_word = weights.scale_word();
+    start_shared(launch.stream, wide_region_kernel, data.regions * 3, WideRows::kThreads, sizeof(WideRows::Shared),
+                 data);
+    GroupOutput const output{
+        .y = Pixels(launch.outputs[0]),
+        .residual = Pixels(in[Op::kResidual]),
+        .weights = reinterpret_cast<uint4 const*>(launch.packed[1]),
+        .inverse_scale = floats(launch.packed[1]) + GroupOutputWeights{data.dim}.scale_word(),
+        .bias = floats(in[Op::kOutBias]),
+    };
+    start(launch.stream, group_output_kernel, divide_up(data.x.count(), kOutputWarps * kOutputPixels), kOutputThreads,
+          output);
+}
 
 template <int kWeightParts>
 void RegionRowsKernel<kWeightParts>::launch(Op const& op, Launch const& launch) {
@@ -73,7 +90,7 @@ void RegionRowsKernel<kWeightParts>::launch(Op const& op, Launch const& launch) 
     RegionData const data = regions_of(op, launch);
     start_shared(launch.stream, region_rows_kernel<Rows>, data.regions * 3, Rows::kThreads,
                  sizeof(typename Rows::Shared), data);
-    launch_pixel_product<PixelTile<4, 2>>(launch.stream, projection_of(launch, 2));
+    launch_pixel_product<PixelTile<4>>(launch.stream, projection_of(launch));
 }
 
 template void RegionRowsKernel<1>::launch(Op const& op, Launch const& launch);
@@ -89,8 +106,8 @@ void PixelConvKernel::launch(Conv2d const&, Launch const& launch) {
                                .weights = reinterpret_cast<uint4 const*>(launch.packed[0]),
                                .inverse_scale = floats(launch.packed[0]) + PixelWeights{own_steps, kParts}.scale_word(),
                                .bias = floats(in[Conv2d::kBias])};
-    if (own_steps == 2) launch_pixel_product<PixelTile<2, kParts>>(launch.stream, product);
-    else launch_pixel_product<PixelTile<4, kParts>>(launch.stream, product);
+    if (own_steps == 2) launch_pixel_product<PixelTile<2>>(launch.stream, product);
+    else launch_pixel_product<PixelTile<4>>(launch.stream, product);
 }
 
 }  // namespace vitrum::cuda

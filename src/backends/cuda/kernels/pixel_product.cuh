@@ -15,9 +15,9 @@ struct PixelProduct {
 };
 
 /// kSteps: of 16 channels of x, and as many pairs of column tiles. A warp has sixteen pixels.
-template <int kSteps_, int kParts_>
+template <int kSteps_>
 struct PixelTile {
-    static constexpr int kSteps = kSteps_, kParts = kParts_;
+    static constexpr int kSteps = kSteps_, kParts = 2;
     static constexpr int kWarps = 4, kThreads = kWarps * 32, kPixels = kWarps * 16;
     static constexpr int kAhead = kSteps == 4 ? 4 : 2;   ///< steps of x under way
     static constexpr int kBlocks = kSteps <= 4 ? 5 : 3;  ///< of a multiprocessor

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "brain_pairs.cuh"
-#include "group_window_project.cuh"
+#include "region_attention.cuh"
 
 // ELAN's attention for few channels, with queries given, inside regions of 16 × 16 pixels: a block has a region and a
 // group of channels. Tokens are rows in shared memory, from which ldmatrix takes operands. What queries are the sum of,
@@ -16,7 +16,7 @@ namespace vitrum::cuda {
 /// kWeightParts: float16 that a probability is the sum of.
 template <int kWeightParts_>
 struct RegionRows {
-    static constexpr int kWeightParts = kWeightParts_;
+    static constexpr int kWeightParts = kWeightParts_, kValueParts = 2;
     static constexpr int kMaxDim = BrainValueWeights::kMaxDim, kUnits = kMaxDim / 4;
     static constexpr int kSteps = BrainValueWeights::kSteps, kTiles = BrainValueWeights::kTiles;
     static constexpr int kWarps = 8, kThreads = kWarps * 32, kBlocks = 2;
@@ -32,6 +32,42 @@ struct RegionRows {
     /// Chunks of a row change places, so that eight rows' lie in different banks.
     [[nodiscard]] static __device__ int key_chunk(int token, int chunk) {
         return token * kKeyBytes + (chunk ^ token % 8) * 16;
+    }
+    [[nodiscard]] static __device__ int value_place(int token, int chunk) { return token * kValueBytes + chunk * 16; }
+
+    struct Queries {
+        std::uint32_t high[4], low[4], last[4];  ///< chunks 0 1, 2 3 and 4 4
+    };
+    static __device__ void load_queries(Shared const& shared, int first, int lane, Queries& queries) {
+        int const token = first + lane % 16;
+        load_matrices(queries.high, shared.keys + key_chunk(token, lane / 16));
+        load_matrices(queries.low, shared.keys + key_chunk(token, 2 + lane / 16));
+        load_matrices(queries.last, shared.keys + key_chunk(token, 4));
+    }
+    /// Sixteen keys.
+    template <int kSets, int kKeyTiles>
+    static __device__ void add_scores(Shared const& shared, Queries const (&queries)[kSets], int key, int lane,
+                                      int tile, float (&scores)[kSets][kKeyTiles][4]) {
+        int const row = key + lane % 8, matrix = lane / 8;
+        std::uint32_t keys[2][4], last[4];
+        load_matrices(keys[0], shared.keys + key_chunk(row, matrix));
+        load_matrices(keys[1], shared.keys + key_chunk(row + 8, matrix));
+        load_matrices(last, shared.keys + key_chunk(row + matrix / 2 * 8, 5 + matrix % 2));
+#pragma unroll
+        for (int part = 0; part < 4; ++part) {  // the smallest first
+#pragma unroll
+            for (int n = 0; n < 2; ++n) {
+#pragma unroll
+                for (int m = 0; m < kSets; ++m) {
+                    float(&to)[4] = scores[m][tile + n];
+                    Queries const& q = queries[m];
+                    if (part == 0) multiply_add<Fp16>(to, q.high, {keys[n][2], keys[n][3]});
+                    if (part == 1) multiply_add<Fp16>(to, q.low, {keys[n][0], keys[n][1]});
+                    if (part == 2) multiply_add<Fp16>(to, q.last, {last[2 * n], last[2 * n + 1]});
+                    if (part == 3) multiply_add<Fp16>(to, q.high, {keys[n][0], keys[n][1]});
+                }
+            }
+        }
     }
 };
 
@@ -178,146 +214,25 @@ private:
         return result;
     }
 
-    // ---- Attention of kSets · 16 queries
-
-    struct Queries {
-        std::uint32_t high[4], low[4], last[4];  ///< chunks 0 1, 2 3 and 4 4
-    };
-    struct Softmax {
-        float largest[2] = {-INFINITY, -INFINITY};  ///< logits so far, to base 2
-        float sums[kTiles][4] = {};                 ///< of probabilities · 2^10 and values, and of probabilities alone
-    };
-
     template <int kSets, int kKeyTiles>
     __device__ void attend(int first, int first_key, int end_key) const {
-        Queries queries[kSets];
+        RowsSoftmax<Rows> softmax[kSets];
+        RowsAttention<Rows>(shared_, query_scale_, lane_)
+            .template attend<kSets, kKeyTiles>(first, first_key, end_key, softmax);
 #pragma unroll
-        for (int m = 0; m < kSets; ++m) load_queries(first + 16 * m, queries[m]);
-        Softmax softmax[kSets];
-#pragma unroll 1
-        for (int key = first_key; key < end_key; key += 8 * kKeyTiles) {
-            float scores[kSets][kKeyTiles][4] = {};
-#pragma unroll
-            for (int k = 0; k < kKeyTiles; k += 2) score(queries, key + 8 * k, k, scores);
-#pragma unroll
-            for (int m = 0; m < kSets; ++m) weigh(scores[m], softmax[m]);
-#pragma unroll
-            for (int k = 0; k < kKeyTiles; k += 2) add_values(scores, key + 8 * k, k, softmax);
-        }
-#pragma unroll
-        for (int m = 0; m < kSets; ++m) store(first + 16 * m, softmax[m].sums);
+        for (int m = 0; m < kSets; ++m) store(first + 16 * m, softmax[m]);
     }
-    __device__ void load_queries(int first, Queries& queries) const {
-        int const token = first + lane_ % 16;
-        load_matrices(queries.high, shared_.keys + Rows::key_chunk(token, lane_ / 16));
-        load_matrices(queries.low, shared_.keys + Rows::key_chunk(token, 2 + lane_ / 16));
-        load_matrices(queries.last, shared_.keys + Rows::key_chunk(token, 4));
-    }
-    /// Sixteen keys.
-    template <int kSets, int kKeyTiles>
-    __device__ void score(Queries const (&queries)[kSets], int key, int tile,
-                          float (&scores)[kSets][kKeyTiles][4]) const {
-        int const row = key + lane_ % 8, matrix = lane_ / 8;
-        std::uint32_t keys[2][4], last[4];
-        load_matrices(keys[0], shared_.keys + Rows::key_chunk(row, matrix));
-        load_matrices(keys[1], shared_.keys + Rows::key_chunk(row + 8, matrix));
-        load_matrices(last, shared_.keys + Rows::key_chunk(row + matrix / 2 * 8, 5 + matrix % 2));
-#pragma unroll
-        for (int part = 0; part < 4; ++part) {  // the smallest first
-#pragma unroll
-            for (int n = 0; n < 2; ++n) {
-#pragma unroll
-                for (int m = 0; m < kSets; ++m) {
-                    float(&to)[4] = scores[m][tile + n];
-                    Queries const& q = queries[m];
-                    if (part == 0) multiply_add<Fp16>(to, q.high, {keys[n][2], keys[n][3]});
-                    if (part == 1) multiply_add<Fp16>(to, q.low, {keys[n][0], keys[n][1]});
-                    if (part == 2) multiply_add<Fp16>(to, q.last, {last[2 * n], last[2 * n + 1]});
-                    if (part == 3) multiply_add<Fp16>(to, q.high, {keys[n][0], keys[n][1]});
-                }
-            }
-        }
-    }
-    /// Scores to probabilities · 2^10, relative to the largest score so far; what came before follows.
-    template <int kKeyTiles>
-    __device__ void weigh(float (&scores)[kKeyTiles][4], Softmax& softmax) const {
-        float const scale = 1.44269504F / (query_scale_ * query_scale_);  // log2(e)
-        float most[2];
-#pragma unroll
-        for (int r = 0; r < 2; ++r) {
-            float own = -INFINITY;
-#pragma unroll
-            for (int i = 0; i < 2 * kKeyTiles; ++i) own = fmaxf(own, scores[i / 2][2 * r + i % 2]);
-            own = fmaxf(own, __shfl_xor_sync(0xFFFFFFFFU, own, 1));
-            own = fmaxf(own, __shfl_xor_sync(0xFFFFFFFFU, own, 2));
-            most[r] = fmaxf(softmax.largest[r], own * scale);
-        }
-        bool const has_larger = most[0] > softmax.largest[0] || most[1] > softmax.largest[1];
-        if (__any_sync(0xFFFFFFFFU, has_larger)) follow(most, softmax);
-#pragma unroll
-        for (int i = 0; i < 4 * kKeyTiles; ++i) {
-            float& s = scores[i / 4][i % 4];
-            s = exp2_approximate(fmaf(s, scale, 10.0F - most[i % 4 / 2]));
-        }
-    }
-    __device__ void follow(float const (&most)[2], Softmax& softmax) const {
-#pragma unroll
-        for (int r = 0; r < 2; ++r) {
-            float const factor = exp2_approximate(softmax.largest[r] - most[r]);
-            softmax.largest[r] = most[r];
-#pragma unroll
-            for (int j = 0; j < kTiles; ++j) {
-                softmax.sums[j][2 * r] *= factor;
-                softmax.sums[j][2 * r + 1] *= factor;
-            }
-        }
-    }
-    /// Sixteen keys.
-    template <int kSets, int kKeyTiles>
-    __device__ void add_values(float const (&weights)[kSets][kKeyTiles][4], int key, int tile,
-                               Softmax (&softmax)[kSets]) const {
-        std::byte const* const row = shared_.values + (key + lane_ % 16) * Rows::kValueBytes + lane_ / 16 * 16;
-        std::uint32_t values[2 * kTiles][2];  // high parts, then low ones
-#pragma unroll
-        for (int j = 0; j < 2 * kTiles; j += 2) {
-            std::uint32_t both[4];
-            load_matrices_transposed(both, row + j * 16);
-            values[j][0] = both[0], values[j][1] = both[1], values[j + 1][0] = both[2], values[j + 1][1] = both[3];
-        }
-#pragma unroll
-        for (int m = 0; m < kSets; ++m) {
-            SplitLeft<Rows::kWeightParts> left;
-#pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                float const(&w)[4] = weights[m][tile + i / 2];
-                left.set(i, w[i % 2 * 2], w[i % 2 * 2 + 1]);
-            }
-#pragma unroll
-            for (int j = 0; j < kTiles; ++j) {
-                float(&to)[4] = softmax[m].sums[j];
-                if constexpr (Rows::kWeightParts == 2) multiply_add<Fp16>(to, left.a[1], values[j]);
-                multiply_add<Fp16>(to, left.a[0], values[kTiles + j]);
-                multiply_add<Fp16>(to, left.a[0], values[j]);
-            }
-        }
-    }
-    __device__ void store(int first, float const (&sums)[kTiles][4]) const {
+    __device__ void store(int first, RowsSoftmax<Rows> const& softmax) const {
         int const dim = d_.dim;
         bool const is_paired = d_.attended.vector && dim % 2 == 0;
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
-            float total = 0;  // lies in the column behind the last channel
-#pragma unroll
-            for (int j = 0; j < kTiles; ++j) {
-                if (j == dim / 8) total = dim % 2 == 0 ? sums[j][2 * r] : sums[j][2 * r + 1];
-            }
-            total = __shfl_sync(0xFFFFFFFFU, total, lane_ / 4 * 4 + dim % 8 / 2);
-            float const factor = 1.0F / (value_scale_ * total);
+            float const factor = softmax.inverse_total(r, dim, lane_) / value_scale_;
             float* const to = d_.attended.at(place_.pixel(first + 8 * r + g_)) + place_.group * dim;
 #pragma unroll
             for (int j = 0; j < kTiles; ++j) {
                 int const c = 8 * j + 2 * t_;
-                float const a = sums[j][2 * r] * factor, b = sums[j][2 * r + 1] * factor;
+                float const a = softmax.sums[j][2 * r] * factor, b = softmax.sums[j][2 * r + 1] * factor;
                 if (is_paired) {
                     if (c < dim) *reinterpret_cast<float2*>(to + c) = make_float2(a, b);
                 } else {
