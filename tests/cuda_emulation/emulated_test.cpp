@@ -92,7 +92,7 @@ TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
     EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::fp16), "region_rows_fp16");
     for (Precision const precision : {Precision::tf32, Precision::fp16, Precision::bf16}) {
         EXPECT_EQ(kernel_for<ShiftMlp>("light", precision), "tiles_3xbf16");
-        EXPECT_EQ(kernel_for<Conv2d>("k1_c60", precision), "pixels_3xfp16");
+        EXPECT_EQ(kernel_for<Conv2d>("k1_c60", precision), "pixels_3xbf16");
     }
     EXPECT_EQ(kernel_for<ShiftMlp>("full", Precision::fp16), "tiles_fp16");
     EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "wide_regions_fp16");

@@ -154,23 +154,24 @@ struct GroupOutputWeights {
 /// Right operands of two bfloat16 each: a lane's uint4 holds two words of high parts, then two of low ones.
 constexpr std::int64_t kBrainLowOffset = 4;  ///< in units of two bytes
 
-/// The projection to values alone [channels, channels], of at most 64 channels in groups of at most 20, as operands of
-/// two bfloat16: [group][step of 16 channels][tile of 8 columns][lane][8].
-struct BrainValueWeights {
-    static constexpr int kMaxDim = 20, kSteps = 4, kTiles = 3;
-    std::int64_t dim;
+/// The weight of a product at each pixel, of at most 64 channels and columns, as operands of two bfloat16: [16
+/// columns][step of 16 channels][tile of 8 columns][lane][8].
+struct BrainPixelWeights {
+    static constexpr int kSteps = 4;
 
-    [[nodiscard]] static constexpr std::int64_t words() { return 3 * kSteps * kTiles * kWarpLanes * 4; }
+    [[nodiscard]] static constexpr std::int64_t words() { return kSteps * kSteps * 2 * kWarpLanes * 4; }
     /// In units of two bytes.
-    [[nodiscard]] constexpr std::int64_t half(std::int64_t row, std::int64_t channel) const {
-        std::int64_t const r = row % dim, lane = r % 8 * 4 + channel % 16 / 4;
-        return (((row / dim * kSteps + channel / 16) * kTiles + r / 8) * kWarpLanes + lane) * 8 + channel % 4;
+    [[nodiscard]] static constexpr std::int64_t half(std::int64_t column, std::int64_t channel) {
+        FragmentPlace const place(column, channel);
+        std::int64_t const block = (place.tile / 2 * kSteps + place.step) * 2 + place.tile % 2;
+        return (block * kWarpLanes + place.lane) * 8 + place.element;
     }
 };
 
 /// The weights of ELAN's two shifted products for at most 64 channels, as operands of two bfloat16, in tiles of eight
 /// hidden channels. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋, then the others) fill whole
-/// tiles. The first: [tile][step of 16 channels][lane][8]; the second: [pair of tiles][column tile][lane][8].
+/// tiles. The first: [tile][step of 16 channels][lane][8]; the second: [pair of tiles][column tile][lane][8]. The
+/// hidden layer's bias: [tile][8], floats.
 struct BrainShiftWeights {
     static constexpr int kSteps = 4, kColumnTiles = 2 * kSteps;
     std::int64_t hidden;
@@ -193,6 +194,10 @@ struct BrainShiftWeights {
         FragmentPlace const place(column, 0);  // lane: its column of the tile
         std::int64_t const lane = place.lane + slot.row / 2;
         return ((slot.tile / 2 * kColumnTiles + place.tile) * kWarpLanes + lane) * 8 + slot.tile % 2 * 2 + slot.row % 2;
+    }
+    [[nodiscard]] constexpr std::int64_t bias(std::int64_t channel) const {
+        Slot const slot = slot_of(channel);
+        return slot.tile * 8 + slot.row;
     }
 
 private:

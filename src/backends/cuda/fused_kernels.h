@@ -162,7 +162,7 @@ struct BrainShiftMlpKernel : Kernel<ShiftMlp> {
     static Support supports(Op const&, Problem const& problem) {
         std::int64_t const channels = problem.inputs[Op::kX][3];
         if (channels > 64) return {false, "more than 64 channels"};
-        if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
+        if (channels % 4 != 0 || channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
         if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
         return {};
     }
@@ -180,8 +180,29 @@ struct UpConvKernel : Kernel<Conv2d> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
-/// 1 × 1 convolutions of few channels (pixel_product.cuh), in every precision: memory bounds them, whatever they
-/// multiply.
+/// Whether a convolution is a product of at most 64 channels at each pixel.
+[[nodiscard]] inline Support pixels_alone(Conv2d const& op, Problem const& problem) {
+    Shape const& weight = problem.inputs[Conv2d::kWeight];
+    if (op.kernel != 1 || op.stride != 1) return {false, "for 1 × 1 and stride 1 only"};
+    if (op.pixel_shuffle != 1 || op.activation != Activation::none) return {false, "nothing may follow"};
+    if (weight[0] > 64 || weight[1] > 64) return {false, "more than 64 channels"};
+    return {};
+}
+
+/// 1 × 1 convolutions of few channels in operands of two bfloat16 (brain_pixels.cuh).
+struct BrainPixelConvKernel : Kernel<Conv2d> {
+    static constexpr std::string_view kName = "pixels_3xbf16";
+    static Support supports(Conv2d const& op, Problem const& problem) {
+        if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
+        return pixels_alone(op, problem);
+    }
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    /// Read where the output is written.
+    static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
+/// The same in float32 (pixel_product.cuh).
 struct PixelConvKernel : Kernel<Conv2d> {
     static constexpr int kParts = 2;  ///< of their float16 operands
     static constexpr std::string_view kName = "pixels_3xfp16";
@@ -189,13 +210,7 @@ struct PixelConvKernel : Kernel<Conv2d> {
     [[nodiscard]] static int steps(std::int64_t inputs, std::int64_t outputs) {
         return std::max(inputs, outputs) <= 32 ? 2 : 4;
     }
-    static Support supports(Conv2d const& op, Problem const& problem) {
-        Shape const& weight = problem.inputs[Conv2d::kWeight];
-        if (op.kernel != 1 || op.stride != 1) return {false, "for 1 × 1 and stride 1 only"};
-        if (op.pixel_shuffle != 1 || op.activation != Activation::none) return {false, "nothing may follow"};
-        if (weight[0] > 64 || weight[1] > 64) return {false, "more than 64 channels"};
-        return {};
-    }
+    static Support supports(Conv2d const& op, Problem const& problem) { return pixels_alone(op, problem); }
     static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
     /// Read where the output is written.
     static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }

@@ -16,9 +16,8 @@ std::vector<Packing> WideRegionKernel::packings(Op const&, Problem const& proble
 }
 
 template <int kWeightParts>
-std::vector<Packing> RegionRowsKernel<kWeightParts>::packings(Op const&, Problem const& problem) {
-    return {pack_brain_values(Op::kInWeight, problem.inputs[Op::kInWeight]),
-            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], 4, 2)};
+std::vector<Packing> RegionRowsKernel<kWeightParts>::packings(Op const&, Problem const&) {
+    return {pack_brain_pixels(Op::kInWeight), pack_brain_pixels(Op::kOutWeight)};
 }
 template std::vector<Packing> RegionRowsKernel<1>::packings(Op const&, Problem const&);
 template std::vector<Packing> RegionRowsKernel<2>::packings(Op const&, Problem const&);
@@ -35,11 +34,16 @@ template std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, 
 
 std::vector<Packing> BrainShiftMlpKernel::packings(Op const&, Problem const& problem) {
     return {pack_brain_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
-            pack_brain_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false)};
+            pack_brain_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false),
+            pack_brain_shift_bias(Op::kFc1Bias, problem.inputs[Op::kFc1Bias])};
 }
 
 std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& problem) {
     return {pack_up_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
+}
+
+std::vector<Packing> BrainPixelConvKernel::packings(Conv2d const&, Problem const&) {
+    return {pack_brain_pixels(Conv2d::kWeight)};
 }
 
 std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& problem) {

@@ -36,11 +36,12 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts);
 /// See BrainShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
 [[nodiscard]] Packing pack_brain_shift(int input, Shape const& shape, bool is_first);
+[[nodiscard]] Packing pack_brain_shift_bias(int input, Shape const& shape);
 /// See WideGroupWeights and GroupOutputWeights.
 [[nodiscard]] Packing pack_wide_groups(int input, Shape const& shape);
 [[nodiscard]] Packing pack_group_output(int input, Shape const& shape);
-/// See BrainValueWeights.
-[[nodiscard]] Packing pack_brain_values(int input, Shape const& shape);
+/// See BrainPixelWeights.
+[[nodiscard]] Packing pack_brain_pixels(int input);
 /// [a, b] as [b, a].
 [[nodiscard]] Packing pack_transposed(int input, Shape const& shape);
 

@@ -113,11 +113,15 @@ void fill_brain_shift(float const* from, Shape const& shape, PackingKey const& k
     }
 }
 
-void fill_brain_values(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
-    BrainValueWeights const weights{shape[0] / 3};
-    for (std::int64_t row = 0; row < shape[0]; ++row) {
+void fill_brain_shift_bias(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    BrainShiftWeights const weights{shape[0]};
+    for (std::int64_t i = 0; i < shape[0]; ++i) floats(to)[weights.bias(i)] = from[i];
+}
+
+void fill_brain_pixels(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    for (std::int64_t column = 0; column < shape[0]; ++column) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            put_brains(to, weights.half(row, channel), *from++);
+            put_brains(to, BrainPixelWeights::half(column, channel), *from++);
         }
     }
 }
@@ -167,11 +171,18 @@ Packing pack_group_output(int input, Shape const& shape) {
             .pack = fill_group_output};
 }
 
-Packing pack_brain_values(int input, Shape const&) {
+Packing pack_brain_shift_bias(int input, Shape const& shape) {
     return {.input = input,
-            .key = {.kind = kBrainValues},
-            .bytes = bytes_of(BrainValueWeights::words()),
-            .pack = fill_brain_values};
+            .key = {.kind = kBrainShiftBias},
+            .bytes = bytes_of(BrainShiftWeights{shape[0]}.chunks() * 16),
+            .pack = fill_brain_shift_bias};
+}
+
+Packing pack_brain_pixels(int input) {
+    return {.input = input,
+            .key = {.kind = kBrainPixels},
+            .bytes = bytes_of(BrainPixelWeights::words()),
+            .pack = fill_brain_pixels};
 }
 
 }  // namespace vitrum::cuda

@@ -111,7 +111,8 @@ private:
     std::uint32_t left_[2][kSteps][4];
 };
 
-__global__ inline void __launch_bounds__(kOutputThreads, 3) group_output_kernel(GroupOutput const output) {
+__global__ static void __launch_bounds__(kOutputThreads, 3)
+    group_output_kernel(__grid_constant__ GroupOutput const output) {
     GroupOutputThread(output).run();
 }
 

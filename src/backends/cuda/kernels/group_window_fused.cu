@@ -2,6 +2,7 @@
 #include "group_window_fused.cuh"
 
 #include "../fused_kernels.h"
+#include "brain_pixels.cuh"
 #include "group_output.cuh"
 #include "pixel_product.cuh"
 #include "region_rows.cuh"
@@ -87,14 +88,26 @@ void WideRegionKernel::launch(Op const& op, Launch const& launch) {
 template <int kWeightParts>
 void RegionRowsKernel<kWeightParts>::launch(Op const& op, Launch const& launch) {
     using Rows = RegionRows<kWeightParts>;
+    auto const in = launch.inputs;
     RegionData const data = regions_of(op, launch);
+    Pixels const y(launch.outputs[0]);  // holds the values, then what was attended
+    launch_brain_pixels(launch.stream,
+                        {data.x, y, {}, reinterpret_cast<uint4 const*>(launch.packed[0]), floats(in[Op::kInBias])});
     start_shared(launch.stream, region_rows_kernel<Rows>, data.regions * 3, Rows::kThreads,
                  sizeof(typename Rows::Shared), data);
-    launch_pixel_product<PixelTile<4>>(launch.stream, projection_of(launch));
+    launch_brain_pixels(launch.stream, {y, y, Pixels(in[Op::kResidual]),
+                                        reinterpret_cast<uint4 const*>(launch.packed[1]), floats(in[Op::kOutBias])});
 }
 
 template void RegionRowsKernel<1>::launch(Op const& op, Launch const& launch);
 template void RegionRowsKernel<2>::launch(Op const& op, Launch const& launch);
+
+void BrainPixelConvKernel::launch(Conv2d const&, Launch const& launch) {
+    auto const in = launch.inputs;
+    launch_brain_pixels(launch.stream,
+                        {Pixels(in[Conv2d::kX]), Pixels(launch.outputs[0]), Pixels(in[Conv2d::kResidual]),
+                         reinterpret_cast<uint4 const*>(launch.packed[0]), floats(in[Conv2d::kBias])});
+}
 
 void PixelConvKernel::launch(Conv2d const&, Launch const& launch) {
     auto const in = launch.inputs;

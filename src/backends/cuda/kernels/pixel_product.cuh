@@ -24,7 +24,8 @@ struct PixelTile {
 };
 
 template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) pixel_product_kernel(PixelProduct const p) {
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
+    pixel_product_kernel(__grid_constant__ PixelProduct const p) {
     constexpr int kLoads = Tile::kAhead * 2;
     int const warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     int const g = lane / 4, t = lane % 4;

@@ -19,10 +19,12 @@ struct RowsSoftmax {
 
     /// What undoes the sum of probabilities, for row g or g + 8; it lies in the column behind the last channel.
     [[nodiscard]] __device__ float inverse_total(int r, int column, int lane) const {
+        int const own = column / 8 * 2 + column % 2;  // of the columns that a lane holds
         float total = 0;
 #pragma unroll
-        for (int j = 0; j < Rows::kTiles; ++j) {
-            if (j == column / 8) total = column % 2 == 0 ? sums[j][2 * r] : sums[j][2 * r + 1];
+        for (int j = 0; j < Rows::kTiles; ++j) {  // no choice between two of them: they would be moved to memory
+            total = own == 2 * j ? sums[j][2 * r] : total;
+            total = own == 2 * j + 1 ? sums[j][2 * r + 1] : total;
         }
         return 1.0F / __shfl_sync(0xFFFFFFFFU, total, lane / 4 * 4 + column % 8 / 2);
     }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "brain_pairs.cuh"
 #include "region_attention.cuh"
 
-// ELAN's attention for few channels, with queries given, inside regions of 16 × 16 pixels: a block has a region and a
-// group of channels. Tokens are rows in shared memory, from which ldmatrix takes operands. What queries are the sum of,
-// two float16, lies so that the three products of a logit fill four instructions: of the units of four channels, u … of
-// high parts and v … of low ones, a row has the chunks
+// ELAN's attention for few channels inside regions of 16 × 16 pixels, from queries and values in memory: a block has a
+// region and a group of channels, and writes what was attended in place of its values. Tokens are rows in shared
+// memory, from which ldmatrix takes operands. What queries are the sum of, two float16, lies so that the three products
+// of a logit fill four instructions: of the units of four channels, u … of high parts and v … of low ones, a row has
+// the chunks
 //     u0 u1 · u2 u3 · v0 v1 · v2 v3 · u4 v4 · v4 u4 · u4 0
 // and q · kᵀ is the sum of chunks 0 1 2 3 · 0 1 0 1, 0 1 · 2 3, and 4 4 · 5 6. (Twenty channels padded to 32 took six.)
 
@@ -17,8 +17,8 @@ namespace vitrum::cuda {
 template <int kWeightParts_>
 struct RegionRows {
     static constexpr int kWeightParts = kWeightParts_, kValueParts = 2;
-    static constexpr int kMaxDim = BrainValueWeights::kMaxDim, kUnits = kMaxDim / 4;
-    static constexpr int kSteps = BrainValueWeights::kSteps, kTiles = BrainValueWeights::kTiles;
+    static constexpr int kMaxDim = 20, kUnits = kMaxDim / 4;
+    static constexpr int kTiles = 3;
     static constexpr int kWarps = 8, kThreads = kWarps * 32, kBlocks = 2;
     static constexpr int kKeyTiles = 4;                       ///< at a time
     static constexpr int kKeyBytes = 128;                     ///< of a row
@@ -74,7 +74,7 @@ struct RegionRows {
 template <class Rows>
 class RegionRowsThread {
 public:
-    static constexpr int kTiles = Rows::kTiles, kUnits = Rows::kUnits, kSteps = Rows::kSteps;
+    static constexpr int kTiles = Rows::kTiles, kUnits = Rows::kUnits;
 
     __device__ RegionRowsThread(RegionData const& data, typename Rows::Shared& shared)
         : d_(data),
@@ -86,11 +86,11 @@ public:
           t_(place_.t) {}
 
     __device__ void run() {
-        float4 query[kUnits];
-        load_query(query);
-        float values[2][kTiles][4];
-        project_values(values);
-        publish_largest(query, values);
+        float4 query[kUnits], values[kUnits];
+        load(d_.query, query);
+        load(d_.attended, values);
+        publish_largest(query, shared_.largest_queries);
+        publish_largest(values, shared_.largest_values);
         __syncthreads();
         query_scale_ = power_of_two_below(largest(shared_.largest_queries), 8);
         value_scale_ = power_of_two_below(largest(shared_.largest_values), 12);
@@ -108,13 +108,19 @@ public:
     }
 
 private:
-    // ---- Queries: a thread has a token.
+    // ---- A thread has a token.
 
-    __device__ void load_query(float4 (&query)[kUnits]) const {
-        float const* const from = d_.query.at(place_.pixel(static_cast<int>(threadIdx.x))) + place_.group * d_.dim;
-        bool const vector = d_.query.vector && d_.dim % 4 == 0;
+    __device__ void load(Matrix const& from, float4 (&units)[kUnits]) const {
+        float const* const row = from.at(place_.pixel(static_cast<int>(threadIdx.x))) + place_.group * d_.dim;
+        bool const vector = from.vector && d_.dim % 4 == 0;
+        QuadAt at[kUnits];
 #pragma unroll
-        for (int i = 0; i < kUnits; ++i) query[i] = load4(from + 4 * i, d_.dim - 4 * i, vector);
+        for (int i = 0; i < kUnits; ++i) at[i] = {row + 4 * i, d_.dim - 4 * i};
+        if (vector) load_quads(units, at, from);
+        else {
+#pragma unroll
+            for (int i = 0; i < kUnits; ++i) units[i] = load4(at[i].from, at[i].count, false);
+        }
     }
     __device__ void put_query(float4 const (&query)[kUnits]) const {
         uint2 high[kUnits], low[kUnits];
@@ -138,74 +144,27 @@ private:
             make_uint4(a.x, a.y, b.x, b.y);
     }
 
-    // ---- Values: a warp has 32 tokens.
-
-    __device__ void project_values(float (&values)[2][kTiles][4]) const {
-        float const* const bias = d_.bias + place_.group * d_.dim;
+    /// High parts and behind them low ones, each with the column that sums probabilities.
+    __device__ void put_values(float4 const (&values)[kUnits]) const {
+        std::byte* const to = shared_.values + Rows::value_place(static_cast<int>(threadIdx.x), 0);
 #pragma unroll
-        for (int n = 0; n < 2 * kTiles; ++n) {
-            int const j = n / 2, channel = 8 * j + 2 * t_ + n % 2;
-            float const b = channel < d_.dim ? bias[channel] : 0.0F;
-#pragma unroll
-            for (int i = 0; i < 4; ++i) values[i / 2][j][i % 2 * 2 + n % 2] = b;
-        }
-        uint4 const* const weights = d_.weights + place_.group * kSteps * kTiles * kWarpLanes + lane_;
-#pragma unroll
-        for (int m = 0; m < 2; ++m) {
-            float4 x[2 * kSteps];
-            load_x(m, x);
-#pragma unroll
-            for (int s = 0; s < kSteps; ++s) {
-                BrainLeft left;
-                left.set_quad(0, x[2 * s]);
-                left.set_quad(1, x[2 * s + 1]);
-#pragma unroll
-                for (int j = 0; j < kTiles; ++j) {
-                    multiply_add(values[m][j], left, weights[(s * kTiles + j) * kWarpLanes]);
-                }
-            }
-        }
-    }
-    __device__ void load_x(int m, float4 (&x)[2 * kSteps]) const {
-        QuadAt at[2 * kSteps];
-#pragma unroll
-        for (int r = 0; r < 2; ++r) {
-            float const* const row = d_.x.at(place_.pixel(warp_ * 32 + 16 * m + 8 * r + g_));
-#pragma unroll
-            for (int s = 0; s < kSteps; ++s) {
-                int const channel = 16 * s + 4 * t_;
-                at[2 * s + r] = {row + channel, d_.x.c - channel};
-            }
-        }
-        load_quads(x, at, d_.x);
-    }
-    __device__ void put_values(float const (&values)[2][kTiles][4]) const {
-#pragma unroll
-        for (int n = 0; n < 4 * kTiles; ++n) {
-            int const m = n / 2 / kTiles, j = n / 2 % kTiles, r = n % 2, channel = 8 * j + 2 * t_;
-            float a = values[m][j][2 * r] * value_scale_, b = values[m][j][2 * r + 1] * value_scale_;
-            if (channel == d_.dim) a = 1;  // the column that sums probabilities
-            if (channel + 1 == d_.dim) b = 1;
-            SplitPair const pair(a, b);
-            std::byte* const to = shared_.values + (warp_ * 32 + 16 * m + 8 * r + g_) * Rows::kValueBytes + channel * 2;
-            *reinterpret_cast<std::uint32_t*>(to) = pair.high;
-            *reinterpret_cast<std::uint32_t*>(to + kTiles * 16) = pair.low;
+        for (int i = 0; i < kUnits + 1; ++i) {
+            float4 const v = each(i < kUnits ? values[min(i, kUnits - 1)] : make_float4(0, 0, 0, 0),
+                                  [&](float x, int k) { return 4 * i + k == d_.dim ? 1.0F : x * value_scale_; });
+            SplitPair const a(v.x, v.y), b(v.z, v.w);
+            *reinterpret_cast<uint2*>(to + 8 * i) = make_uint2(a.high, b.high);
+            *reinterpret_cast<uint2*>(to + kTiles * 16 + 8 * i) = make_uint2(a.low, b.low);
         }
     }
 
     // ---- Scales, which a region shares
 
-    __device__ void publish_largest(float4 const (&query)[kUnits], float const (&values)[2][kTiles][4]) const {
-        float of_query = 0, of_values = 0;
+    __device__ void publish_largest(float4 const (&units)[kUnits], float (&of_warps)[Rows::kWarps]) const {
+        float largest = 0;
 #pragma unroll
-        for (float4 const& v : query) of_query = fmaxf(of_query, largest_of(v));
-#pragma unroll
-        for (int n = 0; n < 8 * kTiles; ++n) {
-            of_values = fmaxf(of_values, fabsf(values[n / 4 / kTiles][n / 4 % kTiles][n % 4]));
-        }
-        of_query = warp_max(of_query);
-        of_values = warp_max(of_values);
-        if (lane_ == 0) shared_.largest_queries[warp_] = of_query, shared_.largest_values[warp_] = of_values;
+        for (float4 const& v : units) largest = fmaxf(largest, largest_of(v));
+        largest = warp_max(largest);
+        if (lane_ == 0) of_warps[warp_] = largest;
     }
     [[nodiscard]] static __device__ float largest(float const (&of_warps)[Rows::kWarps]) {
         float result = 0;
@@ -251,7 +210,8 @@ private:
 };
 
 template <class Rows>
-__global__ void __launch_bounds__(Rows::kThreads, Rows::kBlocks) region_rows_kernel(RegionData const data) {
+__global__ void __launch_bounds__(Rows::kThreads, Rows::kBlocks)
+    region_rows_kernel(__grid_constant__ RegionData const data) {
     RegionRowsThread<Rows>(data, dynamic_shared<typename Rows::Shared>()).run();
 }
 

@@ -219,7 +219,8 @@ private:
     float query_scale_ = 0, value_scale_ = 0;
 };
 
-__global__ inline void __launch_bounds__(WideRows::kThreads, 1) wide_region_kernel(RegionData const data) {
+__global__ static void __launch_bounds__(WideRows::kThreads, 1)
+    wide_region_kernel(__grid_constant__ RegionData const data) {
     WideRegionThread(data, dynamic_shared<WideRows::Shared>()).run();
 }
 

@@ -14,7 +14,7 @@ void BrainShiftMlpKernel::launch(Op const&, Launch const& launch) {
                               .residual = Pixels(in[Op::kResidual]),
                               .fc1 = reinterpret_cast<uint4 const*>(launch.packed[0]),
                               .fc2 = reinterpret_cast<uint4 const*>(launch.packed[1]),
-                              .bias1 = floats(in[Op::kFc1Bias]),
+                              .bias1 = floats(launch.packed[2]),
                               .bias2 = floats(in[Op::kFc2Bias]),
                               .group = x.c / 5,
                               .hidden = hidden,

@@ -6,8 +6,8 @@
 #include "pixel_sums.cuh"
 
 // ELAN's local feature extraction with operands of two bfloat16. As in shift_mlp_tile.cuh a shift is an address and the
-// hidden layer exists nowhere; here a quad of channels lies with both of its parts in sixteen bytes, and hidden
-// channels come in tiles of eight.
+// hidden layer exists nowhere; here the tile stays float32, and a quad of channels is split where it is read, since
+// parts of a larger load would be moved to their places before each product. Hidden channels come in tiles of eight.
 
 namespace vitrum::cuda {
 
@@ -15,7 +15,8 @@ struct BrainShiftData {
     Pixels x, y;
     Matrix residual;
     uint4 const *fc1, *fc2;  ///< see BrainShiftWeights
-    float const *bias1, *bias2;
+    float const* bias1;      ///< as BrainShiftWeights::bias
+    float const* bias2;
     int group;  ///< channels of x that share a neighbour: a multiple of 4
     int hidden, hidden_group;
     TileGrid grid;
@@ -29,7 +30,7 @@ struct BrainShiftTile {
     static constexpr int kHaloPixels = (kRows + 2 * kHalo) * kHaloColumns;
     static constexpr int kBlocks = 2;  ///< of a multiprocessor
     struct Shared {
-        uint4 x[kHaloPixels][kQuads];
+        float4 x[kHaloPixels][kQuads];
     };
     /// Quads of odd pixels change places, so that eight lanes of two pixels read different banks.
     [[nodiscard]] static __device__ int place(int pixel, int quad) { return pixel * kQuads + (quad ^ pixel % 2 * 4); }
@@ -51,19 +52,23 @@ public:
 
     __device__ void run() {
         load_tile();
+#pragma unroll
+        for (int s = 0; s < kSteps; ++s) offsets_[s] = offset(group_of(16 * s + 4 * t_));
+        wait_for_copies<0>();
         __syncthreads();
         int const chunks = BrainShiftWeights{d_.hidden}.chunks();
         begin_group(d_.hidden_group > 0 ? 0 : 4);
+        uint4 const *first = d_.fc1 + lane_, *second = d_.fc2 + lane_;
+        float const* bias = d_.bias1 + 2 * t_;
         BrainLeft hidden = {};
 #pragma unroll 1
         for (int chunk = 0; chunk < chunks; ++chunk) {
 #pragma unroll
-            for (int half = 0; half < 2; ++half) multiply(2 * chunk + half, half, hidden);
-            uint4 const* const weights = d_.fc2 + chunk * Tile::kColumnTiles * kWarpLanes + lane_;
-#pragma unroll
-            for (int i = 0; i < Tile::kColumnTiles; ++i) {
-                multiply_add(sums_[0][i / 2].tiles[i % 2], hidden, weights[i * kWarpLanes]);
+            for (int half = 0; half < 2; ++half, first += kSteps * kWarpLanes, bias += 8) {
+                multiply(first, *reinterpret_cast<float2 const*>(bias), half, hidden);
             }
+            multiply(second, hidden);
+            second += Tile::kColumnTiles * kWarpLanes;
         }
         store();
     }
@@ -83,29 +88,23 @@ private:
     }
 
     __device__ void load_tile() {
-        constexpr int kTotal = Tile::kHaloPixels * Tile::kQuads, kBatch = 5;
-        static_assert(kTotal % (kBatch * Tile::kThreads) == 0);
-#pragma unroll 1
-        for (int first = static_cast<int>(threadIdx.x); first < kTotal; first += kBatch * Tile::kThreads) {
-            QuadAt at[kBatch];
-            float4 v[kBatch];
-#pragma unroll
-            for (int i = 0; i < kBatch; ++i) {
-                int const index = first + i * Tile::kThreads, pixel = index / Tile::kQuads;
-                int const row = at_.row + pixel / Tile::kHaloColumns - Tile::kHalo;
-                int const column = at_.column + pixel % Tile::kHaloColumns - Tile::kHalo;
-                int const channel = index % Tile::kQuads * 4;
-                bool const exists = at_.contains(row, column);
-                at[i] = {d_.x.at(exists ? at_.pixel(row, column) : at_.first) + channel, exists ? d_.x.c - channel : 0};
-            }
-            load_quads(v, at, d_.x);
-#pragma unroll
-            for (int i = 0; i < kBatch; ++i) {
-                int const index = first + i * Tile::kThreads;
-                BrainPair const a(v[i].x, v[i].y), b(v[i].z, v[i].w);
-                x_[Tile::place(index / Tile::kQuads, index % Tile::kQuads)] = make_uint4(a.high, b.high, a.low, b.low);
-            }
+        constexpr int kPixels = Tile::kThreads / Tile::kQuads, kTurns = Tile::kHaloPixels / kPixels;
+        static_assert(Tile::kHaloPixels % kPixels == 0 && kPixels <= Tile::kHaloColumns);
+        int const quad = static_cast<int>(threadIdx.x) % Tile::kQuads;
+        int pixel = static_cast<int>(threadIdx.x) / Tile::kQuads, row = at_.row - Tile::kHalo, column = pixel;
+#pragma unroll 5
+        for (int turn = 0; turn < kTurns; ++turn) {
+            int const picture_column = at_.column - Tile::kHalo + column;
+            bool const exists = at_.contains(row, picture_column) && 4 * quad < d_.x.c;
+            float const* const from = exists ? d_.x.at(at_.pixel(row, picture_column)) + 4 * quad : d_.x.data;
+            float4* const to = x_ + Tile::place(pixel, quad);
+            if (d_.x.vector) copy_async_or_zero(to, from, exists);
+            else *to = load4(from, exists ? 4 : 0, false);
+            pixel += kPixels;
+            column += kPixels;
+            if (column >= Tile::kHaloColumns) column -= Tile::kHaloColumns, ++row;
         }
+        commit_copies();
     }
 
     /// Shifted x at the neighbour where this group of hidden channels is read.
@@ -116,12 +115,9 @@ private:
         int const first = (Tile::kHalo + row_) * Tile::kHaloColumns + Tile::kHalo + g_ + offset(group);
 #pragma unroll
         for (int s = 0; s < kSteps; ++s) {
-            int const pixel = first + offset(group_of(16 * s + 4 * t_));
 #pragma unroll
             for (int r = 0; r < 2; ++r) {
-                uint4 const quad = x_[Tile::place(pixel + 8 * r, 4 * s + t_)];
-                left_[s].high[r] = quad.x, left_[s].high[2 + r] = quad.y;
-                left_[s].low[r] = quad.z, left_[s].low[2 + r] = quad.w;
+                left_[s].set_quad(r, x_[Tile::place(first + offsets_[s] + 8 * r, 4 * s + t_)]);
             }
         }
         int const down = group == 2 ? 1 : group == 3 ? -1 : 0, right = group == 0 ? 1 : group == 1 ? -1 : 0;
@@ -132,23 +128,47 @@ private:
         return at_.contains(at_.row + row_ + down, at_.column + g_ + 8 * r + right);
     }
 
-    /// Eight hidden channels, as half of the second product's left operand.
-    __device__ void multiply(int tile, int half, BrainLeft& hidden) {
+    /// Eight hidden channels, as half of the second product's left operand. The three products of each step sum apart,
+    /// so that they do not wait for one another.
+    __device__ void multiply(uint4 const* weights, float2 bias, int half, BrainLeft& hidden) {
         if (own_ >= count_ && group_ < 4) begin_group(group_ + 1);
-        float sums[4];
+        float sums[3][4] = {{}, {}, {bias.x, bias.y, bias.x, bias.y}};
 #pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            int const own = own_ + 2 * t_ + i;
-            sums[i] = sums[2 + i] = own < count_ ? d_.bias1[group_ * d_.hidden_group + own] : 0.0F;
+        for (int s = 0; s < kSteps; ++s) {
+            uint4 const w = weights[s * kWarpLanes];
+            multiply_add<Bf16>(sums[0], left_[s].low, {w.x, w.y});
+            multiply_add<Bf16>(sums[1], left_[s].high, {w.z, w.w});
+            multiply_add<Bf16>(sums[2], left_[s].high, {w.x, w.y});
         }
-        uint4 const* const weights = d_.fc1 + tile * kSteps * kWarpLanes + lane_;
+        float v[4];
 #pragma unroll
-        for (int s = 0; s < kSteps; ++s) multiply_add(sums, left_[s], weights[s * kWarpLanes]);
+        for (int i = 0; i < 4; ++i) {
+            v[i] = sums[0][i] + sums[1][i] + sums[2][i];
+            v[i] = v[i] < 0 || !is_inside_[i / 2] ? 0.0F : v[i];  // keeps NaN
+        }
 #pragma unroll
-        for (int i = 0; i < 4; ++i) sums[i] = sums[i] < 0 || !is_inside_[i / 2] ? 0.0F : sums[i];  // keeps NaN
-#pragma unroll
-        for (int r = 0; r < 2; ++r) hidden.set(2 * half + r, sums[2 * r], sums[2 * r + 1]);
+        for (int r = 0; r < 2; ++r) hidden.set(2 * half + r, v[2 * r], v[2 * r + 1]);
         own_ += 8;
+    }
+    /// What sixteen hidden channels add to the results.
+    __device__ void multiply(uint4 const* weights, BrainLeft const& hidden) {
+        constexpr int kAtOnce = 4;
+#pragma unroll
+        for (int first = 0; first < Tile::kColumnTiles; first += kAtOnce) {
+            uint4 w[kAtOnce];
+#pragma unroll
+            for (int i = 0; i < kAtOnce; ++i) w[i] = weights[(first + i) * kWarpLanes];
+#pragma unroll
+            for (int part = 0; part < 3; ++part) {
+#pragma unroll
+                for (int i = 0; i < kAtOnce; ++i) {
+                    float(&to)[4] = sums_[0][(first + i) / 2].tiles[i % 2];
+                    if (part == 0) multiply_add<Bf16>(to, hidden.low, {w[i].x, w[i].y});
+                    if (part == 1) multiply_add<Bf16>(to, hidden.high, {w[i].z, w[i].w});
+                    if (part == 2) multiply_add<Bf16>(to, hidden.high, {w[i].x, w[i].y});
+                }
+            }
+        }
     }
 
     __device__ void store() const {
@@ -163,17 +183,18 @@ private:
     }
 
     BrainShiftData const& d_;
-    uint4* x_;
+    float4* x_;
     TilePlace at_;
     int row_, lane_, g_, t_;
     int group_ = 0, own_ = 0, count_ = 0;  ///< of hidden channels; the next one of the group, and all of it
+    int offsets_[kSteps];                  ///< of the quads that a lane reads
     bool is_inside_[2];
     BrainLeft left_[kSteps];
     SumQuads sums_[1][kSteps] = {};
 };
 
-__global__ inline void __launch_bounds__(BrainShiftTile::kThreads, BrainShiftTile::kBlocks)
-    brain_shift_kernel(BrainShiftData const data) {
+__global__ static void __launch_bounds__(BrainShiftTile::kThreads, BrainShiftTile::kBlocks)
+    brain_shift_kernel(__grid_constant__ BrainShiftData const data) {
     BrainShiftThread(data, dynamic_shared<BrainShiftTile::Shared>()).run();
 }
 
