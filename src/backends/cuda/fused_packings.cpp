@@ -22,15 +22,20 @@ std::vector<Packing> RegionRowsKernel<kWeightParts>::packings(Op const&, Problem
 template std::vector<Packing> RegionRowsKernel<1>::packings(Op const&, Problem const&);
 template std::vector<Packing> RegionRowsKernel<2>::packings(Op const&, Problem const&);
 
-template <int kParts>
-std::vector<Packing> FusedShiftMlpKernel<kParts>::packings(ShiftMlp const&, Problem const& problem) {
+template <>
+std::vector<Packing> FusedShiftMlpKernel<1>::packings(ShiftMlp const&, Problem const& problem) {
     using Op = ShiftMlp;
-    int const steps = pixel_steps(problem.inputs[Op::kX][3]);
-    return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true, steps, kParts),
-            pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false, steps, kParts)};
+    return {pack_sections(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
+            pack_sections(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false),
+            pack_sections_bias(Op::kFc1Bias, problem.inputs[Op::kFc1Bias])};
 }
-template std::vector<Packing> FusedShiftMlpKernel<1>::packings(ShiftMlp const&, Problem const&);
-template std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, Problem const&);
+
+template <>
+std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, Problem const& problem) {
+    using Op = ShiftMlp;
+    return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true, 4, 2),
+            pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false, 4, 2)};
+}
 
 std::vector<Packing> BrainShiftMlpKernel::packings(Op const&, Problem const& problem) {
     return {pack_brain_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),

@@ -9,6 +9,7 @@
 #include "pack.h"
 #include "packing_kinds.h"
 #include "rounding.h"
+#include "shift_layout.h"
 
 namespace vitrum::cuda {
 namespace {
@@ -49,6 +50,23 @@ void fill_shift(float const* from, Shape const& shape, PackingKey const& key, st
         }
     }
     floats(to)[weights.scale_word()] = unit;
+}
+
+void fill_sections(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    bool const is_first = key.kind == kSectionsFirst;
+    ShiftSections const sections{is_first ? shape[0] : shape[1]};
+    float const unit = unit_of(from, shape);
+    for (std::int64_t i = 0; i < shape[0]; ++i) {
+        for (std::int64_t j = 0; j < shape[1]; ++j) {
+            put_half(to, is_first ? sections.first(i, j) : sections.second(i, j), half_bits(*from++ / unit));
+        }
+    }
+    floats(to)[sections.scale_word()] = unit;
+}
+
+void fill_sections_bias(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    ShiftSections const sections{shape[0]};
+    for (std::int64_t i = 0; i < shape[0]; ++i) floats(to)[sections.bias(i)] = from[i];
 }
 
 void fill_pixels(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
@@ -148,6 +166,21 @@ Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int 
             .key = {.kind = is_first ? kShiftFirst : kShiftSecond, .param = steps << 8 | parts},
             .bytes = bytes_of(weights.scale_word() + 1),
             .pack = fill_shift};
+}
+
+Packing pack_sections(int input, Shape const& shape, bool is_first) {
+    ShiftSections const sections{is_first ? shape[0] : shape[1]};
+    return {.input = input,
+            .key = {.kind = is_first ? kSectionsFirst : kSectionsSecond},
+            .bytes = bytes_of(sections.scale_word() + 1),
+            .pack = fill_sections};
+}
+
+Packing pack_sections_bias(int input, Shape const& shape) {
+    return {.input = input,
+            .key = {.kind = kSectionsBias},
+            .bytes = bytes_of(ShiftSections{shape[0]}.sections() * ShiftSections::kTiles * 8),
+            .pack = fill_sections_bias};
 }
 
 Packing pack_brain_shift(int input, Shape const& shape, bool is_first) {
