@@ -86,13 +86,16 @@ TEST(CudaSelection, WhatIsNotNormalisedStaysOutOfFloat16) {
 
 /// The trained ELAN-light enlarges rounding errors.
 TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
-    for (Precision const precision : {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16}) {
-        EXPECT_EQ(kernel_for<ShiftMlp>("light", precision), "tiles_3xfp16");
-        EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", precision), "regions_3xfp16");
-        EXPECT_EQ(kernel_for<Conv2d>("k1_c60", precision), "pixels_3xfp16");
+    EXPECT_EQ(kernel_for<ShiftMlp>("light", Precision::fp32), "tiles_3xfp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::fp32), "regions_3xfp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::tf32), "region_rows_3xfp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::fp16), "region_rows_fp16");
+    for (Precision const precision : {Precision::tf32, Precision::fp16, Precision::bf16}) {
+        EXPECT_EQ(kernel_for<ShiftMlp>("light", precision), "tiles_3xbf16");
+        EXPECT_EQ(kernel_for<Conv2d>("k1_c60", precision), "pixels_3xbf16");
     }
     EXPECT_EQ(kernel_for<ShiftMlp>("full", Precision::fp16), "tiles_fp16");
-    EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "regions_fp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "wide_regions_fp16");
 }
 
 /// Only some operators have anything between their steps that has to be cut.

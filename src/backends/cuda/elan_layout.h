@@ -103,4 +103,115 @@ private:
     }
 };
 
+/// The projection to queries and values [2 C, C] of groups of at most 63 channels, as right operands of a power of two
+/// times the weights: [group][step of 16 channels][pair of tiles, the queries' before the values'][lane][2 tiles][4
+/// channels]. A lane's sums of the values' tiles are sixteen neighbouring channels. Behind all: what undoes the power
+/// of two, a float.
+struct WideGroupWeights {
+    static constexpr int kTiles = 8;
+    std::int64_t dim;
+    int steps;  ///< even
+
+    constexpr WideGroupWeights(std::int64_t channels)
+        : dim(channels / 3), steps(static_cast<int>(round_up(divide_up(channels, kFragmentChannels), 2))) {}
+    [[nodiscard]] static constexpr std::int64_t group_lanes(int steps) {
+        return std::int64_t{steps} * kTiles * kWarpLanes;
+    }
+    [[nodiscard]] constexpr std::int64_t scale_word() const { return 3 * group_lanes(steps) * 4; }
+    /// In units of two bytes.
+    [[nodiscard]] constexpr std::int64_t half(std::int64_t row, std::int64_t channel) const {
+        std::int64_t const group = row / dim / 2, r = row % dim;
+        bool const is_value = row / dim % 2 == 1;
+        std::int64_t const tile = is_value ? kTiles + r % 16 / 2 : r / 8;
+        std::int64_t const column = is_value ? r / 16 * 2 + r % 2 : r % 8;
+        std::int64_t const lane = column * 4 + channel % 16 / 4;
+        return (((group * steps + channel / 16) * kTiles + tile / 2) * kWarpLanes + lane) * 8 + tile % 2 * 4 +
+               channel % 4;
+    }
+};
+
+/// The product behind it. Attended rows are three groups of 64 float16, multiplied by the scale of each, and behind
+/// them the three scales, floats. Its weight: [16 columns][step of 16][lane][2 tiles][4 channels]; of 32 channels a
+/// lane has eight neighbouring ones in two steps. Behind it what undoes its power of two.
+struct GroupOutputWeights {
+    static constexpr int kSteps = 12, kScaleWord = 96;
+    std::int64_t dim;
+
+    /// Of an attended row.
+    [[nodiscard]] static constexpr std::int64_t word(std::int64_t group, std::int64_t channel) {
+        return (group * 64 + channel) / 2;
+    }
+    [[nodiscard]] constexpr std::int64_t scale_word() const { return divide_up(3 * dim, 16) * kSteps * kWarpLanes * 4; }
+    /// In units of two bytes.
+    [[nodiscard]] constexpr std::int64_t half(std::int64_t column, std::int64_t channel) const {
+        FragmentPlace const place(column, 0);  // lane: its column of the tile
+        std::int64_t const at = channel / dim * 64 + channel % dim;
+        std::int64_t const step = at / 32 * 2 + at % 8 / 4, lane = place.lane + at % 32 / 8;
+        return ((place.tile / 2 * kSteps + step) * kWarpLanes + lane) * 8 + place.tile % 2 * 4 + at % 4;
+    }
+};
+
+/// Right operands of two bfloat16 each: a lane's uint4 holds two words of high parts, then two of low ones.
+constexpr std::int64_t kBrainLowOffset = 4;  ///< in units of two bytes
+
+/// The weight of a product at each pixel, of at most 64 channels and columns, as operands of two bfloat16: [16
+/// columns][step of 16 channels][tile of 8 columns][lane][8].
+struct BrainPixelWeights {
+    static constexpr int kSteps = 4;
+
+    [[nodiscard]] static constexpr std::int64_t words() { return kSteps * kSteps * 2 * kWarpLanes * 4; }
+    /// In units of two bytes.
+    [[nodiscard]] static constexpr std::int64_t half(std::int64_t column, std::int64_t channel) {
+        FragmentPlace const place(column, channel);
+        std::int64_t const block = (place.tile / 2 * kSteps + place.step) * 2 + place.tile % 2;
+        return (block * kWarpLanes + place.lane) * 8 + place.element;
+    }
+};
+
+/// The weights of ELAN's two shifted products for at most 64 channels, as operands of two bfloat16, in tiles of eight
+/// hidden channels. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋, then the others) fill whole
+/// tiles. The first: [tile][step of 16 channels][lane][8]; the second: [pair of tiles][column tile][lane][8]. The
+/// hidden layer's bias: [tile][8], floats.
+struct BrainShiftWeights {
+    static constexpr int kSteps = 4, kColumnTiles = 2 * kSteps;
+    std::int64_t hidden;
+
+    [[nodiscard]] constexpr std::int64_t group() const { return hidden / 5; }
+    [[nodiscard]] constexpr int chunks() const {  // of two tiles
+        return static_cast<int>(divide_up(tiles_before(4) + divide_up(hidden - 4 * group(), 8), 2));
+    }
+    [[nodiscard]] constexpr std::int64_t words() const {
+        return std::int64_t{chunks()} * kColumnTiles * kWarpLanes * 4;
+    }
+    /// In units of two bytes.
+    [[nodiscard]] constexpr std::int64_t first(std::int64_t channel, std::int64_t x_channel) const {
+        Slot const slot = slot_of(channel);
+        std::int64_t const lane = slot.row * 4 + x_channel % 16 / 4;
+        return ((slot.tile * kSteps + x_channel / 16) * kWarpLanes + lane) * 8 + x_channel % 4;
+    }
+    [[nodiscard]] constexpr std::int64_t second(std::int64_t column, std::int64_t channel) const {
+        Slot const slot = slot_of(channel);
+        FragmentPlace const place(column, 0);  // lane: its column of the tile
+        std::int64_t const lane = place.lane + slot.row / 2;
+        return ((slot.tile / 2 * kColumnTiles + place.tile) * kWarpLanes + lane) * 8 + slot.tile % 2 * 2 + slot.row % 2;
+    }
+    [[nodiscard]] constexpr std::int64_t bias(std::int64_t channel) const {
+        Slot const slot = slot_of(channel);
+        return slot.tile * 8 + slot.row;
+    }
+
+private:
+    struct Slot {
+        std::int64_t tile, row;
+    };
+    [[nodiscard]] constexpr std::int64_t tiles_before(std::int64_t of_group) const {
+        return of_group * divide_up(group(), 8);
+    }
+    [[nodiscard]] constexpr Slot slot_of(std::int64_t channel) const {
+        std::int64_t const of_group = group() == 0 ? 4 : std::min<std::int64_t>(4, channel / group());
+        std::int64_t const own = channel - of_group * group();
+        return {tiles_before(of_group) + own / 8, own % 8};
+    }
+};
+
 }  // namespace vitrum::cuda

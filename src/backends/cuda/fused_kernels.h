@@ -70,26 +70,60 @@ struct FusedMlpKernel : Kernel<Mlp> {
     return {};
 }
 
-/// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range;
-/// queries are of two parts, which hold 22 bits, values of one (ten bits, as TF32's) or of two. In every precision few
-/// channels have two parts: their trained network enlarges a rounding error a thousandfold, and one part in any single
-/// product costs it between 2e-2 and 1e-1.
-template <int kValueParts>
+/// Whether regions of 16 × 16 pixels hold whole windows.
+[[nodiscard]] inline Support regions_fit(GroupWindowAttention const& op, Shape const& x) {
+    for (int const window : op.windows) {
+        if (window != 4 && window != 8 && window != 16) return {false, "windows other than 4, 8 and 16"};
+    }
+    if (x[1] % 16 != 0 || x[2] % 16 != 0) return {false, "sides that are no multiples of 16"};
+    return {};
+}
+
+/// Regions of 16 × 16 pixels by tensor cores (group_window_fused.cuh). Its float16 operands are scaled to their range,
+/// and of two parts, which hold 22 bits.
 struct RegionAttentionKernel : Kernel<GroupWindowAttention> {
     using Op = GroupWindowAttention;
-    static constexpr std::string_view kName = kValueParts == 1 ? "regions_fp16" : "regions_3xfp16";
+    static constexpr std::string_view kName = "regions_3xfp16";
+    static Support supports(Op const& op, Problem const& problem) {
+        Shape const& x = problem.inputs[Op::kX];
+        if (x[3] / Op::kGroups > 63) return {false, "groups of more than 63 channels"};
+        return regions_fit(op, x);
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// Regions of many channels, in operands of one scaled float16 (region_wide.cuh). Not for few: their trained network
+/// enlarges a rounding error a thousandfold, and one part in any single product costs it between 2e-2 and 1e-1.
+struct WideRegionKernel : Kernel<GroupWindowAttention> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = "wide_regions_fp16";
     static Support supports(Op const& op, Problem const& problem) {
         Shape const& x = problem.inputs[Op::kX];
         std::int64_t const dim = x[3] / Op::kGroups;
-        if (dim > 63) return {false, "groups of more than 63 channels"};
-        for (int const window : op.windows) {
-            if (window != 4 && window != 8 && window != 16) return {false, "windows other than 4, 8 and 16"};
-        }
-        if (x[1] % 16 != 0 || x[2] % 16 != 0) return {false, "sides that are no multiples of 16"};
-        if (kValueParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
-        if (kValueParts == 1 && dim <= 32) {
-            return {false, "the trained network of so few channels enlarges a rounding error a thousandfold"};
-        }
+        if (dim <= 32 || dim > 63) return {false, "groups of fewer than 33 or more than 63 channels"};
+        if (x[3] % 4 != 0) return {false, "channels that are no multiple of 4"};
+        if (problem.inputs[Op::kQuery].rank() != 0) return {false, "projects queries itself"};
+        if (problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        return regions_fit(op, x);
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// Regions of few channels whose queries are given (region_rows.cuh): logits from two float16 per query, values from
+/// two bfloat16 per operand. Probabilities are of one float16 in fp16, of two in tf32.
+template <int kWeightParts>
+struct RegionRowsKernel : Kernel<GroupWindowAttention> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = kWeightParts == 1 ? "region_rows_fp16" : "region_rows_3xfp16";
+    static Support supports(Op const& op, Problem const& problem) {
+        Shape const& x = problem.inputs[Op::kX];
+        if (x[3] / Op::kGroups > 20) return {false, "groups of more than 20 channels"};
+        if (problem.inputs[Op::kQuery].rank() == 0) return {false, "projects no queries"};
+        if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
+        if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
+        if (kWeightParts == 1 && problem.precision == Precision::tf32) return {false, "multiplies in fp16"};
         return {};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
@@ -120,6 +154,24 @@ struct FusedShiftMlpKernel : Kernel<ShiftMlp> {
     static void launch(Op const& op, Launch const& launch);
 };
 
+/// The same for few channels in every precision but float32: operands of two bfloat16, whose sixteen bits or more are
+/// enough for networks that enlarge rounding errors a thousandfold (1e-3 where ten bits give 1e-1).
+struct BrainShiftMlpKernel : Kernel<ShiftMlp> {
+    using Op = ShiftMlp;
+    static constexpr std::string_view kName = "tiles_3xbf16";
+    static Support supports(Op const&, Problem const& problem) {
+        std::int64_t const channels = problem.inputs[Op::kX][3];
+        if (channels > 64) return {false, "more than 64 channels"};
+        if (channels % 4 != 0 || channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
+        if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
+        return {};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
 /// 1 × 1 convolutions in front of a shuffle by two, that is, transposed convolutions of 2 × 2 (up_conv.cu).
 struct UpConvKernel : Kernel<Conv2d> {
     static constexpr std::string_view kName = "up_tf32";
@@ -128,8 +180,29 @@ struct UpConvKernel : Kernel<Conv2d> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
-/// 1 × 1 convolutions of few channels (pixel_product.cuh), in every precision: memory bounds them, whatever they
-/// multiply.
+/// Whether a convolution is a product of at most 64 channels at each pixel.
+[[nodiscard]] inline Support pixels_alone(Conv2d const& op, Problem const& problem) {
+    Shape const& weight = problem.inputs[Conv2d::kWeight];
+    if (op.kernel != 1 || op.stride != 1) return {false, "for 1 × 1 and stride 1 only"};
+    if (op.pixel_shuffle != 1 || op.activation != Activation::none) return {false, "nothing may follow"};
+    if (weight[0] > 64 || weight[1] > 64) return {false, "more than 64 channels"};
+    return {};
+}
+
+/// 1 × 1 convolutions of few channels in operands of two bfloat16 (brain_pixels.cuh).
+struct BrainPixelConvKernel : Kernel<Conv2d> {
+    static constexpr std::string_view kName = "pixels_3xbf16";
+    static Support supports(Conv2d const& op, Problem const& problem) {
+        if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
+        return pixels_alone(op, problem);
+    }
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    /// Read where the output is written.
+    static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
+/// The same in float32 (pixel_product.cuh).
 struct PixelConvKernel : Kernel<Conv2d> {
     static constexpr int kParts = 2;  ///< of their float16 operands
     static constexpr std::string_view kName = "pixels_3xfp16";
@@ -137,13 +210,7 @@ struct PixelConvKernel : Kernel<Conv2d> {
     [[nodiscard]] static int steps(std::int64_t inputs, std::int64_t outputs) {
         return std::max(inputs, outputs) <= 32 ? 2 : 4;
     }
-    static Support supports(Conv2d const& op, Problem const& problem) {
-        Shape const& weight = problem.inputs[Conv2d::kWeight];
-        if (op.kernel != 1 || op.stride != 1) return {false, "for 1 × 1 and stride 1 only"};
-        if (op.pixel_shuffle != 1 || op.activation != Activation::none) return {false, "nothing may follow"};
-        if (weight[0] > 64 || weight[1] > 64) return {false, "more than 64 channels"};
-        return {};
-    }
+    static Support supports(Conv2d const& op, Problem const& problem) { return pixels_alone(op, problem); }
     static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
     /// Read where the output is written.
     static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }

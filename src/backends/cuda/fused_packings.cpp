@@ -5,27 +5,50 @@
 
 namespace vitrum::cuda {
 
-template <int kValueParts>
-std::vector<Packing> RegionAttentionKernel<kValueParts>::packings(Op const&, Problem const& problem) {
+std::vector<Packing> RegionAttentionKernel::packings(Op const&, Problem const& problem) {
     return {pack_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
-            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], pixel_steps(problem.inputs[Op::kX][3]),
-                        kValueParts)};
+            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], pixel_steps(problem.inputs[Op::kX][3]), 2)};
 }
-template std::vector<Packing> RegionAttentionKernel<1>::packings(Op const&, Problem const&);
-template std::vector<Packing> RegionAttentionKernel<2>::packings(Op const&, Problem const&);
 
-template <int kParts>
-std::vector<Packing> FusedShiftMlpKernel<kParts>::packings(ShiftMlp const&, Problem const& problem) {
-    using Op = ShiftMlp;
-    int const steps = pixel_steps(problem.inputs[Op::kX][3]);
-    return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true, steps, kParts),
-            pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false, steps, kParts)};
+std::vector<Packing> WideRegionKernel::packings(Op const&, Problem const& problem) {
+    return {pack_wide_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
+            pack_group_output(Op::kOutWeight, problem.inputs[Op::kOutWeight])};
 }
-template std::vector<Packing> FusedShiftMlpKernel<1>::packings(ShiftMlp const&, Problem const&);
-template std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, Problem const&);
+
+template <int kWeightParts>
+std::vector<Packing> RegionRowsKernel<kWeightParts>::packings(Op const&, Problem const&) {
+    return {pack_brain_pixels(Op::kInWeight), pack_brain_pixels(Op::kOutWeight)};
+}
+template std::vector<Packing> RegionRowsKernel<1>::packings(Op const&, Problem const&);
+template std::vector<Packing> RegionRowsKernel<2>::packings(Op const&, Problem const&);
+
+template <>
+std::vector<Packing> FusedShiftMlpKernel<1>::packings(ShiftMlp const&, Problem const& problem) {
+    using Op = ShiftMlp;
+    return {pack_sections(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
+            pack_sections(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false),
+            pack_sections_bias(Op::kFc1Bias, problem.inputs[Op::kFc1Bias])};
+}
+
+template <>
+std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, Problem const& problem) {
+    using Op = ShiftMlp;
+    return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true, 4, 2),
+            pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false, 4, 2)};
+}
+
+std::vector<Packing> BrainShiftMlpKernel::packings(Op const&, Problem const& problem) {
+    return {pack_brain_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
+            pack_brain_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false),
+            pack_brain_shift_bias(Op::kFc1Bias, problem.inputs[Op::kFc1Bias])};
+}
 
 std::vector<Packing> UpConvKernel::packings(Conv2d const&, Problem const& problem) {
     return {pack_up_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
+}
+
+std::vector<Packing> BrainPixelConvKernel::packings(Conv2d const&, Problem const&) {
+    return {pack_brain_pixels(Conv2d::kWeight)};
 }
 
 std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& problem) {

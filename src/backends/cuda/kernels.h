@@ -14,12 +14,12 @@ struct Cuda;  // the tag of this backend's kernel lists
 template <> struct Kernels<Cuda, Dense> { using list = KernelList<Dense, cuda::DenseKernel>; };
 template <> struct Kernels<Cuda, ToPixels> { using list = KernelList<ToPixels, cuda::ToPixelsKernel>; };
 template <> struct Kernels<Cuda, ToDense> { using list = KernelList<ToDense, cuda::ToDenseKernel>; };
-template <> struct Kernels<Cuda, Conv2d> { using enum Precision; using list = KernelList<Conv2d, cuda::PixelConvKernel, cuda::UpConvKernel, cuda::NarrowPatchConvKernel, cuda::HopperConvKernel, cuda::PatchConvKernel<fp16>, cuda::PatchConvKernel<tf32>, cuda::PatchConvKernel<fp32>, cuda::Conv2dKernel<tf32>, cuda::Conv2dKernel<fp32>>; };
+template <> struct Kernels<Cuda, Conv2d> { using enum Precision; using list = KernelList<Conv2d, cuda::BrainPixelConvKernel, cuda::PixelConvKernel, cuda::UpConvKernel, cuda::NarrowPatchConvKernel, cuda::HopperConvKernel, cuda::PatchConvKernel<fp16>, cuda::PatchConvKernel<tf32>, cuda::PatchConvKernel<fp32>, cuda::Conv2dKernel<tf32>, cuda::Conv2dKernel<fp32>>; };
 template <> struct Kernels<Cuda, LayerNorm> { using list = KernelList<LayerNorm, cuda::LayerNormKernel>; };
 template <> struct Kernels<Cuda, WindowAttention> { using enum Precision; using list = KernelList<WindowAttention, cuda::HopperWindowAttentionKernel, cuda::FusedWindowKernel<fp16>, cuda::FusedWindowKernel<tf32>, cuda::FusedWindowKernel<fp32>, cuda::WindowAttentionKernel<fp16>, cuda::WindowAttentionKernel<tf32>, cuda::WindowAttentionKernel<fp32>>; };
 template <> struct Kernels<Cuda, Mlp> { using enum Precision; using list = KernelList<Mlp, cuda::HopperMlpKernel, cuda::FusedMlpKernel<fp16>, cuda::FusedMlpKernel<tf32>, cuda::FusedMlpKernel<fp32>, cuda::MlpKernel<fp16>, cuda::MlpKernel<tf32>, cuda::MlpKernel<fp32>>; };
-template <> struct Kernels<Cuda, ShiftMlp> { using enum Precision; using list = KernelList<ShiftMlp, cuda::FusedShiftMlpKernel<1>, cuda::FusedShiftMlpKernel<2>, cuda::ShiftMlpKernel<tf32>, cuda::ShiftMlpKernel<fp32>>; };
-template <> struct Kernels<Cuda, GroupWindowAttention> { using enum Precision; using list = KernelList<GroupWindowAttention, cuda::RegionAttentionKernel<1>, cuda::RegionAttentionKernel<2>, cuda::GroupWindowAttentionKernel<tf32>, cuda::GroupWindowAttentionKernel<fp32>>; };
+template <> struct Kernels<Cuda, ShiftMlp> { using enum Precision; using list = KernelList<ShiftMlp, cuda::BrainShiftMlpKernel, cuda::FusedShiftMlpKernel<1>, cuda::FusedShiftMlpKernel<2>, cuda::ShiftMlpKernel<tf32>, cuda::ShiftMlpKernel<fp32>>; };
+template <> struct Kernels<Cuda, GroupWindowAttention> { using enum Precision; using list = KernelList<GroupWindowAttention, cuda::RegionRowsKernel<1>, cuda::RegionRowsKernel<2>, cuda::WideRegionKernel, cuda::RegionAttentionKernel, cuda::GroupWindowAttentionKernel<tf32>, cuda::GroupWindowAttentionKernel<fp32>>; };
 template <> struct Kernels<Cuda, Add> { using list = KernelList<Add, cuda::AddKernel>; };
 template <> struct Kernels<Cuda, Activate> { using list = KernelList<Activate, cuda::ActivateKernel>; };
 template <> struct Kernels<Cuda, PixelShuffle> { using list = KernelList<PixelShuffle, cuda::PixelShuffleKernel>; };

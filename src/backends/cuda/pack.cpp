@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "base/dtype.h"
-#include "elan_layout.h"
 #include "operands.h"
 #include "packing_kinds.h"
 #include "rounding.h"
@@ -143,58 +142,6 @@ void fill_fragments(float const* from, Shape const& shape, PackingKey const& key
     }
 }
 
-void put_half(std::byte* to, std::int64_t half, std::uint16_t bits) {
-    std::memcpy(to + half * 2, &bits, sizeof(bits));
-}
-
-/// What ELAN's weights are divided by, so that the largest is in [2^10, 2^11).
-float unit_of(float const* from, Shape const& shape) {
-    return half_unit({from, static_cast<std::size_t>(shape.count())}, 10);
-}
-
-/// A value as one float16, or as two whose sum it is.
-void put_parts(std::byte* to, std::int64_t half, std::int64_t low_offset, int parts, float value) {
-    std::uint16_t const high = half_bits(value);
-    put_half(to, half, high);
-    if (parts == 2) put_half(to, half + low_offset, half_bits(value - half_to_float(high)));
-}
-
-void fill_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    bool const is_first = key.kind == kShiftFirst;
-    ShiftWeights const weights{is_first ? shape[0] : shape[1], static_cast<int>(key.param >> 8),
-                               static_cast<int>(key.param & 0xFF)};
-    float const unit = unit_of(from, shape);
-    for (std::int64_t i = 0; i < shape[0]; ++i) {
-        for (std::int64_t j = 0; j < shape[1]; ++j) {
-            std::int64_t const at = is_first ? weights.first(i, j) : weights.second(i, j);
-            put_parts(to, at, weights.part_halves(), weights.parts, *from++ / unit);
-        }
-    }
-    floats(to)[weights.scale_word()] = unit;
-}
-
-void fill_pixels(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    PixelWeights const weights{static_cast<int>(key.param >> 8), static_cast<int>(key.param & 0xFF)};
-    float const unit = unit_of(from, shape);
-    for (std::int64_t column = 0; column < shape[0]; ++column) {
-        for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            put_parts(to, weights.half(column, channel), PixelWeights::kLowOffset, weights.parts, *from++ / unit);
-        }
-    }
-    floats(to)[weights.scale_word()] = unit;
-}
-
-void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
-    GroupWeights const weights(shape[0], shape[1]);
-    float const unit = unit_of(from, shape);
-    for (std::int64_t row = 0; row < shape[0]; ++row) {
-        for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            put_parts(to, weights.half(row, channel), GroupWeights::kLowOffset, GroupWeights::kParts, *from++ / unit);
-        }
-    }
-    floats(to)[weights.scale_word()] = unit;
-}
-
 }  // namespace
 
 Packing pack_conv(int input, Shape const& shape, Precision operands) {
@@ -255,28 +202,6 @@ Packing pack_up_conv(int input, Shape const& shape) {
             .key = {.kind = kUpConv},
             .bytes = static_cast<std::size_t>(UpConvWeights(shape[0], shape[1]).words()) * sizeof(std::uint32_t),
             .pack = fill_up_conv};
-}
-
-Packing pack_groups(int input, Shape const& shape) {
-    return {.input = input,
-            .key = {.kind = kGroups},
-            .bytes = bytes_of(GroupWeights(shape[0], shape[1]).scale_word() + 1),
-            .pack = fill_groups};
-}
-
-Packing pack_pixels(int input, Shape const&, int steps, int parts) {
-    return {.input = input,
-            .key = {.kind = kPixels, .param = steps << 8 | parts},
-            .bytes = bytes_of(PixelWeights{steps, parts}.scale_word() + 1),
-            .pack = fill_pixels};
-}
-
-Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts) {
-    ShiftWeights const weights{is_first ? shape[0] : shape[1], steps, parts};
-    return {.input = input,
-            .key = {.kind = is_first ? kShiftFirst : kShiftSecond, .param = steps << 8 | parts},
-            .bytes = bytes_of(weights.scale_word() + 1),
-            .pack = fill_shift};
 }
 
 Packing pack_transposed(int input, Shape const& shape) {

@@ -34,6 +34,17 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_pixels(int input, Shape const& shape, int steps, int parts);
 /// See ShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
 [[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts);
+/// See ShiftSections: the first product's weight [hidden, C] or the second's [C, hidden]; the hidden layer's bias.
+[[nodiscard]] Packing pack_sections(int input, Shape const& shape, bool is_first);
+[[nodiscard]] Packing pack_sections_bias(int input, Shape const& shape);
+/// See BrainShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
+[[nodiscard]] Packing pack_brain_shift(int input, Shape const& shape, bool is_first);
+[[nodiscard]] Packing pack_brain_shift_bias(int input, Shape const& shape);
+/// See WideGroupWeights and GroupOutputWeights.
+[[nodiscard]] Packing pack_wide_groups(int input, Shape const& shape);
+[[nodiscard]] Packing pack_group_output(int input, Shape const& shape);
+/// See BrainPixelWeights.
+[[nodiscard]] Packing pack_brain_pixels(int input);
 /// [a, b] as [b, a].
 [[nodiscard]] Packing pack_transposed(int input, Shape const& shape);
 

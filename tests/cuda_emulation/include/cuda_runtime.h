@@ -18,6 +18,7 @@
 #include <type_traits>
 
 #define __global__
+#define __grid_constant__
 #define __device__
 #define __host__
 #define __shared__ static

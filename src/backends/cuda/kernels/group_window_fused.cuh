@@ -177,7 +177,8 @@ private:
 };
 
 template <class Region>
-__global__ void __launch_bounds__(Region::kThreads, Region::kBlocks) region_kernel(RegionData const data) {
+__global__ void __launch_bounds__(Region::kThreads, Region::kBlocks)
+    region_kernel(__grid_constant__ RegionData const data) {
     RegionThread<Region>(data, dynamic_shared<typename Region::Shared>()).run();
 }
 

@@ -26,10 +26,10 @@ struct RegionData {
 };
 
 /// kSteps: of 16 channels of a group; kTiles: of 8, with one more column that sums probabilities.
-template <int kSteps_, int kTiles_, int kValueParts_>
+template <int kSteps_, int kTiles_>
 struct Region {
     static constexpr int kSteps = kSteps_, kTiles = kTiles_, kPairs = (kTiles + 1) / 2;
-    static constexpr int kQueryParts = 2, kValueParts = kValueParts_;
+    static constexpr int kQueryParts = 2, kValueParts = 2;
     static constexpr int kWarps = kSteps == 2 ? 8 : 16, kThreads = kWarps * 32;
     static constexpr int kBlocks = kSteps > 2 ? 1 : 2;  ///< of a multiprocessor
     static constexpr int kKeyTiles = 4;                 ///< at a time

@@ -15,16 +15,17 @@ struct PixelProduct {
 };
 
 /// kSteps: of 16 channels of x, and as many pairs of column tiles. A warp has sixteen pixels.
-template <int kSteps_, int kParts_>
+template <int kSteps_>
 struct PixelTile {
-    static constexpr int kSteps = kSteps_, kParts = kParts_;
+    static constexpr int kSteps = kSteps_, kParts = 2;
     static constexpr int kWarps = 4, kThreads = kWarps * 32, kPixels = kWarps * 16;
     static constexpr int kAhead = kSteps == 4 ? 4 : 2;   ///< steps of x under way
     static constexpr int kBlocks = kSteps <= 4 ? 5 : 3;  ///< of a multiprocessor
 };
 
 template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) pixel_product_kernel(PixelProduct const p) {
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
+    pixel_product_kernel(__grid_constant__ PixelProduct const p) {
     constexpr int kLoads = Tile::kAhead * 2;
     int const warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     int const g = lane / 4, t = lane % 4;

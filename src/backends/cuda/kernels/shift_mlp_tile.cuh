@@ -282,7 +282,8 @@ private:
 };
 
 template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) shift_mlp_kernel(ShiftMlpData const data) {
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
+    shift_mlp_kernel(__grid_constant__ ShiftMlpData const data) {
     ShiftMlpThread<Tile>(data, dynamic_shared<typename Tile::Shared>()).run();
 }
 
