@@ -73,6 +73,10 @@ inline constexpr auto kDeformableAttentionCases = std::to_array<DeformableAttent
     {.name = "one_point", .h = 5, .w = 4, .points = 1},
     {.name = "seven_points", .h = 5, .w = 4, .c = 24, .heads = 3, .points = 7},
     {.name = "far_offsets", .h = 9, .w = 7, .offsets = 40},
+    {.name = "batch_of_eight_heads", .n = 3, .h = 5, .w = 6, .c = 256},
+    {.name = "two_heads_of_20", .n = 2, .h = 7, .w = 6, .c = 40, .heads = 2, .offsets = 6},
+    {.name = "head_of_128", .h = 5, .w = 7, .c = 256, .heads = 2},
+    {.name = "nine_thousand_pixels", .h = 96, .w = 88, .c = 16, .heads = 1, .scale = 4},
     {.name = "whole_offsets", .h = 9, .w = 7, .offsets = 0},
 });
 

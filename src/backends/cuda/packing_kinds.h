@@ -27,6 +27,7 @@ enum PackingKind : int {
     kSwinFc1,
     kSwinFc2,
     kHopperConv,
+    kScaled,
 };
 
 }  // namespace vitrum::cuda
