@@ -21,6 +21,8 @@ inline constexpr auto kQueryAttentionCases = std::to_array<QueryAttentionCase>({
     {.name = "one_key", .q = 1, .c = 1, .heads = 1},
     {.name = "levels_of_swin_tiny", .q = 100, .h = 8, .w = 16, .c = 256},
     {.name = "queries_to_queries", .q = 100, .w = 100, .c = 256, .mask = false},
+    {.name = "queries_of_two_tiles", .n = 2, .q = 131, .h = 21, .w = 17, .c = 64, .heads = 2},
+    {.name = "seen_late", .q = 40, .h = 40, .w = 30, .c = 32, .heads = 1, .mask_mean = -1.72},
     {.name = "tile_and_one", .q = 17, .h = 1, .w = 61},
     {.name = "several_tiles", .h = 13, .w = 19},
     {.name = "batch", .n = 3, .q = 5, .h = 7, .w = 9, .c = 24, .heads = 2},

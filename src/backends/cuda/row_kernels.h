@@ -3,8 +3,8 @@
 
 #include "kernel.h"
 
-// Kernels whose operands are rows scaled into the range of float16 (kernels/row_tile.cuh), so that they need no norm. Ten
-// bits of fraction make them as exact as TF32.
+// Kernels whose operands are rows scaled into the range of float16 (kernels/row_tile.cuh), so that they need no norm.
+// Ten bits of fraction make them as exact as TF32.
 
 namespace vitrum::cuda {
 
@@ -37,6 +37,30 @@ struct RowMlpKernel : Kernel<Mlp> {
     static std::size_t workspace_bytes(Mlp const& op, Problem const& problem, int threads);
     static std::vector<int> reusable_inputs(Mlp const&, Problem const&) { return {Mlp::kX, Mlp::kResidual}; }
     static void launch(Mlp const& op, Launch const& launch);
+};
+
+struct RowWindowKernel : Kernel<WindowAttention> {
+    using Op = WindowAttention;
+    static constexpr KernelName kName{"scaled_rows", Precision::fp16};
+    static Support supports(Op const& op, Problem const& problem);
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
+    /// A window is read whole before it is written, and no window reads another's pixels.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+struct RowMergingKernel : Kernel<PatchMerging> {
+    using Op = PatchMerging;
+    static constexpr KernelName kName{"scaled_rows", Precision::fp16};
+    static Support supports(Op const&, Problem const& problem) {
+        std::int64_t const channels = problem.inputs[Op::kX][3];
+        if (channels % 4 != 0) return {false, "channels are no multiple of 4"};
+        return scaled_rows_support(problem, channels);
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
+    static void launch(Op const& op, Launch const& launch);
 };
 
 /// Offsets, scores, samples, projection and norm of a tile of pixels in one launch (deformable_fused.cu).
