@@ -58,6 +58,15 @@ inline constexpr auto kMlpCases = std::to_array<MlpCase>({
      .hidden = 256,
      .norm = false,
      .activation = Activation::leaky_relu},
+    {.name = "relu_c256",
+     .h = 3,
+     .w = 7,
+     .c = 256,
+     .hidden = 600,
+     .norm = false,
+     .stream = 1e5,
+     .activation = Activation::leaky_relu},
+    {.name = "swin_third", .h = 3, .w = 6, .c = 384, .hidden = 800},
     {.name = "far_gelu", .h = 6, .w = 7, .norm = false, .residual = Residual::none, .stream = 20},
 });
 

@@ -21,6 +21,8 @@ inline constexpr auto kQueryAttentionCases = std::to_array<QueryAttentionCase>({
     {.name = "one_key", .q = 1, .c = 1, .heads = 1},
     {.name = "levels_of_swin_tiny", .q = 100, .h = 8, .w = 16, .c = 256},
     {.name = "queries_to_queries", .q = 100, .w = 100, .c = 256, .mask = false},
+    {.name = "queries_of_two_tiles", .n = 2, .q = 131, .h = 21, .w = 17, .c = 64, .heads = 2},
+    {.name = "seen_late", .q = 40, .h = 40, .w = 30, .c = 32, .heads = 1, .mask_mean = -1.72},
     {.name = "tile_and_one", .q = 17, .h = 1, .w = 61},
     {.name = "several_tiles", .h = 13, .w = 19},
     {.name = "batch", .n = 3, .q = 5, .h = 7, .w = 9, .c = 24, .heads = 2},
@@ -73,6 +75,10 @@ inline constexpr auto kDeformableAttentionCases = std::to_array<DeformableAttent
     {.name = "one_point", .h = 5, .w = 4, .points = 1},
     {.name = "seven_points", .h = 5, .w = 4, .c = 24, .heads = 3, .points = 7},
     {.name = "far_offsets", .h = 9, .w = 7, .offsets = 40},
+    {.name = "batch_of_eight_heads", .n = 3, .h = 5, .w = 6, .c = 256},
+    {.name = "two_heads_of_20", .n = 2, .h = 7, .w = 6, .c = 40, .heads = 2, .offsets = 6},
+    {.name = "head_of_128", .h = 5, .w = 7, .c = 256, .heads = 2},
+    {.name = "nine_thousand_pixels", .h = 96, .w = 88, .c = 16, .heads = 1, .scale = 4},
     {.name = "whole_offsets", .h = 9, .w = 7, .offsets = 0},
 });
 

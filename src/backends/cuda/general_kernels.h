@@ -52,7 +52,6 @@ struct NarrowPatchConvKernel : PatchConvKernel<Precision::tf32> {
 };
 
 struct LayerNormKernel : Kernel<LayerNorm> {
-    static std::size_t workspace_bytes(LayerNorm const& op, Problem const& problem, int threads);
     static std::vector<int> reusable_inputs(LayerNorm const&, Problem const&) { return {LayerNorm::kX}; }
     static void launch(LayerNorm const& op, Launch const& launch);
 };

@@ -36,6 +36,7 @@ enum PackingKind : int {
     kSwinFc1,
     kSwinFc2,
     kHopperConv,
+    kScaled,
 };
 
 }  // namespace vitrum::cuda

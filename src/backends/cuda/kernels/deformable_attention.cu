@@ -34,10 +34,9 @@ struct QueryLoad {
     }
 };
 
-/// For as many pixels as fit: offsets [2S], scores [S] and sampled values [C]. Later the moments of all pixels.
+/// For as many pixels as fit: offsets [2S], scores [S] and sampled values [C].
 struct Parts {
     std::int64_t at_once, offset_stride, score_stride, sampled_stride;
-    Moments* moments;
     float *offsets, *scores, *sampled;
     std::size_t bytes;
 
@@ -48,7 +47,6 @@ struct Parts {
         std::int64_t const pixels = x[0] * x[1] * x[2];
         at_once = items_at_once(pixels, (offset_stride + score_stride + sampled_stride) * 4);
         WorkspaceParts parts(workspace);
-        moments = parts.take<Moments>(pixels);
         offsets = parts.take<float>(at_once * offset_stride);
         scores = parts.take<float>(at_once * score_stride);
         sampled = parts.take<float>(at_once * sampled_stride);
@@ -156,8 +154,7 @@ void DeformableAttentionKernel<operands>::launch(Op const& op, Launch const& lau
         multiply(launch.stream, rows, rows_of(sampled, x.c), proj,
                  rows_to(y.from(first), x.c, {floats(in[Op::kProjBias])}, x.from(first)));
     }
-    layer_norm(launch.stream, y, y, y.count(), y.c, in[Op::kNormWeight], in[Op::kNormBias], op.norm_epsilon,
-               parts.moments);
+    layer_norm(launch.stream, y, y, y.count(), y.c, in[Op::kNormWeight], in[Op::kNormBias], op.norm_epsilon);
 }
 
 template struct DeformableAttentionKernel<Precision::tf32>;

@@ -6,38 +6,33 @@
 namespace vitrum::cuda {
 namespace {
 
-struct Normalise {
-    Matrix x, y;
-    Norm norm;
-    int channels;
-
-    __device__ void operator()(std::int64_t i) const {
-        Quotient const at = divide(i, (channels + 3) / 4);
-        int const c = static_cast<int>(at.rest) * 4;
-        float4 const v = load4(x.at(at.whole) + c, channels - c, x.vector);
-        store4(y.at(at.whole) + c, norm.apply(v, norm.moments[at.whole], c, channels - c), channels - c, y.vector);
+/// A warp for a row, which stays in the first-level cache from one look to the next. Rows may be normalised in place.
+__global__ void __launch_bounds__(kRowsPerBlock * 32)
+    layer_norm_kernel(Matrix x, Matrix y, std::int64_t rows, int channels, Norm norm, float epsilon) {
+    std::int64_t const m = static_cast<std::int64_t>(blockIdx.x) * kRowsPerBlock + threadIdx.x / 32;
+    if (m >= rows) return;  // a whole warp
+    int const lane = static_cast<int>(threadIdx.x) % 32;
+    RawRows const raw{x, channels};
+    Moments const moments = moments_of(raw, raw.row(m), channels, channels, epsilon);
+    for (int c = lane * 4; c < channels; c += 128) {
+        float4 const v = load4(x.at(m) + c, channels - c, x.vector);
+        store4(y.at(m) + c, norm.apply(v, moments, c, channels - c), channels - c, y.vector);
     }
-};
+}
 
 }  // namespace
 
 void layer_norm(void* stream, Matrix const& x, Matrix const& y, std::int64_t rows, int channels,
-                TensorView const& weight, TensorView const& bias, float epsilon, Moments* moments) {
-    Norm const norm = prepare_norm(stream, x, rows, channels, weight, bias, epsilon, moments);
-    for_each(stream, rows * ((channels + 3) / 4), Normalise{x, y, norm, channels});
-}
-
-std::size_t LayerNormKernel::workspace_bytes(LayerNorm const&, Problem const& problem, int) {
-    Shape const& x = problem.inputs[LayerNorm::kX];
-    WorkspaceParts parts(nullptr);
-    parts.take<Moments>(x[0] * x[1] * x[2]);
-    return parts.bytes();
+                TensorView const& weight, TensorView const& bias, float epsilon) {
+    Norm const norm{nullptr, floats(weight), floats(bias)};
+    start(stream, layer_norm_kernel, divide_up(rows, kRowsPerBlock), kRowsPerBlock * 32, x, y, rows, channels, norm,
+          epsilon);
 }
 
 void LayerNormKernel::launch(LayerNorm const& op, Launch const& launch) {
     Pixels const x(launch.inputs[LayerNorm::kX]), y(launch.outputs[0]);
     layer_norm(launch.stream, x, y, x.count(), x.c, launch.inputs[LayerNorm::kWeight], launch.inputs[LayerNorm::kBias],
-               op.epsilon, reinterpret_cast<Moments*>(launch.workspace));
+               op.epsilon);
 }
 
 }  // namespace vitrum::cuda

@@ -5,8 +5,8 @@
 
 namespace vitrum::cuda {
 
-/// LayerNorm of rows, also in place; `moments` has room for one of each row.
+/// LayerNorm of rows, also in place.
 void layer_norm(void* stream, Matrix const& x, Matrix const& y, std::int64_t rows, int channels,
-                TensorView const& weight, TensorView const& bias, float epsilon, Moments* moments);
+                TensorView const& weight, TensorView const& bias, float epsilon);
 
 }  // namespace vitrum::cuda

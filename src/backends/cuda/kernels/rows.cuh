@@ -156,15 +156,12 @@ struct RowStore {
 
 constexpr int kRowsPerBlock = 8;  // a warp each
 
-/// Mean and 1 / sqrt(variance + epsilon) of each row, the variance around the mean. `Load` gives raw channels, and
+/// Mean and 1 / sqrt(variance + epsilon) of a warp's row, the variance around the mean. `Load` gives raw channels, and
 /// width(k) how many of the quad at k exist.
 template <class Load>
-__global__ void __launch_bounds__(kRowsPerBlock * 32)
-    moments_kernel(std::int64_t rows, int depth, int channels, Load load, float epsilon, Moments* to) {
+[[nodiscard]] __device__ Moments moments_of(Load const& load, typename Load::Row const& row, int depth, int channels,
+                                            float epsilon) {
     int const lane = static_cast<int>(threadIdx.x) % 32;
-    std::int64_t const m = static_cast<std::int64_t>(blockIdx.x) * kRowsPerBlock + threadIdx.x / 32;
-    if (m >= rows) return;  // a whole warp
-    typename Load::Row const row = load.row(m);
     float sum = 0;
     for (int k = lane * 4; k < depth; k += 128) {
         float4 const v = load(row, k);
@@ -178,7 +175,16 @@ __global__ void __launch_bounds__(kRowsPerBlock * 32)
         squares += (d.x * d.x + d.y * d.y) + (d.z * d.z + d.w * d.w);
     }
     float const variance = warp_sum(squares) / static_cast<float>(channels);
-    if (lane == 0) to[m] = {mean, 1.0F / sqrtf(variance + epsilon)};
+    return {mean, 1.0F / sqrtf(variance + epsilon)};
+}
+
+template <class Load>
+__global__ void __launch_bounds__(kRowsPerBlock * 32)
+    moments_kernel(std::int64_t rows, int depth, int channels, Load load, float epsilon, Moments* to) {
+    std::int64_t const m = static_cast<std::int64_t>(blockIdx.x) * kRowsPerBlock + threadIdx.x / 32;
+    if (m >= rows) return;  // a whole warp
+    Moments const moments = moments_of(load, load.row(m), depth, channels, epsilon);
+    if (threadIdx.x % 32 == 0) to[m] = moments;
 }
 
 template <class Load>

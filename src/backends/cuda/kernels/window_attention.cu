@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../general_kernels.h"
+#include "../row_kernels.h"
 #include "attention.cuh"
 #include "rows.cuh"
+#include "scaled_gemm.cuh"
 
 namespace vitrum::cuda {
 namespace {
@@ -73,27 +75,15 @@ struct Source {
     }
 };
 
-}  // namespace
-
-template <Precision operands>
-Support WindowAttentionKernel<operands>::supports(Op const& op, Problem const& problem) {
-    Support const exact = ProductKernel<Op, operands>::supports(op, problem);
-    return exact.ok ? attention_support(problem.inputs[Op::kX][3] / op.heads) : exact;
-}
-
-template <Precision operands>
-std::size_t WindowAttentionKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
-    return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
-}
-
-template <Precision operands>
-void WindowAttentionKernel<operands>::launch(Op const& op, Launch const& launch) {
+/// `W` names the kernel of the products.
+template <class W>
+void attend(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
     Parts const parts(op, in[Op::kX].shape, launch.workspace);
     Windows const windows(x.h, x.w, op.window, op.shift);
     Matrix const qkv(parts.qkv, parts.stride);
-    Weight<operands> const qkv_weight(launch.packed[0], 3 * x.c, x.c), proj(launch.packed[1], x.c, x.c);
+    W const qkv_weight(launch.packed[0], 3 * x.c, x.c), proj(launch.packed[1], x.c, x.c);
     Norm const norm = prepare_norm(launch.stream, x, x.count(), x.c, in[Op::kNormWeight], in[Op::kNormBias],
                                    op.norm_epsilon, parts.moments);
     Source source{.windows = windows,
@@ -119,8 +109,38 @@ void WindowAttentionKernel<operands>::launch(Op const& op, Launch const& launch)
     }
 }
 
-template struct WindowAttentionKernel<Precision::fp16>;
+}  // namespace
+
+template <Precision operands>
+Support WindowAttentionKernel<operands>::supports(Op const& op, Problem const& problem) {
+    Support const exact = ProductKernel<Op, operands>::supports(op, problem);
+    return exact.ok ? attention_support(problem.inputs[Op::kX][3] / op.heads) : exact;
+}
+
+template <Precision operands>
+std::size_t WindowAttentionKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
+    return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
+}
+
+template <Precision operands>
+void WindowAttentionKernel<operands>::launch(Op const& op, Launch const& launch) {
+    attend<Weight<operands>>(op, launch);
+}
+
 template struct WindowAttentionKernel<Precision::tf32>;
 template struct WindowAttentionKernel<Precision::fp32>;
+
+Support RowWindowKernel::supports(Op const& op, Problem const& problem) {
+    Support const served = scaled_rows_support(problem, problem.inputs[Op::kX][3]);
+    return served.ok ? attention_support(problem.inputs[Op::kX][3] / op.heads) : served;
+}
+
+std::size_t RowWindowKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
+    return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
+}
+
+void RowWindowKernel::launch(Op const& op, Launch const& launch) {
+    attend<ScaledWeight>(op, launch);
+}
 
 }  // namespace vitrum::cuda
