@@ -57,10 +57,11 @@ OpCase to_case(WindowAttentionCase const& c) {
     int const side = 2 * c.window - 1;
     std::vector<CaseInput> inputs(Op::kInputs);
     inputs[Op::kX] = activation(shape, c.stream);
-    inputs[Op::kQkvWeight] = matrix({3 * c.c, c.c}, c.c);
-    if (c.qkv_bias) inputs[Op::kQkvBias] = vector(3 * c.c, 0, 0.5);
+    double const inside = c.inside * c.inside;
+    inputs[Op::kQkvWeight] = matrix({3 * c.c, c.c}, c.c / inside);
+    if (c.qkv_bias) inputs[Op::kQkvBias] = vector(3 * c.c, 0, 0.5 * c.inside);
     inputs[Op::kBiasTable] = matrix({side * side, c.heads}, 1);
-    inputs[Op::kProjWeight] = matrix({c.c, c.c}, c.c);
+    inputs[Op::kProjWeight] = matrix({c.c, c.c}, c.c * inside);
     inputs[Op::kProjBias] = vector(c.c, 0, 0.5);
     if (c.norm) {
         inputs[Op::kNormWeight] = vector(c.c, 1, 0.3);
@@ -72,7 +73,7 @@ OpCase to_case(WindowAttentionCase const& c) {
             .op = Op{.heads = c.heads,
                      .window = c.window,
                      .shift = c.shift,
-                     .scale = static_cast<float>(c.logits / std::sqrt(head_dim))},
+                     .scale = static_cast<float>(c.logits / inside / std::sqrt(head_dim))},
             .inputs = std::move(inputs),
             .reduction = std::max<double>(c.c, c.window * c.window),
             .amplification = c.logits};  // softmax turns an absolute error of a logit into a relative one
@@ -82,9 +83,10 @@ OpCase to_case(MlpCase const& c) {
     Shape const shape{c.n, c.h, c.w, c.c};
     std::vector<CaseInput> inputs(Mlp::kInputs);
     inputs[Mlp::kX] = activation(shape, c.stream);
-    inputs[Mlp::kFc1Weight] = matrix({c.hidden, c.c}, c.c);
-    inputs[Mlp::kFc1Bias] = vector(c.hidden, 0, 0.5);
-    inputs[Mlp::kFc2Weight] = matrix({c.c, c.hidden}, c.hidden);
+    double const inside = c.inside * c.inside;
+    inputs[Mlp::kFc1Weight] = matrix({c.hidden, c.c}, c.c / inside);
+    inputs[Mlp::kFc1Bias] = vector(c.hidden, 0, 0.5 * c.inside);
+    inputs[Mlp::kFc2Weight] = matrix({c.c, c.hidden}, c.hidden * inside);
     inputs[Mlp::kFc2Bias] = vector(c.c, 0, 0.5);
     if (c.norm) {
         inputs[Mlp::kNormWeight] = vector(c.c, 1, 0.3);
@@ -168,6 +170,13 @@ OpCase to_case(GroupNormCase const& c) {
                        vector(c.c, 0, 0.3)},
             .reduction = static_cast<double>(c.c) / c.groups,
             .amplification = std::max(1.0, c.mean / c.deviation)};
+}
+
+std::vector<OpCase> wide_cases() {
+    std::vector<OpCase> all;
+    append(all, kWideWindowAttentionCases);
+    append(all, kWideMlpCases);
+    return all;
 }
 
 std::vector<OpCase> all_cases() {

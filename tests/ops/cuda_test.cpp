@@ -46,5 +46,10 @@ INSTANTIATE_TEST_SUITE_P(Cases, CudaBackend,
                                           testing::ValuesIn(all_cases())),
                          name_of_case);
 
+INSTANTIATE_TEST_SUITE_P(Wide, CudaBackend,
+                         testing::Combine(testing::Values(Precision::fp32, Precision::tf32),
+                                          testing::ValuesIn(wide_cases())),
+                         name_of_case);
+
 }  // namespace
 }  // namespace vitrum::test

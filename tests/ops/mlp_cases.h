@@ -15,6 +15,7 @@ struct MlpCase {
     Residual residual = Residual::same_as_x;
     double stream = 1;  ///< the deviation of x and of the residual
     Activation activation = Activation::gelu;
+    double inside = 1;  ///< the deviation of the hidden layer
 };
 
 inline constexpr auto kMlpCases = std::to_array<MlpCase>({
@@ -68,6 +69,15 @@ inline constexpr auto kMlpCases = std::to_array<MlpCase>({
      .activation = Activation::leaky_relu},
     {.name = "swin_third", .h = 3, .w = 6, .c = 384, .hidden = 800},
     {.name = "far_gelu", .h = 6, .w = 7, .norm = false, .residual = Residual::none, .stream = 20},
+});
+
+inline constexpr auto kWideMlpCases = std::to_array<MlpCase>({
+    {.name = "huge_light", .h = 8, .w = 13, .inside = 1e6},
+    {.name = "tiny_light", .h = 8, .w = 13, .inside = 1e-6},
+    {.name = "huge_middle", .h = 7, .w = 9, .c = 180, .hidden = 360, .inside = 1e6},
+    {.name = "tiny_middle", .h = 7, .w = 9, .c = 180, .hidden = 360, .inside = 1e-6},
+    {.name = "many_tiles_light", .h = 199, .w = 191},
+    {.name = "many_tiles_middle", .h = 159, .w = 163, .c = 180, .hidden = 360},
 });
 
 [[nodiscard]] OpCase to_case(MlpCase const& c);

@@ -19,6 +19,7 @@ struct WindowAttentionCase {
     Residual residual = Residual::same_as_x;
     double logits = 1;  ///< their deviation: from 10 on softmax saturates
     double stream = 1;  ///< the deviation of x and of the residual
+    double inside = 1;  ///< that of q, k and v
 };
 
 inline constexpr auto kWindowAttentionCases = std::to_array<WindowAttentionCase>({
@@ -126,6 +127,15 @@ inline constexpr auto kWindowAttentionCases = std::to_array<WindowAttentionCase>
     {.name = "very_hot", .h = 8, .w = 16, .c = 60, .residual = Residual::none, .logits = 300},
     {.name = "large_stream", .h = 16, .w = 16, .c = 60, .shift = 4, .stream = 1e5},
     {.name = "large_stream_no_residual", .h = 16, .w = 16, .c = 180, .residual = Residual::none, .stream = 1e5},
+});
+
+inline constexpr auto kWideWindowAttentionCases = std::to_array<WindowAttentionCase>({
+    {.name = "huge_light", .h = 16, .w = 8, .shift = 4, .inside = 1e6},
+    {.name = "tiny_light", .h = 16, .w = 8, .inside = 1e-6},
+    {.name = "huge_middle", .h = 8, .w = 16, .c = 180, .inside = 1e6},
+    {.name = "tiny_middle", .h = 16, .w = 8, .c = 180, .shift = 4, .inside = 1e-6},
+    {.name = "many_tiles_light", .h = 200, .w = 192, .shift = 4},
+    {.name = "many_tiles_middle", .n = 2, .h = 104, .w = 128, .c = 180, .shift = 4},
 });
 
 [[nodiscard]] OpCase to_case(WindowAttentionCase const& c);

@@ -22,6 +22,10 @@ struct SwinWidth {
     static constexpr int kHead = static_cast<int>(round_up(kHeadChannels + 1, 16));  ///< at least one more
     static constexpr int kChunk = 64;                                                ///< hidden channels at a time
     static constexpr int kChunks = static_cast<int>(divide_up(kHidden, kChunk));
+    // Of the operands that a head or a chunk needs.
+    static constexpr int kQkvColumns = 3 * kHead;
+    static constexpr int kQkvBytes = kDepth * kQkvColumns * 2, kProjectionBytes = kHead * kColumns * 2;
+    static constexpr int kFc1Bytes = kDepth * kChunk * 2, kFc2Bytes = kChunk * kColumns * 2;
 };
 using SwinMedium = SwinWidth<180, 6, 360>;
 using SwinSmall = SwinWidth<60, 6, 120>;
@@ -39,14 +43,22 @@ using SwinSmall = SwinWidth<60, 6, 120>;
     return k / 8 * columns * 8 + column * 8 + k % 8;
 }
 
-constexpr int kSwinTokens = 64;  // of a window of 8 × 8
+/// Norms' weights and biases are multiplied by this when they are packed, and what the norms are multiplied with is
+/// divided by it: where a few channels of a token are huge, the others lie near 1e-4 behind the norm, where FP16 has
+/// lost half of its bits. That leaves norms up to 255; where weights allow larger ones, the kernels take some of it
+/// back.
+constexpr float kNormFactor = 256.0F;
 
-/// Where the bias of tokens (i, j) lies, in halves: as lanes hold scores, eight of a lane together.
-[[nodiscard]] constexpr int score_index(int i, int j) {
-    int const lane = i % 8 * 4 + j % 8 / 2, thread = i / 16 * 32 + lane;
-    int const value = j / 8 * 4 + i % 16 / 8 * 2 + j % 2;
-    return (value / 8 * 128 + thread) * 8 + value % 8;
+/// Vectors of a Swin layer are packed as floats, zeros where there is nothing, and behind them their largest magnitude.
+[[nodiscard]] constexpr int table_floats(int heads) {
+    return static_cast<int>(round_up(heads * 15 * 15, 4));  // biases of positions, [head][offset]
 }
+
+/// Behind each packed weight of a Swin layer.
+struct SwinWeightInfo {
+    float unit;      ///< the power of two that its numbers were divided by
+    float row_norm;  ///< the largest Euclidean norm of a row, that is, of what one output is made with; not too small
+};
 
 // ---- Convolutions of 3 × 3
 

@@ -84,10 +84,20 @@ inline uint2 make_uint2(unsigned x, unsigned y) {
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
     return {x, y, z, w};
 }
+/// Nothing here begins early.
+struct cudaLaunchAttribute {
+    int id;
+    struct {
+        int programmaticStreamSerializationAllowed;
+    } val;
+};
+constexpr int cudaLaunchAttributeProgrammaticStreamSerialization = 6;
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
     unsigned long dynamicSmemBytes = 0;
     cudaStream_t stream = nullptr;
+    cudaLaunchAttribute* attrs = nullptr;
+    unsigned numAttrs = 0;
 };
 
 namespace emulation {

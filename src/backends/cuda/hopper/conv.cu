@@ -227,6 +227,7 @@ __global__ void __launch_bounds__(L::kThreads, 1)
                 float const* packed_unit, __grid_constant__ ConvStore const store) {
     auto& bytes = dynamic_shared<std::byte[L::kBytes]>();
     std::uint32_t const shared = shared_address(bytes);
+    let_next_start();
     typename L::Weights const weights(shared, shared + L::kBarriers);
     typename L::Patches const patches(&bytes[L::kPatches], &bytes[L::kControl]);
     if (threadIdx.x == 0) {
@@ -243,11 +244,12 @@ __global__ void __launch_bounds__(L::kThreads, 1)
         give_registers<L::kLoaderRegisters>();
         int const warp = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) % kGroup / 32, 0);
         if (warp < kLoaders) {
+            await_previous();
             typename L::Loader(patches, x, store.residual, warp).run(tiles);
         } else if (threadIdx.x % 32 == 0) {
             weights.fill(packed + static_cast<std::int64_t>(tiles.column_block()) * L::kChunks * 9 * kConvChunk *
                                       L::kColumns * 2,
-                         nullptr, tiles.rounds());
+                         tiles.rounds());
         }
         return;
     }
@@ -255,6 +257,7 @@ __global__ void __launch_bounds__(L::kThreads, 1)
     float const weight_unit = *packed_unit;
     Rows<L> rows;
     rows.group = group;
+    await_previous();
     int chunk = 0, item = 0;
     for (int index = tiles.first(); index < tiles.count; index += tiles.step()) {
         ConvTile const tile(tiles, index);
@@ -270,8 +273,9 @@ void run(Pixels const& x, ConvStore const& store, ConvBlocks const& blocks, Laun
     auto const across = static_cast<int>(divide_up(x.w, kSide)), down = static_cast<int>(divide_up(x.h, kSide));
     ConvTiles const tiles{across, down, static_cast<int>(x.n * across * down), blocks.blocks};
     std::int64_t const most = std::max(multiprocessors() / blocks.blocks, 1);
-    start_shared(launch.stream, conv_kernel<L>, std::min<std::int64_t>(most, tiles.count) * blocks.blocks, L::kThreads,
-                 L::kBytes, tiles, x, launch.packed[0], floats(launch.packed[0] + blocks.unit_offset()), store);
+    start_shared<Start::early>(launch.stream, conv_kernel<L>, std::min<std::int64_t>(most, tiles.count) * blocks.blocks,
+                               L::kThreads, L::kBytes, tiles, x, launch.packed[0],
+                               floats(launch.packed[0] + blocks.unit_offset()), store);
 }
 
 }  // namespace

@@ -2,23 +2,27 @@
 #include "../fused_kernels.h"
 #include "../kernels/gelu_for_operands.cuh"
 #include "device.h"
-#include "tiles.cuh"
+#include "swin_range.cuh"
 
 namespace vitrum::cuda::hopper {
 namespace {
 
-/// Tokens from the end of memory to its begin, tile by tile: what the operator before wrote last is still in the cache.
-/// The tile at the end may be short.
 struct RowTiles {
     std::int64_t rows;
     int count;
+};
 
-    [[nodiscard]] __device__ int tokens(int tile) const {
-        return static_cast<int>(min(static_cast<std::int64_t>(kTokens), rows - pixel(tile, 0)));
-    }
-    [[nodiscard]] __device__ std::int64_t pixel(int tile, int token) const {
-        return static_cast<std::int64_t>(count - 1 - tile) * kTokens + token;
-    }
+/// 64 tokens; tiles go from the end of memory to its begin: what the operator before wrote last is still in the cache.
+/// The tile at the end may be short.
+struct RowTile {
+    std::int64_t first;
+    int count;
+
+    __device__ RowTile(RowTiles const& tiles, int tile)
+        : first(static_cast<std::int64_t>(tiles.count - 1 - tile) * kTokens),
+          count(static_cast<int>(min(static_cast<std::int64_t>(kTokens), tiles.rows - first))) {}
+    [[nodiscard]] __device__ int tokens() const { return count; }
+    [[nodiscard]] __device__ std::int64_t pixel(int token) const { return first + token; }
 };
 
 struct Arguments {
@@ -27,34 +31,28 @@ struct Arguments {
     float* y;
     bool residual_is_x;
     std::byte const *fc1, *fc2;  ///< packed
-    float const *fc1_bias, *fc2_bias, *norm_weight, *norm_bias;
-    float epsilon;
+    Vector fc1_bias{}, fc2_bias{}, norm_weight{}, norm_bias{};
+    float epsilon = 0;
 };
 
 /// Shared memory: weights, a tile of each warpgroup, vectors over channels, barriers.
 template <class W, int kGroups, int kSlots>
 struct Layout {
-    using Fc1 = Ring<kSlots, W::kChunks, W::kDepth * W::kChunk * 2>;
-    using Fc2 = Ring<kSlots, W::kChunks, W::kChunk * W::kColumns * 2>;
+    using Fc1 = Ring<kSlots, W::kChunks, W::kFc1Bytes>;
+    using Fc2 = Ring<kSlots, W::kChunks, W::kFc2Bytes>;
+    using Mover = TileMover<W, RowTile>;
+    static constexpr bool kAhead = kGroups <= 2;  ///< four warpgroups lack the registers
     static constexpr int kFc2 = Fc1::kBytes;
     static constexpr int kTiles = kFc2 + Fc2::kBytes;
-    static constexpr int kVectors = kTiles + kGroups * TileMover<W>::kTileBytes;
+    static constexpr int kVectors = kTiles + kGroups * Mover::kTileBytes;
     static constexpr int kHiddenFloats = W::kChunks * W::kChunk;
-    static constexpr int kFirstNormFloat = kHiddenFloats + W::kColumns;
+    static constexpr int kNormWeight = kHiddenFloats + W::kColumns;
     static constexpr int kVectorFloats = kHiddenFloats + 3 * W::kColumns;
     static constexpr int kBarriers = kVectors + kVectorFloats * 4;
-    static constexpr int kBytes = kBarriers + Fc1::kBarrierBytes + Fc2::kBarrierBytes + TileBarriers::kBytes * kGroups;
+    static constexpr int kBytes =
+        kBarriers + Fc1::kBarrierBytes + Fc2::kBarrierBytes + TileBarriers::kBytes * kGroups + 8;
     static constexpr int kThreads = (kGroups + 1) * kGroup;
     static_assert(kBytes <= 227 << 10 && (kGroups <= 2 || Fc1::kStay) && kGroups <= 4);
-
-    /// The vectors one behind the other: biases of fc1 and fc2, the norm's weight and bias,
-    /// which are multiplied later.
-    [[nodiscard]] __device__ static float vector_value(Arguments const& a, int i) {
-        if (i < kHiddenFloats) return value_or_zero(a.fc1_bias, i, W::kHidden);
-        int const which = (i - kHiddenFloats) / W::kColumns, channel = (i - kHiddenFloats) % W::kColumns;
-        if (which == 0) return value_or_zero(a.fc2_bias, channel, W::kChannels);
-        return value_or_zero(which == 1 ? a.norm_weight : a.norm_bias, channel, W::kChannels);
-    }
 };
 
 /// One computing warpgroup.
@@ -64,48 +62,96 @@ struct Feedforward {
     Arguments const& a;
     typename L::Fc1 fc1_ring;
     typename L::Fc2 fc2_ring;
-    float const *fc1_bias, *fc2_bias, *norm_weight, *norm_bias;  ///< in shared memory
+    float const* vectors;  ///< in shared memory
+    HalfBlockScales scales;
     int item;
+    Order<kGroups> order;
     Lane lane;
 
     /// stream = x + fc2(gelu(fc1(norm(x)))), or without x.
     __device__ void tile(Stream<W>& stream) {
         std::uint32_t x[W::kDepth / 4];
-        stream.normalised(norm_weight, norm_bias, a.epsilon, lane.quad, x);
+        stream.normalised(vectors + L::kNormWeight, vectors + L::kNormWeight + W::kColumns, a.epsilon, lane.quad, x);
         if (!a.residual_is_x) stream.clear();
-        stream.add(fc2_bias, lane.quad);
+        stream.scale(scales.output);
+        stream.add(vectors + L::kHiddenFloats, lane.quad);
         if (L::Fc1::kStay) item = 0;
-        // Unrolled where there are two: as a loop, ptxas 13.0 keeps x and `hidden` in the same registers (seen in
-        // SASS), and the second chunk is garbage.
-        constexpr int kUnrolled = W::kChunks == 2 ? 2 : 1;
-#pragma unroll kUnrolled
-        for (int chunk = 0; chunk < W::kChunks; ++chunk, ++item) {
-            float sums[W::kChunk / 2];
-            fc1_ring.wait_full(item);
-            fence_products();
-            begin_products<W::kChunk, W::kDepth / 16>(sums, x, fc1_ring.slot(item), false);
-            commit_products();
-            wait_for_products<0>();
-            settle(sums);
-            fc1_ring.release(item, lane);
-            std::uint32_t hidden[W::kChunk / 4];
-            float const* const bias = fc1_bias + chunk * W::kChunk + 2 * lane.quad;
-#pragma unroll
-            for (int i = 0; i < W::kChunk / 4; ++i) {
-                float2 const b = *reinterpret_cast<float2 const*>(bias + i / 2 * 8);
-                hidden[i] = Fp16::pack(gelu_by_tanh(fmaf(sums[2 * i], kOverNormFactor, b.x)),
-                                       gelu_by_tanh(fmaf(sums[2 * i + 1], kOverNormFactor, b.y)));
+        float sums[W::kChunk / 2];
+        multiply_first(sums, x, item);
+        std::uint32_t hidden[W::kChunk / 4];
+#pragma unroll 1
+        for (int chunk = 0; chunk < W::kChunks - 1; ++chunk, ++item) {
+            activate(sums, chunk, hidden);
+            if constexpr (L::kAhead) {
+                multiply_both(stream.v, hidden, sums, x);
+            } else {
+                multiply_second(stream.v, hidden);
+                multiply_first(sums, x, item + 1);
             }
-            fc2_ring.wait_full(item);
-            fence_products();
-            begin_products<W::kColumns, W::kChunk / 16>(stream.v, hidden, fc2_ring.slot(item), true);
-            commit_products();
-            wait_for_products<0>();
-            settle(hidden);
-            fc2_ring.release(item, lane);
         }
+        activate(sums, W::kChunks - 1, hidden);
+        multiply_second(stream.v, hidden);
+        ++item;
         settle(stream.v);
         settle(x);
+        stream.scale(1 / scales.output);
+    }
+
+private:
+    using Sums = float[W::kChunk / 2];
+    using Hidden = std::uint32_t[W::kChunk / 4];
+    using Normalised = std::uint32_t[W::kDepth / 4];
+
+    __device__ void begin_first(Sums& sums, Normalised const& x, int at) const {
+        begin_products<W::kChunk, W::kDepth / 16>(sums, x, fc1_ring.slot(at), false);
+    }
+    __device__ void begin_second(float (&sums)[W::kColumns / 2], Hidden const& hidden) const {
+        begin_products<W::kColumns, W::kChunk / 16>(sums, hidden, fc2_ring.slot(item), true);
+    }
+    __device__ void multiply_first(Sums& sums, Normalised const& x, int at) const {
+        fc1_ring.wait_full(at);
+        order.await();
+        fence_products();
+        begin_first(sums, x, at);
+        commit_products();
+        order.pass_on();
+        wait_for_products<0>();
+        settle(sums);
+        fc1_ring.release(at, lane);
+    }
+    __device__ void multiply_second(float (&sums)[W::kColumns / 2], Hidden& hidden) const {
+        fc2_ring.wait_full(item);
+        fence_products();
+        begin_second(sums, hidden);
+        commit_products();
+        wait_for_products<0>();
+        settle(hidden);
+        fc2_ring.release(item, lane);
+    }
+    /// A chunk's second product and the next one's first: one wait for both.
+    __device__ void multiply_both(float (&to)[W::kColumns / 2], Hidden& hidden, Sums& sums, Normalised const& x) const {
+        fc2_ring.wait_full(item);
+        fc1_ring.wait_full(item + 1);
+        order.await();
+        fence_products();
+        begin_second(to, hidden);
+        begin_first(sums, x, item + 1);
+        commit_products();
+        order.pass_on();
+        wait_for_products<0>();
+        settle(sums);
+        settle(hidden);
+        fc2_ring.release(item, lane);
+        fc1_ring.release(item + 1, lane);
+    }
+    __device__ void activate(Sums const& sums, int chunk, Hidden& hidden) const {
+        float const* const bias = vectors + chunk * W::kChunk + 2 * lane.quad;
+#pragma unroll
+        for (int i = 0; i < W::kChunk / 4; ++i) {
+            float2 const b = *reinterpret_cast<float2 const*>(bias + i / 2 * 8);
+            hidden[i] = Fp16::pack(gelu_by_tanh(fmaf(sums[2 * i], scales.sums, b.x), scales.values),
+                                   gelu_by_tanh(fmaf(sums[2 * i + 1], scales.sums, b.y), scales.values));
+        }
     }
 };
 
@@ -118,17 +164,17 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
     typename L::Fc1 const fc1_ring(shared, shared + L::kBarriers);
     typename L::Fc2 const fc2_ring(shared + L::kFc2, fc1_ring.empty + 8 * kSlots);
     TileBarriers const tiles{fc2_ring.empty + 8 * kSlots};
-    auto* const fc1_bias = reinterpret_cast<float*>(&bytes[L::kVectors]);
-    float *const fc2_bias = fc1_bias + L::kHiddenFloats, *const norm_weight = fc2_bias + W::kColumns;
-    float* const norm_bias = norm_weight + W::kColumns;
+    std::uint32_t const vectors_there = tiles.full(kGroups);
+    let_next_start();
     if (threadIdx.x == 0) {
         fc1_ring.init(kGroups);
         fc2_ring.init(kGroups);
         tiles.init(kGroups);
+        init_barrier(vectors_there, 1);
         publish_barriers();
     }
-    VectorsInFlight<L::kVectorFloats, kGroups * kGroup> vectors;
-    vectors.fetch([&](int i) { return L::vector_value(a, i); });
+    HalfBlockScales const scales(a.norm_weight, a.norm_bias, a.fc1_bias, weight_info(a.fc1 + W::kChunks * W::kFc1Bytes),
+                                 weight_info(a.fc2 + W::kChunks * W::kFc2Bytes), W::kChannels);
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
@@ -136,32 +182,48 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
     if (group == kGroups) {
         give_registers<kCopyRegisters>();
         int const warp = static_cast<int>(threadIdx.x) % kGroup / 32;
-        if (warp == 0 && threadIdx.x % 32 == 0) fc1_ring.fill(a.fc1, nullptr, rounds.count);
-        if (warp == 1 && threadIdx.x % 32 == 0) fc2_ring.fill(a.fc2, nullptr, rounds.count);
+        if (warp == 0 && threadIdx.x % 32 == 0) {
+            arrive_expecting(vectors_there, L::kVectorFloats * 4);
+            a.norm_weight.load(shared + L::kVectors, vectors_there);
+            a.norm_bias.load(shared + L::kVectors, vectors_there);
+            a.fc1_bias.load(shared + L::kVectors, vectors_there);
+            a.fc2_bias.load(shared + L::kVectors, vectors_there);
+            fc1_ring.fill(a.fc1, rounds.count);
+        }
+        if (warp == 1 && threadIdx.x % 32 == 0) fc2_ring.fill(a.fc2, rounds.count);
         __syncwarp();
         int const g = kGroups <= 2 ? warp - 2 : (warp + 2) % 4;
         if (g >= 0 && g < kGroups) {
-            TileMover<W>{shared + L::kTiles, tiles, a.x, a.y}.run(a.tiles, g, rounds);
+            typename L::Mover{shared + L::kTiles, tiles, a.x, a.y}.run(a.tiles, g, rounds);
         }
         return;
     }
     take_registers<compute_registers(kGroups)>();
-    vectors.write(fc1_bias, L::kFirstNormFloat, kNormFactor);
-    Feedforward<W, kGroups, kSlots> feedforward{a,           fc1_ring,  fc2_ring, fc1_bias, fc2_bias,
-                                                norm_weight, norm_bias, 0,        {}};
-    auto* const stage = reinterpret_cast<float*>(&bytes[L::kTiles + group * TileMover<W>::kTileBytes]);
-    int const done = each_tile<W>(a, stage, tiles, group, rounds, feedforward.lane,
-                                  [&](Stream<W>& stream, int) { feedforward.tile(stream); });
+    auto* const vectors = reinterpret_cast<float*>(&bytes[L::kVectors]);
+    wait(vectors_there, 0);
+    a.norm_weight.scale(vectors, scales.norm, kGroups * kGroup);
+    a.norm_bias.scale(vectors, scales.norm, kGroups * kGroup);
+    a.fc2_bias.scale(vectors, scales.output, kGroups * kGroup);
+    named_barrier(15, kGroups * kGroup);
+    Feedforward<W, kGroups, kSlots> feedforward{a, fc1_ring, fc2_ring, vectors, scales, 0, Order<kGroups>(group), {}};
+    auto* const stage = reinterpret_cast<float*>(&bytes[L::kTiles + group * L::Mover::kTileBytes]);
+    int const done = each_tile<W, RowTile>(a, stage, tiles, group, rounds, feedforward.lane,
+                                           [&](Stream<W>& stream, RowTile const&) { feedforward.tile(stream); });
     for (int round = done; round < rounds.count; ++round) {
-        pass(fc1_ring, fc2_ring, W::kChunks, feedforward.item, feedforward.lane);
+        pass(fc1_ring, fc2_ring, W::kChunks, feedforward.item, feedforward.lane, feedforward.order);
     }
 }
 
 template <class W, int kGroups, int kSlots>
-void run(Arguments const& arguments, Launch const& launch) {
+void run(Arguments arguments, Launch const& launch) {
     using L = Layout<W, kGroups, kSlots>;
-    std::int64_t const blocks = std::min<std::int64_t>(multiprocessors(), divide_up(arguments.tiles.count, kGroups));
-    start_shared(launch.stream, mlp_kernel<W, kGroups, kSlots>, blocks, L::kThreads, L::kBytes, arguments);
+    arguments.fc1_bias = {floats(launch.packed[2]), 0, L::kHiddenFloats};
+    arguments.fc2_bias = {floats(launch.packed[3]), L::kHiddenFloats, W::kColumns};
+    arguments.norm_weight = {floats(launch.packed[4]), L::kNormWeight, W::kColumns};
+    arguments.norm_bias = {floats(launch.packed[5]), L::kNormWeight + W::kColumns, W::kColumns};
+    int const blocks = std::min(multiprocessors(), arguments.tiles.count);
+    start_shared<Start::early>(launch.stream, mlp_kernel<W, kGroups, kSlots>, blocks, L::kThreads, L::kBytes,
+                               arguments);
 }
 
 }  // namespace
@@ -179,10 +241,6 @@ void HopperMlpKernel::launch(Mlp const& op, Launch const& launch) {
                                       .residual_is_x = residual.data == x.data,
                                       .fc1 = launch.packed[0],
                                       .fc2 = launch.packed[1],
-                                      .fc1_bias = floats(in[Mlp::kFc1Bias]),
-                                      .fc2_bias = floats(in[Mlp::kFc2Bias]),
-                                      .norm_weight = floats(in[Mlp::kNormWeight]),
-                                      .norm_bias = floats(in[Mlp::kNormBias]),
                                       .epsilon = op.norm_epsilon};
     if (x.c == SwinMedium::kChannels) hopper::run<SwinMedium, 2, 2>(arguments, launch);
     else hopper::run<SwinSmall, 4, SwinSmall::kChunks>(arguments, launch);

@@ -8,8 +8,12 @@ namespace vitrum::cuda {
 namespace {
 
 Support precision_support(Problem const& problem) {
-    Support const served = serves(Precision::fp16, problem.precision);
-    return served.ok ? hopper::device_support() : served;
+    if (problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+    return hopper::device_support();
+}
+
+int columns_of(Shape const& x) {
+    return static_cast<int>(round_up(x[3], 8));
 }
 
 }  // namespace
@@ -22,13 +26,19 @@ Support HopperWindowAttentionKernel::supports(Op const& op, Problem const& probl
     if (op.window != 8 || op.shift % 4 != 0) return {false, "serves windows of 8, shifted by 4 or not"};
     if (x[1] % 8 != 0 || x[2] % 8 != 0) return {false, fmt::format("{} is not made of whole windows", x.str())};
     if (!problem.present[Op::kNormWeight]) return {false, "serves normalised inputs only"};
+    if (!problem.present[Op::kQkvBias]) return {false, "serves q, k and v with biases only"};
     return precision_support(problem);
 }
 
 std::vector<Packing> HopperWindowAttentionKernel::packings(Op const&, Problem const& problem) {
+    int const columns = columns_of(problem.inputs[Op::kX]);
     return {pack_swin_qkv(Op::kQkvWeight, problem.inputs[Op::kQkvWeight]),
             pack_swin_projection(Op::kProjWeight, problem.inputs[Op::kProjWeight]),
-            pack_swin_scores(Op::kBiasTable, problem.inputs[Op::kBiasTable])};
+            pack_swin_qkv_bias(Op::kQkvBias, problem.inputs[Op::kQkvBias]),
+            pack_swin_vector(Op::kProjBias, columns, false),
+            pack_swin_table(Op::kBiasTable, problem.inputs[Op::kBiasTable]),
+            pack_swin_vector(Op::kNormWeight, columns, true),
+            pack_swin_vector(Op::kNormBias, columns, true)};
 }
 
 Support HopperMlpKernel::supports(Mlp const& op, Problem const& problem) {
@@ -43,8 +53,14 @@ Support HopperMlpKernel::supports(Mlp const& op, Problem const& problem) {
 }
 
 std::vector<Packing> HopperMlpKernel::packings(Mlp const&, Problem const& problem) {
+    int const columns = columns_of(problem.inputs[Mlp::kX]);
+    int const hidden = static_cast<int>(round_up(problem.inputs[Mlp::kFc1Weight][0], SwinMedium::kChunk));
     return {pack_swin_fc1(Mlp::kFc1Weight, problem.inputs[Mlp::kFc1Weight]),
-            pack_swin_fc2(Mlp::kFc2Weight, problem.inputs[Mlp::kFc2Weight])};
+            pack_swin_fc2(Mlp::kFc2Weight, problem.inputs[Mlp::kFc2Weight]),
+            pack_swin_vector(Mlp::kFc1Bias, hidden, false),
+            pack_swin_vector(Mlp::kFc2Bias, columns, false),
+            pack_swin_vector(Mlp::kNormWeight, columns, true),
+            pack_swin_vector(Mlp::kNormBias, columns, true)};
 }
 
 Support HopperConvKernel::supports(Conv2d const& op, Problem const& problem) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../fused_kernels.h"
-#include "../kernels/windows.cuh"
 #include "device.h"
-#include "tiles.cuh"
+#include "swin_range.cuh"
 
 namespace vitrum::cuda::hopper {
 namespace {
@@ -10,14 +9,44 @@ namespace {
 using Op = WindowAttention;
 
 constexpr int kWindow = 8;
+constexpr int kOffsetSide = 2 * kWindow - 1, kOffsets = kOffsetSide * kOffsetSide;  // between two tokens
 
-/// Windows of whole pictures: a tile is a window, and half a row of it lies in one piece, also when shifted by half.
+/// Windows of whole pictures, rolled by (−shift, −shift): a tile is a window.
 struct WindowTiles {
-    Windows windows;
-    int count;
+    int h, w, down, across, shift, count;
 
-    [[nodiscard]] __device__ int tokens(int) const { return kTokens; }
-    [[nodiscard]] __device__ std::int64_t pixel(int tile, int token) const { return windows.pixel(tile, token); }
+    WindowTiles(Pixels const& x, int shift_)
+        : h(static_cast<int>(x.h)),
+          w(static_cast<int>(x.w)),
+          down(h / kWindow),
+          across(w / kWindow),
+          shift(shift_),
+          count(static_cast<int>(x.n) * down * across) {}
+};
+
+/// One of them.
+struct WindowTile {
+    WindowTiles const& tiles;
+    int picture, row, column;
+
+    __device__ WindowTile(WindowTiles const& tiles_, int tile) : tiles(tiles_) {
+        auto const line = static_cast<unsigned>(tile) / static_cast<unsigned>(tiles.across);
+        column = tile - static_cast<int>(line) * tiles.across;
+        picture = static_cast<int>(line / static_cast<unsigned>(tiles.down));
+        row = static_cast<int>(line) - picture * tiles.down;
+    }
+    [[nodiscard]] __device__ static constexpr int tokens() { return kTokens; }
+    [[nodiscard]] __device__ std::int64_t pixel(int token) const {
+        int y = row * kWindow + token / kWindow + tiles.shift, x = column * kWindow + token % kWindow + tiles.shift;
+        if (y >= tiles.h) y -= tiles.h;
+        if (x >= tiles.w) x -= tiles.w;
+        return (static_cast<std::int64_t>(picture) * tiles.h + y) * tiles.w + x;
+    }
+    /// The first row of the window that comes from the picture's other side; kWindow where none does.
+    [[nodiscard]] __device__ int row_seam() const { return row == tiles.down - 1 ? kWindow - tiles.shift : kWindow; }
+    [[nodiscard]] __device__ int column_seam() const {
+        return column == tiles.across - 1 ? kWindow - tiles.shift : kWindow;
+    }
 };
 
 struct Arguments {
@@ -25,45 +54,32 @@ struct Arguments {
     float const *x, *residual;  ///< null or another tensor; `residual_is_x` else
     float* y;
     bool residual_is_x;
-    std::byte const *qkv, *projection, *scores;  ///< packed
-    float const *qkv_bias, *projection_bias, *norm_weight, *norm_bias;
+    std::byte const *qkv, *projection;  ///< packed
+    Vector qkv_bias{}, projection_bias{}, table{}, norm_weight{}, norm_bias{};
     float epsilon, scale;
 };
 
 /// Shared memory: weights, keys and values of each warpgroup, its tile, vectors over channels, barriers.
 template <class W, int kGroups, int kSlots>
 struct Layout {
-    static constexpr int kQkvColumns = 3 * W::kHead;
-    using Qkv = Ring<kSlots, W::kHeads, kQkvColumns * W::kDepth * 2>;
-    using Rest = Ring<kSlots, W::kHeads, W::kColumns * W::kHead * 2, kTokens * kTokens * 2>;
-    static constexpr int kProjectionBytes = W::kColumns * W::kHead * 2;
+    static constexpr int kQkvColumns = W::kQkvColumns;
+    using Qkv = Ring<kSlots, W::kHeads, W::kQkvBytes>;
+    using Projection = Ring<kSlots, W::kHeads, W::kProjectionBytes>;
+    using Mover = TileMover<W, WindowTile>;
     static constexpr int kKeysBytes = kTokens * W::kHead * 2;
-    static constexpr int kRest = Qkv::kBytes;
-    static constexpr int kKeys = kRest + Rest::kBytes;
+    static constexpr int kProjection = Qkv::kBytes;
+    static constexpr int kKeys = kProjection + Projection::kBytes;
     static constexpr int kTiles = kKeys + kGroups * 2 * kKeysBytes;
-    static constexpr int kVectors = kTiles + kGroups * TileMover<W>::kTileBytes;
-    static constexpr int kFirstNormFloat = W::kHeads * kQkvColumns + W::kColumns;
-    static constexpr int kVectorFloats = W::kHeads * kQkvColumns + 3 * W::kColumns;
+    static constexpr int kVectors = kTiles + kGroups * Mover::kTileBytes;
+    static constexpr int kProjectionBias = W::kHeads * kQkvColumns;
+    static constexpr int kTable = kProjectionBias + W::kColumns;
+    static constexpr int kNormWeight = kTable + table_floats(W::kHeads);
+    static constexpr int kVectorFloats = kNormWeight + 2 * W::kColumns;
     static constexpr int kBarriers = kVectors + kVectorFloats * 4;
-    static constexpr int kBytes = kBarriers + Qkv::kBarrierBytes + Rest::kBarrierBytes + TileBarriers::kBytes * kGroups;
+    static constexpr int kBytes =
+        kBarriers + Qkv::kBarrierBytes + Projection::kBarrierBytes + TileBarriers::kBytes * kGroups + 8;
     static constexpr int kThreads = (kGroups + 1) * kGroup;
     static_assert(kBytes <= 227 << 10 && (kGroups <= 2 || Qkv::kStay) && kGroups <= 4);
-
-    /// The vectors one behind the other: biases of q, k and v as [head][q, k or v][channel of the padded head], with a
-    /// one behind the channels of v (see attend); the projection's bias; the norm's weight and bias,
-    /// which are multiplied later.
-    [[nodiscard]] __device__ static float vector_value(Arguments const& a, int i) {
-        int const rest = i - W::kHeads * kQkvColumns;
-        if (rest < 0) {
-            int const head = i / kQkvColumns, part = i % kQkvColumns / W::kHead, d = i % W::kHead;
-            if (d >= W::kHeadChannels) return part == 2 && d == W::kHeadChannels ? 1.0F : 0.0F;
-            int const channel = head * W::kHeadChannels + d;
-            return value_or_zero(a.qkv_bias, part * W::kChannels + channel, 3 * W::kChannels);
-        }
-        int const which = rest / W::kColumns, channel = rest % W::kColumns;
-        if (which == 0) return value_or_zero(a.projection_bias, channel, W::kChannels);
-        return value_or_zero(which == 1 ? a.norm_weight : a.norm_bias, channel, W::kChannels);
-    }
 };
 
 /// One computing warpgroup.
@@ -72,60 +88,95 @@ struct Attention {
     using L = Layout<W, kGroups, kSlots>;
     Arguments const& a;
     typename L::Qkv qkv_ring;
-    typename L::Rest rest_ring;
+    typename L::Projection projection_ring;
     std::uint32_t keys, values;
-    float const *qkv_bias, *projection_bias, *norm_weight, *norm_bias;  ///< in shared memory
+    float const* vectors;    ///< in shared memory
+    HalfBlockScales scales;  ///< `sums` gives scaled values
+    float score_scale;
     int group, item;
+    Order<kGroups> order;
     Lane lane;
 
     /// stream = x + projection(attention(norm(x))), or without x.
-    __device__ void window(Stream<W>& stream, int tile) {
+    __device__ void window(Stream<W>& stream, WindowTile const& tile) {
         std::uint32_t x[W::kDepth / 4];
-        stream.normalised(norm_weight, norm_bias, a.epsilon, lane.quad, x);
+        stream.normalised(vectors + L::kNormWeight, vectors + L::kNormWeight + W::kColumns, a.epsilon, lane.quad, x);
         if (!a.residual_is_x) stream.clear();
-        stream.add(projection_bias, lane.quad);
-        Place const place(tile, a.tiles.windows.down, a.tiles.windows.across);
-        int const seam = kWindow - a.tiles.windows.shift;
-        int const row_seam = place.row == a.tiles.windows.down - 1 ? seam : kWindow;
-        int const column_seam = place.column == a.tiles.windows.across - 1 ? seam : kWindow;
+        stream.scale(scales.output);
+        stream.add(vectors + L::kProjectionBias, lane.quad);
+        int const row_seam = tile.row_seam(), column_seam = tile.column_seam();
         if (L::Qkv::kStay) item = 0;
-#pragma unroll 1
-        for (int head = 0; head < W::kHeads; ++head, ++item) {
-            std::uint32_t query[W::kHead / 4];
-            project(x, head, query);
-            float scores[kTokens / 2];
-            score(query, scores, row_seam, column_seam);
-            std::uint32_t result[W::kHead / 4];
-            attend(scores, result);
-            fence_products();
-            begin_products<W::kColumns, W::kHead / 16>(stream.v, result, rest_ring.slot(item), true);
-            commit_products();
-            wait_for_products<0>();
-            settle(result);
-            rest_ring.release(item, lane);
-        }
-        settle(stream.v);
-        settle(x);
-    }
-
-private:
-    /// q stays in registers, k and v go to shared memory.
-    __device__ void project(std::uint32_t const (&x)[W::kDepth / 4], int head, std::uint32_t (&query)[W::kHead / 4]) {
         float sums[L::kQkvColumns / 2];
         qkv_ring.wait_full(item);
+        order.await();
         fence_products();
-        begin_products<L::kQkvColumns, W::kDepth / 16>(sums, x, qkv_ring.slot(item), false);
+        begin_qkv(sums, x, item);
         commit_products();
+        order.pass_on();
         wait_for_products<0>();
         settle(sums);
         qkv_ring.release(item, lane);
-        float const* const bias = qkv_bias + head * L::kQkvColumns + 2 * lane.quad;
+        std::uint32_t result[W::kHead / 4];
+#pragma unroll 1
+        for (int head = 0; head < W::kHeads - 1; ++head, ++item) {
+            // The next head's first product right behind this one's last: one wait for both.
+            attend(sums, head, row_seam, column_seam, result);
+            projection_ring.wait_full(item);
+            qkv_ring.wait_full(item + 1);
+            order.await();
+            fence_products();
+            begin_projection(stream.v, result, item);
+            begin_qkv(sums, x, item + 1);
+            commit_products();
+            order.pass_on();
+            wait_for_products<0>();
+            settle(sums);
+            settle(result);
+            projection_ring.release(item, lane);
+            qkv_ring.release(item + 1, lane);
+        }
+        attend(sums, W::kHeads - 1, row_seam, column_seam, result);
+        projection_ring.wait_full(item);
+        fence_products();
+        begin_projection(stream.v, result, item);
+        commit_products();
+        wait_for_products<0>();
+        settle(result);
+        projection_ring.release(item, lane);
+        ++item;
+        settle(stream.v);
+        settle(x);
+        stream.scale(1 / scales.output);
+    }
+
+private:
+    __device__ void begin_qkv(float (&sums)[L::kQkvColumns / 2], std::uint32_t const (&x)[W::kDepth / 4],
+                              int at) const {
+        begin_products<L::kQkvColumns, W::kDepth / 16>(sums, x, qkv_ring.slot(at), false);
+    }
+    __device__ void begin_projection(float (&sums)[W::kColumns / 2], std::uint32_t const (&result)[W::kHead / 4],
+                                     int at) const {
+        begin_products<W::kColumns, W::kHead / 16>(sums, result, projection_ring.slot(at), true);
+    }
+    /// A head's attention from its q, k and v.
+    __device__ void attend(float (&sums)[L::kQkvColumns / 2], int head, int row_seam, int column_seam,
+                           std::uint32_t (&result)[W::kHead / 4]) {
+        std::uint32_t query[W::kHead / 4];
+        distribute(sums, head, query);
+        float scores[kTokens / 2];
+        score(query, head, scores, row_seam, column_seam);
+        mix(scores, result);
+    }
+
+    /// q stays in registers, k and v go to shared memory.
+    __device__ void distribute(float (&sums)[L::kQkvColumns / 2], int head, std::uint32_t (&query)[W::kHead / 4]) {
+        float const* const bias = vectors + head * L::kQkvColumns + 2 * lane.quad;
 #pragma unroll
         for (int j = 0; j < L::kQkvColumns / 8; ++j) {
             float2 const b = *reinterpret_cast<float2 const*>(bias + 8 * j);
             float* const s = sums + 4 * j;
-            s[0] = fmaf(s[0], kOverNormFactor, b.x), s[1] = fmaf(s[1], kOverNormFactor, b.y);
-            s[2] = fmaf(s[2], kOverNormFactor, b.x), s[3] = fmaf(s[3], kOverNormFactor, b.y);
+            s[0] = fmaf(s[0], scales.sums, b.x), s[1] = fmaf(s[1], scales.sums, b.y);
+            s[2] = fmaf(s[2], scales.sums, b.x), s[3] = fmaf(s[3], scales.sums, b.y);
         }
 #pragma unroll
         for (int i = 0; i < W::kHead / 4; ++i) query[i] = Fp16::pack(sums[2 * i], sums[2 * i + 1]);
@@ -145,29 +196,30 @@ private:
         named_barrier(1 + group, kGroup);
     }
 
-    /// q · k, scaled, with the bias of positions and the seams, in base 2.
-    __device__ void score(std::uint32_t const (&query)[W::kHead / 4], float (&scores)[kTokens / 2], int row_seam,
-                          int column_seam) {
+    /// q · k, scaled, with the biases of positions and the seams.
+    __device__ void score(std::uint32_t const (&query)[W::kHead / 4], int head, float (&scores)[kTokens / 2],
+                          int row_seam, int column_seam) {
         fence_products();
         begin_products<kTokens, W::kHead / 16>(scores, query, keys, false);
         commit_products();
-        rest_ring.wait_full(item);
+        // An eight of rows or columns is a row of the window, so that of its two eights of queries and eight eights of
+        // keys there are nine differences, and of each two neighbouring columns of a lane.
+        constexpr int kDifferences = kTokens / 8 + 1;
+        float bias[kDifferences][2];
+        int const key = token_of_row(2 * lane.quad), next = token_of_row(2 * lane.quad + 1) - key;
+        float const* const table = vectors + L::kTable + head * kOffsets + (2 * lane.warp + kWindow) * kOffsetSide +
+                                   token_of_row(lane.row) - key + kWindow - 1;
+#pragma unroll
+        for (int i = 0; i < kDifferences; ++i) {
+            bias[i][0] = table[-i * kOffsetSide], bias[i][1] = table[-i * kOffsetSide - next];
+        }
         wait_for_products<0>();
         settle(scores);
-        float const scale = a.scale * kLog2E;
-        std::uint32_t const bias =
-            rest_ring.slot(item) + L::kProjectionBytes + static_cast<std::uint32_t>(threadIdx.x) % kGroup * 16;
 #pragma unroll
-        for (int eight = 0; eight < kTokens / 16; ++eight) {
-            std::uint32_t b[4];
-            load_shared(b, bias + eight * (kGroup * 16));
-#pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                float2 const two = Fp16::unpack(b[i]);
-                float* const s = scores + 8 * eight + 2 * i;
-                s[0] = fmaf(s[0], scale, two.x);
-                s[1] = fmaf(s[1], scale, two.y);
-            }
+        for (int j = 0; j < kTokens / 8; ++j) {
+            float* const s = scores + 4 * j;
+            s[0] = fmaf(s[0], score_scale, bias[j + 1][0]), s[1] = fmaf(s[1], score_scale, bias[j + 1][1]);
+            s[2] = fmaf(s[2], score_scale, bias[j][0]), s[3] = fmaf(s[3], score_scale, bias[j][1]);
         }
         if (row_seam < kWindow || column_seam < kWindow) separate(scores, row_seam, column_seam);
     }
@@ -177,34 +229,36 @@ private:
         auto const side = [&](int token) {
             return (token / kWindow < row_seam ? 0 : 2) + (token % kWindow < column_seam ? 0 : 1);
         };
-        int const upper = side(lane.token()), lower = side(lane.token() + 8);
+        int const upper = side(token_of(lane)), lower = side(token_of(lane) + 8);
 #pragma unroll
         for (int j = 0; j < kTokens / 8; ++j) {
 #pragma unroll
             for (int e = 0; e < 2; ++e) {
-                int const key = side(8 * j + 2 * lane.quad + e);
-                if (key != upper) scores[4 * j + e] -= 100 * kLog2E;
-                if (key != lower) scores[4 * j + 2 + e] -= 100 * kLog2E;
+                int const key = side(token_of_row(8 * j + 2 * lane.quad + e));
+                if (key != upper) scores[4 * j + e] -= 100;
+                if (key != lower) scores[4 * j + 2 + e] -= 100;
             }
         }
     }
 
     /// softmax · v. The first column of v behind the head's channels is one: its sum is the softmax's denominator.
-    __device__ void attend(float (&scores)[kTokens / 2], std::uint32_t (&result)[W::kHead / 4]) {
+    __device__ void mix(float (&scores)[kTokens / 2], std::uint32_t (&result)[W::kHead / 4]) {
         float upper = scores[0], lower = scores[2];
 #pragma unroll
         for (int j = 0; j < kTokens / 8; ++j) {
             upper = fmaxf(upper, fmaxf(scores[4 * j], scores[4 * j + 1]));
             lower = fmaxf(lower, fmaxf(scores[4 * j + 2], scores[4 * j + 3]));
         }
-        upper = over_quads(upper);
-        lower = over_quads(lower);
+        upper = over_quads(upper) * -kLog2E;
+        lower = over_quads(lower) * -kLog2E;
         std::uint32_t weights[kTokens / 4];
 #pragma unroll
         for (int j = 0; j < kTokens / 8; ++j) {
             float const* const s = scores + 4 * j;
-            weights[2 * j] = Fp16::pack(exp2_approximate(s[0] - upper), exp2_approximate(s[1] - upper));
-            weights[2 * j + 1] = Fp16::pack(exp2_approximate(s[2] - lower), exp2_approximate(s[3] - lower));
+            weights[2 * j] =
+                Fp16::pack(exp2_approximate(fmaf(s[0], kLog2E, upper)), exp2_approximate(fmaf(s[1], kLog2E, upper)));
+            weights[2 * j + 1] =
+                Fp16::pack(exp2_approximate(fmaf(s[2], kLog2E, lower)), exp2_approximate(fmaf(s[3], kLog2E, lower)));
         }
         float sums[W::kHead / 2];
         fence_products();
@@ -237,19 +291,19 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
     auto& bytes = dynamic_shared<std::byte[L::kBytes]>();
     std::uint32_t const shared = shared_address(bytes);
     typename L::Qkv const qkv_ring(shared, shared + L::kBarriers);
-    typename L::Rest const rest_ring(shared + L::kRest, qkv_ring.empty + 8 * kSlots);
-    TileBarriers const tiles{rest_ring.empty + 8 * kSlots};
-    auto* const qkv_bias = reinterpret_cast<float*>(&bytes[L::kVectors]);
-    float* const projection_bias = qkv_bias + W::kHeads * L::kQkvColumns;
-    float *const norm_weight = projection_bias + W::kColumns, *const norm_bias = norm_weight + W::kColumns;
+    typename L::Projection const projection_ring(shared + L::kProjection, qkv_ring.empty + 8 * kSlots);
+    TileBarriers const tiles{projection_ring.empty + 8 * kSlots};
+    std::uint32_t const vectors_there = tiles.full(kGroups);
+    let_next_start();
     if (threadIdx.x == 0) {
         qkv_ring.init(kGroups);
-        rest_ring.init(kGroups);
+        projection_ring.init(kGroups);
         tiles.init(kGroups);
+        init_barrier(vectors_there, 1);
         publish_barriers();
     }
-    VectorsInFlight<L::kVectorFloats, kGroups * kGroup> vectors;
-    vectors.fetch([&](int i) { return L::vector_value(a, i); });
+    HalfBlockScales scales(a.norm_weight, a.norm_bias, a.qkv_bias, weight_info(a.qkv + W::kHeads * W::kQkvBytes),
+                           weight_info(a.projection + W::kHeads * W::kProjectionBytes), W::kChannels);
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
@@ -257,34 +311,60 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
     if (group == kGroups) {
         give_registers<kCopyRegisters>();
         int const warp = static_cast<int>(threadIdx.x) % kGroup / 32;
-        if (warp == 0 && threadIdx.x % 32 == 0) qkv_ring.fill(a.qkv, nullptr, rounds.count);
-        if (warp == 1 && threadIdx.x % 32 == 0) rest_ring.fill(a.projection, a.scores, rounds.count);
+        if (warp == 0 && threadIdx.x % 32 == 0) {
+            arrive_expecting(vectors_there, L::kVectorFloats * 4);
+            a.norm_weight.load(shared + L::kVectors, vectors_there);
+            a.norm_bias.load(shared + L::kVectors, vectors_there);
+            a.qkv_bias.load(shared + L::kVectors, vectors_there);
+            a.projection_bias.load(shared + L::kVectors, vectors_there);
+            a.table.load(shared + L::kVectors, vectors_there);
+            qkv_ring.fill(a.qkv, rounds.count);
+        }
+        if (warp == 1 && threadIdx.x % 32 == 0) projection_ring.fill(a.projection, rounds.count);
         __syncwarp();
         int const g = kGroups <= 2 ? warp - 2 : (warp + 2) % 4;
         if (g >= 0 && g < kGroups) {
-            TileMover<W>{shared + L::kTiles, tiles, a.x, a.y}.run(a.tiles, g, rounds);
+            typename L::Mover{shared + L::kTiles, tiles, a.x, a.y}.run(a.tiles, g, rounds);
         }
         return;
     }
     take_registers<compute_registers(kGroups)>();
-    vectors.write(qkv_bias, L::kFirstNormFloat, kNormFactor);
+    auto* const vectors = reinterpret_cast<float*>(&bytes[L::kVectors]);
+    wait(vectors_there, 0);
+    a.norm_weight.scale(vectors, scales.norm, kGroups * kGroup);
+    a.norm_bias.scale(vectors, scales.norm, kGroups * kGroup);
+    a.projection_bias.scale(vectors, scales.output, kGroups * kGroup);
+    a.qkv_bias.scale(vectors, scales.values, kGroups * kGroup);
+    named_barrier(15, kGroups * kGroup);
+    if (scales.values != 1 && threadIdx.x < W::kHeads) {
+        vectors[static_cast<int>(threadIdx.x) * L::kQkvColumns + 2 * W::kHead + W::kHeadChannels] = 1;
+    }
+    named_barrier(15, kGroups * kGroup);
+    scales.sums *= scales.values;
     std::uint32_t const keys = shared + L::kKeys + group * 2 * L::kKeysBytes;
-    Attention<W, kGroups, kSlots> attention{
-        a,         qkv_ring, rest_ring, keys, keys + L::kKeysBytes, qkv_bias, projection_bias, norm_weight,
-        norm_bias, group,    0,         {}};
-    auto* const stage = reinterpret_cast<float*>(&bytes[L::kTiles + group * TileMover<W>::kTileBytes]);
-    int const done = each_tile<W>(a, stage, tiles, group, rounds, attention.lane,
-                                  [&](Stream<W>& stream, int tile) { attention.window(stream, tile); });
+    float const score_scale = a.scale / (scales.values * scales.values);
+    Attention<W, kGroups, kSlots> attention{a,      qkv_ring,    projection_ring, keys, keys + L::kKeysBytes,  vectors,
+                                            scales, score_scale, group,           0,    Order<kGroups>(group), {}};
+    auto* const stage = reinterpret_cast<float*>(&bytes[L::kTiles + group * L::Mover::kTileBytes]);
+    int const done =
+        each_tile<W, WindowTile>(a, stage, tiles, group, rounds, attention.lane,
+                                 [&](Stream<W>& stream, WindowTile const& tile) { attention.window(stream, tile); });
     for (int round = done; round < rounds.count; ++round) {
-        pass(qkv_ring, rest_ring, W::kHeads, attention.item, attention.lane);
+        pass(qkv_ring, projection_ring, W::kHeads, attention.item, attention.lane, attention.order);
     }
 }
 
 template <class W, int kGroups, int kSlots>
-void run(Arguments const& arguments, Launch const& launch) {
+void run(Arguments arguments, Launch const& launch) {
     using L = Layout<W, kGroups, kSlots>;
-    std::int64_t const blocks = std::min<std::int64_t>(multiprocessors(), divide_up(arguments.tiles.count, kGroups));
-    start_shared(launch.stream, window_attention_kernel<W, kGroups, kSlots>, blocks, L::kThreads, L::kBytes, arguments);
+    arguments.qkv_bias = {floats(launch.packed[2]), 0, L::kProjectionBias};
+    arguments.projection_bias = {floats(launch.packed[3]), L::kProjectionBias, W::kColumns};
+    arguments.table = {floats(launch.packed[4]), L::kTable, table_floats(W::kHeads)};
+    arguments.norm_weight = {floats(launch.packed[5]), L::kNormWeight, W::kColumns};
+    arguments.norm_bias = {floats(launch.packed[6]), L::kNormWeight + W::kColumns, W::kColumns};
+    int const blocks = std::min(multiprocessors(), arguments.tiles.count);
+    start_shared<Start::early>(launch.stream, window_attention_kernel<W, kGroups, kSlots>, blocks, L::kThreads,
+                               L::kBytes, arguments);
 }
 
 }  // namespace
@@ -295,19 +375,13 @@ namespace vitrum::cuda {
 void HopperWindowAttentionKernel::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
-    Windows const windows(x.h, x.w, op.window, op.shift);
-    hopper::Arguments const arguments{.tiles = {windows, static_cast<int>(x.n * windows.per_picture())},
+    hopper::Arguments const arguments{.tiles = {x, op.shift},
                                       .x = x.data,
                                       .residual = residual.data,
                                       .y = y.data,
                                       .residual_is_x = residual.data == x.data,
                                       .qkv = launch.packed[0],
                                       .projection = launch.packed[1],
-                                      .scores = launch.packed[2],
-                                      .qkv_bias = floats(in[Op::kQkvBias]),
-                                      .projection_bias = floats(in[Op::kProjBias]),
-                                      .norm_weight = floats(in[Op::kNormWeight]),
-                                      .norm_bias = floats(in[Op::kNormBias]),
                                       .epsilon = op.norm_epsilon,
                                       .scale = op.scale};
     if (x.c == SwinMedium::kChannels) hopper::run<SwinMedium, 2, 2>(arguments, launch);

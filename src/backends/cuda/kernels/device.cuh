@@ -224,9 +224,13 @@ constexpr std::size_t kUsualSharedBytes = 48 << 10;
     return status;
 }
 
+/// When a kernel begins: when the one before it in the stream has ended, or as soon as its blocks find room, in which
+/// case it waits by itself before it touches what other kernels read or write (await_previous, from Hopper on).
+enum class Start { after, early };
+
 /// Queues a kernel whose blocks get `shared_bytes` of dynamic shared memory. Nothing waits: what fails later is seen by
 /// whoever synchronises.
-template <class... Parameters, class... Arguments>
+template <Start kStart = Start::after, class... Parameters, class... Arguments>
 void start_shared(void* stream, void (*kernel)(Parameters...), std::int64_t blocks, int threads,
                   std::size_t shared_bytes, Arguments&&... arguments) {
     if (blocks <= 0) return;
@@ -236,6 +240,10 @@ void start_shared(void* stream, void (*kernel)(Parameters...), std::int64_t bloc
     config.blockDim = dim3(static_cast<unsigned>(threads));
     config.dynamicSmemBytes = shared_bytes;
     config.stream = static_cast<cudaStream_t>(stream);
+    cudaLaunchAttribute early{};
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    if (kStart == Start::early) config.attrs = &early, config.numAttrs = 1;
     cudaError_t status = allow_shared(reinterpret_cast<void const*>(kernel), shared_bytes);
     if (status == cudaSuccess) status = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
     if (status != cudaSuccess) fail("the GPU refused a kernel: {}", cudaGetErrorString(status));

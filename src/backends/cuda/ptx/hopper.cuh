@@ -39,6 +39,10 @@ __device__ inline void wait(std::uint32_t barrier, std::uint32_t parity) {
 __device__ inline void named_barrier(int id, int threads) {
     asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
+/// Without waiting for the others.
+__device__ inline void arrive_at_named_barrier(int id, int threads) {
+    asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
 
 // ---- Bulk copies: multiples of 16 bytes at multiples of 16 bytes.
 
@@ -70,6 +74,17 @@ __device__ inline void wait_for_stores() {
 /// Makes this thread's writes to shared memory visible to bulk copies and to products that read it.
 __device__ inline void fence_shared() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+// ---- Kernels that begin early (Start::early)
+
+/// Lets the next kernel's blocks begin where this one's leave room.
+__device__ inline void let_next_start() {
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+/// Until the kernel before this one has ended, and what it wrote is seen.
+__device__ inline void await_previous() {
+    asm volatile("griddepcontrol.wait;" ::: "memory");
 }
 
 // ---- Products of a warpgroup (wgmma.cuh)
