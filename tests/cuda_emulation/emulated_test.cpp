@@ -94,7 +94,7 @@ TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
         EXPECT_EQ(kernel_for<ShiftMlp>("light", precision), "tiles_3xbf16");
         EXPECT_EQ(kernel_for<Conv2d>("k1_c60", precision), "pixels_3xbf16");
     }
-    EXPECT_EQ(kernel_for<ShiftMlp>("full", Precision::fp16), "tiles_fp16");
+    EXPECT_EQ(kernel_for<ShiftMlp>("full", Precision::fp16), "sections_fp16");
     EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "wide_regions_fp16");
 }
 

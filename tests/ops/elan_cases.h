@@ -41,6 +41,11 @@ inline constexpr auto kShiftMlpCases = std::to_array<ShiftMlpCase>({
     {.name = "c1_hidden1", .h = 5, .w = 6, .c = 1, .hidden = 1},
     {.name = "c3_hidden100", .h = 4, .w = 17, .c = 3, .hidden = 100},
     {.name = "c90", .h = 6, .w = 20, .c = 90, .hidden = 180},
+    // Many channels: groups of hidden channels that are cut, or that share nothing; a last group of another size.
+    {.name = "c104_hidden400", .h = 9, .w = 18, .c = 104, .hidden = 400},
+    {.name = "c84_hidden4", .h = 3, .w = 17, .c = 84, .hidden = 4},
+    {.name = "c184_hidden96", .h = 5, .w = 17, .c = 184, .hidden = 96, .residual = Residual::none},
+    {.name = "full_large_stream", .h = 8, .w = 16, .c = 180, .hidden = 360, .stream = 1e5},
     // The residual, and a stream beyond the range of float16.
     {.name = "no_residual", .h = 6, .w = 20, .c = 30, .hidden = 60, .residual = Residual::none},
     {.name = "other_residual", .h = 6, .w = 20, .c = 30, .hidden = 60, .residual = Residual::other},
@@ -81,6 +86,7 @@ inline constexpr auto kGroupWindowAttentionCases = std::to_array<GroupWindowAtte
     {.name = "dim6_shared", .w = 32, .c = 18, .query = true},
     {.name = "dim7_shifted", .w = 32, .c = 21, .shifted = true},
     {.name = "dim30", .w = 32, .c = 90},
+    {.name = "dim44_shifted", .w = 32, .c = 132, .shifted = true, .residual = Residual::none},
     {.name = "dim30_shifted_shared", .w = 32, .c = 90, .shifted = true, .query = true},
     // Other windows: in another order, equal, not nested, of half a vector, of odd sides, larger than a tile.
     {.name = "windows_16_4_8", .w = 32, .c = 12, .windows = {16, 4, 8}},
@@ -102,6 +108,7 @@ inline constexpr auto kGroupWindowAttentionCases = std::to_array<GroupWindowAtte
     {.name = "hot_shifted_shared", .w = 32, .c = 30, .shifted = true, .query = true, .logits = 30},
     {.name = "very_hot", .c = 30, .logits = 300},
     {.name = "large_stream", .c = 30, .residual = Residual::other, .stream = 1e5},
+    {.name = "full_large_stream", .c = 180, .residual = Residual::other, .stream = 1e5},
 });
 
 [[nodiscard]] OpCase to_case(ShiftMlpCase const& c);

@@ -38,33 +38,32 @@ struct GroupWeights {
 };
 
 /// The weight of a product at each pixel, of at most as many columns as 16 · steps, as float16 operands of a power of
-/// two times the weights, of one or two parts: [step][pair of column tiles][part][lane][2 tiles][4 channels]. Behind
-/// it: what undoes the power of two, a float.
+/// two times the weights, of two parts: [step][pair of column tiles][part][lane][2 tiles][4 channels]. Behind it: what
+/// undoes the power of two, a float.
 struct PixelWeights {
+    static constexpr int kParts = 2;
     int steps;  ///< of 16 channels; as many pairs of column tiles
-    int parts;
 
     [[nodiscard]] constexpr std::int64_t scale_word() const {
-        return std::int64_t{steps} * steps * parts * kWarpLanes * 4;
+        return std::int64_t{steps} * steps * kParts * kWarpLanes * 4;
     }
     /// In units of two bytes.
     [[nodiscard]] constexpr std::int64_t half(std::int64_t column, std::int64_t channel) const {
         FragmentPlace const place(column, channel);
-        std::int64_t const block = (place.step * steps + place.tile / 2) * parts;
+        std::int64_t const block = (place.step * steps + place.tile / 2) * kParts;
         return (block * kWarpLanes + place.lane) * 8 + place.tile % 2 * 4 + place.element;
     }
     static constexpr std::int64_t kLowOffset = kWarpLanes * 8;  ///< from a value's high part to its low one
 };
 
-/// The weights of ELAN's two shifted products, as float16 operands of a power of two times the weights, of one or two
-/// parts, in chunks of sixteen hidden channels. Hidden channels that share a neighbour (four groups of ⌊hidden / 5⌋,
-/// then the others) fill whole chunks. The first: [chunk][part][step][lane][2 tiles][2 × 2 channels]; the second:
-/// [chunk][part] [pair of column tiles][lane][2 tiles][2 × 2 hidden channels]. Behind each: what undoes the power of
-/// two, a float.
+/// The weights of ELAN's two shifted products for at most 64 channels, as float16 operands of a power of two times the
+/// weights, of two parts each, in chunks of sixteen hidden channels. Hidden channels that share a neighbour (four
+/// groups of ⌊hidden / 5⌋, then the others) fill whole chunks. The first: [chunk][part][step][lane][2 tiles][2 × 2
+/// channels]; the second: [chunk][part][pair of column tiles][lane][2 tiles][2 × 2 hidden channels]. Behind each: what
+/// undoes the power of two, a float.
 struct ShiftWeights {
+    static constexpr int kSteps = 4, kParts = 2;  ///< of 16 channels; as many pairs of column tiles
     std::int64_t hidden;
-    int steps;  ///< of 16 channels; as many pairs of column tiles
-    int parts;
 
     [[nodiscard]] constexpr std::int64_t group() const { return hidden / 5; }
     [[nodiscard]] constexpr std::int64_t chunks_before(std::int64_t of_group) const {
@@ -74,8 +73,8 @@ struct ShiftWeights {
         return chunks_before(4) + divide_up(hidden - 4 * group(), 16);
     }
     /// In units of two bytes; from one part to the next.
-    [[nodiscard]] constexpr std::int64_t part_halves() const { return std::int64_t{steps} * kWarpLanes * 8; }
-    [[nodiscard]] constexpr std::int64_t halves() const { return chunks() * parts * part_halves(); }
+    [[nodiscard]] static constexpr std::int64_t part_halves() { return std::int64_t{kSteps} * kWarpLanes * 8; }
+    [[nodiscard]] constexpr std::int64_t halves() const { return chunks() * kParts * part_halves(); }
     [[nodiscard]] constexpr std::int64_t scale_word() const { return halves() / 2; }
     [[nodiscard]] constexpr std::int64_t first(std::int64_t channel, std::int64_t x_channel) const {
         Slot const slot = slot_of(channel);
@@ -99,7 +98,7 @@ private:
         return {chunks_before(of_group) + own / 16, own % 16};
     }
     [[nodiscard]] constexpr std::int64_t half(std::int64_t chunk, std::int64_t step, std::int64_t lane) const {
-        return chunk * parts * part_halves() + (step * kWarpLanes + lane) * 8;
+        return chunk * kParts * part_halves() + (step * kWarpLanes + lane) * 8;
     }
 };
 

@@ -135,17 +135,32 @@ struct RegionRowsKernel : Kernel<GroupWindowAttention> {
     return channels <= 64 ? 4 : 12;
 }
 
-/// Both shifted products of a tile of pixels in one kernel (shift_mlp_tile.cuh). Its float16 operands, scaled to their
-/// range, are of one part where there are many channels, else of two (see RegionAttentionKernel).
-template <int kParts>
+/// Both shifted products of a tile of few channels in one kernel (shift_mlp_tile.cuh), in operands of two float16 that
+/// are scaled to their range.
 struct FusedShiftMlpKernel : Kernel<ShiftMlp> {
     using Op = ShiftMlp;
-    static constexpr std::string_view kName = kParts == 1 ? "tiles_fp16" : "tiles_3xfp16";
+    static constexpr std::string_view kName = "tiles_3xfp16";
     static Support supports(Op const&, Problem const& problem) {
         std::int64_t const channels = problem.inputs[Op::kX][3];
-        if (channels > 192 || (channels > 64) != (kParts == 1)) return {false, "for fewer or more channels"};
+        if (channels > 64) return {false, "more than 64 channels"};
         if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
-        if (kParts == 1 && problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
+        return {};
+    }
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// The same for many channels, in operands of one (shift_mlp_sections.cuh; see WideRegionKernel).
+struct SectionsShiftMlpKernel : Kernel<ShiftMlp> {
+    using Op = ShiftMlp;
+    static constexpr std::string_view kName = "sections_fp16";
+    static Support supports(Op const&, Problem const& problem) {
+        std::int64_t const channels = problem.inputs[Op::kX][3];
+        if (channels <= 64 || channels > 192) return {false, "at most 64 or more than 192 channels"};
+        if (channels / 5 % 4 != 0) return {false, "groups of channels that are no multiple of 4"};
+        if (problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
         return {};
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
@@ -204,7 +219,6 @@ struct BrainPixelConvKernel : Kernel<Conv2d> {
 
 /// The same in float32 (pixel_product.cuh).
 struct PixelConvKernel : Kernel<Conv2d> {
-    static constexpr int kParts = 2;  ///< of their float16 operands
     static constexpr std::string_view kName = "pixels_3xfp16";
     /// Of 16 channels that are read or written.
     [[nodiscard]] static int steps(std::int64_t inputs, std::int64_t outputs) {

@@ -7,7 +7,7 @@ namespace vitrum::cuda {
 
 std::vector<Packing> RegionAttentionKernel::packings(Op const&, Problem const& problem) {
     return {pack_groups(Op::kInWeight, problem.inputs[Op::kInWeight]),
-            pack_pixels(Op::kOutWeight, problem.inputs[Op::kOutWeight], pixel_steps(problem.inputs[Op::kX][3]), 2)};
+            pack_pixels(Op::kOutWeight, pixel_steps(problem.inputs[Op::kX][3]))};
 }
 
 std::vector<Packing> WideRegionKernel::packings(Op const&, Problem const& problem) {
@@ -22,19 +22,17 @@ std::vector<Packing> RegionRowsKernel<kWeightParts>::packings(Op const&, Problem
 template std::vector<Packing> RegionRowsKernel<1>::packings(Op const&, Problem const&);
 template std::vector<Packing> RegionRowsKernel<2>::packings(Op const&, Problem const&);
 
-template <>
-std::vector<Packing> FusedShiftMlpKernel<1>::packings(ShiftMlp const&, Problem const& problem) {
+std::vector<Packing> SectionsShiftMlpKernel::packings(ShiftMlp const&, Problem const& problem) {
     using Op = ShiftMlp;
     return {pack_sections(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
             pack_sections(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false),
             pack_sections_bias(Op::kFc1Bias, problem.inputs[Op::kFc1Bias])};
 }
 
-template <>
-std::vector<Packing> FusedShiftMlpKernel<2>::packings(ShiftMlp const&, Problem const& problem) {
+std::vector<Packing> FusedShiftMlpKernel::packings(ShiftMlp const&, Problem const& problem) {
     using Op = ShiftMlp;
-    return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true, 4, 2),
-            pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false, 4, 2)};
+    return {pack_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
+            pack_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false)};
 }
 
 std::vector<Packing> BrainShiftMlpKernel::packings(Op const&, Problem const& problem) {
@@ -53,7 +51,7 @@ std::vector<Packing> BrainPixelConvKernel::packings(Conv2d const&, Problem const
 
 std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& problem) {
     Shape const& weight = problem.inputs[Conv2d::kWeight];
-    return {pack_pixels(Conv2d::kWeight, weight, steps(weight[1], weight[0]), kParts)};
+    return {pack_pixels(Conv2d::kWeight, steps(weight[1], weight[0]))};
 }
 
 template <FragmentKind kKind>

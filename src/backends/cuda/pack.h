@@ -31,9 +31,9 @@ namespace vitrum::cuda {
 /// See GroupWeights.
 [[nodiscard]] Packing pack_groups(int input, Shape const& shape);
 /// See PixelWeights.
-[[nodiscard]] Packing pack_pixels(int input, Shape const& shape, int steps, int parts);
+[[nodiscard]] Packing pack_pixels(int input, int steps);
 /// See ShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
-[[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts);
+[[nodiscard]] Packing pack_shift(int input, Shape const& shape, bool is_first);
 /// See ShiftSections: the first product's weight [hidden, C] or the second's [C, hidden]; the hidden layer's bias.
 [[nodiscard]] Packing pack_sections(int input, Shape const& shape, bool is_first);
 [[nodiscard]] Packing pack_sections_bias(int input, Shape const& shape);

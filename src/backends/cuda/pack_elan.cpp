@@ -31,22 +31,21 @@ float unit_of(float const* from, Shape const& shape) {
     return half_unit({from, static_cast<std::size_t>(shape.count())}, 10);
 }
 
-/// A value as one float16, or as two whose sum it is.
-void put_parts(std::byte* to, std::int64_t half, std::int64_t low_offset, int parts, float value) {
+/// A value as two float16 whose sum it is.
+void put_parts(std::byte* to, std::int64_t half, std::int64_t low_offset, float value) {
     std::uint16_t const high = half_bits(value);
     put_half(to, half, high);
-    if (parts == 2) put_half(to, half + low_offset, half_bits(value - half_to_float(high)));
+    put_half(to, half + low_offset, half_bits(value - half_to_float(high)));
 }
 
 void fill_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     bool const is_first = key.kind == kShiftFirst;
-    ShiftWeights const weights{is_first ? shape[0] : shape[1], static_cast<int>(key.param >> 8),
-                               static_cast<int>(key.param & 0xFF)};
+    ShiftWeights const weights{is_first ? shape[0] : shape[1]};
     float const unit = unit_of(from, shape);
     for (std::int64_t i = 0; i < shape[0]; ++i) {
         for (std::int64_t j = 0; j < shape[1]; ++j) {
             std::int64_t const at = is_first ? weights.first(i, j) : weights.second(i, j);
-            put_parts(to, at, weights.part_halves(), weights.parts, *from++ / unit);
+            put_parts(to, at, ShiftWeights::part_halves(), *from++ / unit);
         }
     }
     floats(to)[weights.scale_word()] = unit;
@@ -70,11 +69,11 @@ void fill_sections_bias(float const* from, Shape const& shape, PackingKey const&
 }
 
 void fill_pixels(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    PixelWeights const weights{static_cast<int>(key.param >> 8), static_cast<int>(key.param & 0xFF)};
+    PixelWeights const weights{static_cast<int>(key.param)};
     float const unit = unit_of(from, shape);
     for (std::int64_t column = 0; column < shape[0]; ++column) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            put_parts(to, weights.half(column, channel), PixelWeights::kLowOffset, weights.parts, *from++ / unit);
+            put_parts(to, weights.half(column, channel), PixelWeights::kLowOffset, *from++ / unit);
         }
     }
     floats(to)[weights.scale_word()] = unit;
@@ -85,7 +84,7 @@ void fill_groups(float const* from, Shape const& shape, PackingKey const&, std::
     float const unit = unit_of(from, shape);
     for (std::int64_t row = 0; row < shape[0]; ++row) {
         for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
-            put_parts(to, weights.half(row, channel), GroupWeights::kLowOffset, GroupWeights::kParts, *from++ / unit);
+            put_parts(to, weights.half(row, channel), GroupWeights::kLowOffset, *from++ / unit);
         }
     }
     floats(to)[weights.scale_word()] = unit;
@@ -153,17 +152,17 @@ Packing pack_groups(int input, Shape const& shape) {
             .pack = fill_groups};
 }
 
-Packing pack_pixels(int input, Shape const&, int steps, int parts) {
+Packing pack_pixels(int input, int steps) {
     return {.input = input,
-            .key = {.kind = kPixels, .param = steps << 8 | parts},
-            .bytes = bytes_of(PixelWeights{steps, parts}.scale_word() + 1),
+            .key = {.kind = kPixels, .param = steps},
+            .bytes = bytes_of(PixelWeights{steps}.scale_word() + 1),
             .pack = fill_pixels};
 }
 
-Packing pack_shift(int input, Shape const& shape, bool is_first, int steps, int parts) {
-    ShiftWeights const weights{is_first ? shape[0] : shape[1], steps, parts};
+Packing pack_shift(int input, Shape const& shape, bool is_first) {
+    ShiftWeights const weights{is_first ? shape[0] : shape[1]};
     return {.input = input,
-            .key = {.kind = is_first ? kShiftFirst : kShiftSecond, .param = steps << 8 | parts},
+            .key = {.kind = is_first ? kShiftFirst : kShiftSecond},
             .bytes = bytes_of(weights.scale_word() + 1),
             .pack = fill_shift};
 }

@@ -44,7 +44,7 @@ PixelProduct projection_of(Launch const& launch) {
             .y = y,
             .residual = Pixels(in[Op::kResidual]),
             .weights = reinterpret_cast<uint4 const*>(launch.packed[1]),
-            .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(y.c), 2}.scale_word(),
+            .inverse_scale = floats(launch.packed[1]) + PixelWeights{pixel_steps(y.c)}.scale_word(),
             .bias = floats(in[Op::kOutBias])};
 }
 
@@ -117,7 +117,7 @@ void PixelConvKernel::launch(Conv2d const&, Launch const& launch) {
                                .y = y,
                                .residual = Pixels(in[Conv2d::kResidual]),
                                .weights = reinterpret_cast<uint4 const*>(launch.packed[0]),
-                               .inverse_scale = floats(launch.packed[0]) + PixelWeights{own_steps, kParts}.scale_word(),
+                               .inverse_scale = floats(launch.packed[0]) + PixelWeights{own_steps}.scale_word(),
                                .bias = floats(in[Conv2d::kBias])};
     if (own_steps == 2) launch_pixel_product<PixelTile<2>>(launch.stream, product);
     else launch_pixel_product<PixelTile<4>>(launch.stream, product);

@@ -5,8 +5,7 @@
 
 namespace vitrum::cuda {
 
-template <>
-void FusedShiftMlpKernel<1>::launch(Op const&, Launch const& launch) {
+void SectionsShiftMlpKernel::launch(Op const&, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]);
     ShiftSections const sections{in[Op::kFc1Weight].shape[0]};
@@ -26,14 +25,12 @@ void FusedShiftMlpKernel<1>::launch(Op const&, Launch const& launch) {
                  sizeof(SectionsTile::Shared), data);
 }
 
-template <>
-void FusedShiftMlpKernel<2>::launch(Op const&, Launch const& launch) {
-    constexpr int kParts = 2;
+void FusedShiftMlpKernel::launch(Op const&, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), residual(in[Op::kResidual]);
     int const hidden = static_cast<int>(in[Op::kFc1Weight].shape[0]);
-    std::int64_t const scale_word = ShiftWeights{hidden, pixel_steps(x.c), kParts}.scale_word();
-    using Tile = ShiftTile<4, kParts>;
+    std::int64_t const scale_word = ShiftWeights{hidden}.scale_word();
+    using Tile = ShiftTile;
     ShiftMlpData const data{.x = x,
                             .y = Pixels(launch.outputs[0]),
                             .residual = residual,
@@ -47,7 +44,7 @@ void FusedShiftMlpKernel<2>::launch(Op const&, Launch const& launch) {
                             .hidden = hidden,
                             .hidden_group = hidden / 5,
                             .grid = TileGrid(x, Tile::kRows, Tile::kColumns)};
-    launch_shift_mlp<Tile>(launch.stream, data);
+    start_shared(launch.stream, shift_mlp_kernel, data.grid.count(), Tile::kThreads, sizeof(Tile::Shared), data);
 }
 
 }  // namespace vitrum::cuda

@@ -22,14 +22,10 @@ struct ShiftMlpData {
     TileGrid grid;
 };
 
-/// kSteps: of 16 channels of x. A warp has a row of pixels. The weights of few channels come through the first-level
-/// cache, those of many pass through a ring in shared memory.
-template <int kSteps_, int kParts_>
+/// A warp has a row of pixels. Weights come through the first-level cache.
 struct ShiftTile {
-    static constexpr int kSteps = kSteps_, kParts = kParts_;
-    static constexpr bool kHasRing = kSteps > 4;
+    static constexpr int kSteps = ShiftWeights::kSteps, kParts = ShiftWeights::kParts;  ///< of 16 channels of x
     static constexpr int kWarps = 8, kThreads = kWarps * 32;
-    static constexpr bool kKeepsX = kHasRing;  ///< in registers, as long as a group lasts
     static constexpr int kRows = 8, kColumns = 16, kRowsOfWarp = kRows / kWarps;
     static constexpr int kHalo = 2, kHaloColumns = kColumns + 2 * kHalo;
     static constexpr int kHaloPixels = (kRows + 2 * kHalo) * kHaloColumns;
@@ -37,25 +33,20 @@ struct ShiftTile {
     /// From one pixel to the next, in words of two channels: what a warp loads at a time lies in different banks.
     static constexpr int kPixelWords = 2 * kQuads + 4;
     static constexpr int kPartWords = kHaloPixels * kPixelWords;
-    /// Sums of the first product that are not waited for by one another.
-    static constexpr int kChains = kHasRing ? 2 : 1;
     static constexpr int kPartLanes = kSteps * kWarpLanes, kChunkLanes = kParts * kPartLanes;
-    static constexpr int kStages = kHasRing ? 4 : 0;
-    static constexpr int kBlocks = kHasRing ? 1 : 2;  ///< of a multiprocessor
+    static constexpr int kBlocks = 2;  ///< of a multiprocessor
     struct Shared {
         alignas(16) std::uint32_t x[kParts][kPartWords];
-        uint4 stages[kStages + 1][2][kHasRing ? kChunkLanes : 1];  // one unused
         float largest[kWarps];
     };
 };
 
-template <class Tile_>
 class ShiftMlpThread {
 public:
-    using Tile = Tile_;
+    using Tile = ShiftTile;
     static constexpr int kSteps = Tile::kSteps, kParts = Tile::kParts, kRowsOfWarp = Tile::kRowsOfWarp;
 
-    __device__ ShiftMlpThread(ShiftMlpData const& data, typename Tile::Shared& shared)
+    __device__ ShiftMlpThread(ShiftMlpData const& data, Tile::Shared& shared)
         : d_(data),
           shared_(shared),
           at_(data.grid.place<Tile>(static_cast<std::int64_t>(blockIdx.x))),
@@ -65,8 +56,6 @@ public:
           t_(lane_ % 4) {}
 
     __device__ void run() {
-        chunks_ = 4 * ((d_.hidden_group + 15) / 16) + (d_.hidden - 4 * d_.hidden_group + 15) / 16;
-        for (int chunk = 0; chunk < Tile::kStages - 2; ++chunk) fetch(chunk);
         load_tile();
         unscale1_ = *d_.inverse_scale1 / x_scale_;
         int chunk = 0;
@@ -79,11 +68,6 @@ public:
             begin_group(group);
 #pragma unroll 1
             for (int channel = 0; channel < count; channel += 16, ++chunk) {
-                if constexpr (Tile::kHasRing) {
-                    wait_for_copies<Tile::kStages - 3>();
-                    __syncthreads();
-                    fetch(chunk + Tile::kStages - 2);
-                }
                 multiply(chunk, first + channel, min(16, count - channel), left);
             }
         }
@@ -110,23 +94,9 @@ private:
         return at_.contains(at_.row + row_ + row + down, at_.column + g_ + 8 * r + right);
     }
 
-    /// Both weights of a chunk; an empty group of copies where there is none.
-    __device__ void fetch(int chunk) {
-        constexpr int kHalf = Tile::kThreads / 2;  // of the threads brings one of the weights
-        static_assert(!Tile::kHasRing || Tile::kChunkLanes % kHalf == 0);
-        if (chunk < chunks_) {
-            int const which = static_cast<int>(threadIdx.x) / kHalf, first = static_cast<int>(threadIdx.x) % kHalf;
-            uint4* const to = &shared_.stages[chunk % max(1, Tile::kStages)][which][first];
-            uint4 const* const from = (which == 0 ? d_.fc1 : d_.fc2) + chunk * Tile::kChunkLanes + first;
-#pragma unroll
-            for (int i = 0; i < Tile::kChunkLanes; i += kHalf) copy_async(to + i, from + i);
-        }
-        commit_copies();
-    }
     [[nodiscard]] __device__ Right weight(int which, int chunk, int step) const {
-        int const at = step * kWarpLanes + lane_;
-        if constexpr (Tile::kHasRing) return Right(&shared_.stages[chunk % Tile::kStages][which][at], Tile::kPartLanes);
-        else return Right((which == 0 ? d_.fc1 : d_.fc2) + chunk * Tile::kChunkLanes + at, Tile::kPartLanes);
+        uint4 const* const weights = (which == 0 ? d_.fc1 : d_.fc2) + chunk * Tile::kChunkLanes;
+        return Right(weights + step * kWarpLanes + lane_, Tile::kPartLanes);
     }
 
     /// x, again where it turns out that the scale was wrong for it.
@@ -194,12 +164,11 @@ private:
                 int const pixel = first + row_offset(own) * Tile::kHaloColumns + column_offset(own);
                 words_[s][k] = pixel * Tile::kPixelWords + 8 * s + 4 * k + t_;
             }
-            if constexpr (Tile::kKeepsX) x_[s] = load_shifted(0, s);
         }
 #pragma unroll
         for (int i = 0; i < 2 * kRowsOfWarp; ++i) is_inside_[i / 2][i % 2] = contains(i / 2, i % 2, down, right);
     }
-    [[nodiscard]] __device__ SplitLeft<kParts> load_shifted(int m, int s) const {
+    [[nodiscard]] __device__ SplitLeft<kParts> shifted(int m, int s) const {
         SplitLeft<kParts> x;
 #pragma unroll
         for (int i = 0; i < 4 * kParts; ++i) {
@@ -208,11 +177,6 @@ private:
         }
         return x;
     }
-    [[nodiscard]] __device__ SplitLeft<kParts> shifted(int m, int s) const {
-        if constexpr (Tile::kKeepsX) return x_[s];
-        else return load_shifted(m, s);
-    }
-
     /// Sixteen hidden channels, and what those before them add to the results.
     __device__ void multiply(int chunk, int first, int count, SplitLeft<kParts> (&left)[kRowsOfWarp]) {
         float bias[2][2];
@@ -221,23 +185,21 @@ private:
             int const own = i / 2 * 8 + 2 * t_ + i % 2;
             bias[i / 2][i % 2] = own < count ? d_.bias1[first + own] : 0.0F;
         }
-        float chains[Tile::kChains][kRowsOfWarp][2][4] = {};
+        float hidden[kRowsOfWarp][2][4] = {};
         int const before = max(chunk - 1, 0);  // the first chunk has none: `left` is zero then
 #pragma unroll
         for (int s = 0; s < kSteps; ++s) {
             Right const w = weight(0, chunk, s);
 #pragma unroll
             for (int m = 0; m < kRowsOfWarp; ++m) {
-                auto& hidden = chains[s % Tile::kChains][m];
-                multiply_add(hidden[0], hidden[1], shifted(m, s), w);
+                multiply_add(hidden[m][0], hidden[m][1], shifted(m, s), w);
             }
             add_second(s, before, left);
         }
         float largest = 0;
 #pragma unroll
         for (int i = 0; i < 8 * kRowsOfWarp; ++i) {
-            float& v = chains[0][i / 8][i / 4 % 2][i % 4];
-            if constexpr (Tile::kChains == 2) v += chains[1][i / 8][i / 4 % 2][i % 4];
+            float& v = hidden[i / 8][i / 4 % 2][i % 4];
             v = fmaf(v, unscale1_, bias[i / 4 % 2][i % 2]);
             v = v < 0 ? 0.0F : v;  // fmaxf would lose NaN
             if (!is_inside_[i / 8][i % 4 / 2]) v = 0.0F;
@@ -246,7 +208,7 @@ private:
         fit_scale(hidden_scale_, largest, [&](float factor) { multiply_sums(sums_, factor); });
 #pragma unroll
         for (int i = 0; i < 4 * kRowsOfWarp; ++i) {
-            float const(&v)[4] = chains[0][i / 4][i % 4 / 2];
+            float const(&v)[4] = hidden[i / 4][i % 4 / 2];
             left[i / 4].set(i % 4, v[i % 2 * 2] * hidden_scale_, v[i % 2 * 2 + 1] * hidden_scale_);
         }
     }
@@ -270,27 +232,18 @@ private:
     }
 
     ShiftMlpData const& d_;
-    typename Tile::Shared& shared_;
+    Tile::Shared& shared_;
     TilePlace at_;
     int row_, lane_, g_, t_;  ///< the warp's first row in the tile
-    int chunks_ = 0;
     float unscale1_ = 0, x_scale_ = 0, hidden_scale_ = 0;
     bool is_inside_[kRowsOfWarp][2];
     int words_[kSteps][2];
-    SplitLeft<kParts> x_[Tile::kKeepsX ? kSteps : 1];
     SumQuads sums_[kRowsOfWarp][kSteps] = {};
 };
 
-template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
+__global__ static void __launch_bounds__(ShiftTile::kThreads, ShiftTile::kBlocks)
     shift_mlp_kernel(__grid_constant__ ShiftMlpData const data) {
-    ShiftMlpThread<Tile>(data, dynamic_shared<typename Tile::Shared>()).run();
-}
-
-template <class Tile>
-void launch_shift_mlp(void* stream, ShiftMlpData const& data) {
-    start_shared(stream, shift_mlp_kernel<Tile>, data.grid.count(), Tile::kThreads, sizeof(typename Tile::Shared),
-                 data);
+    ShiftMlpThread(data, dynamic_shared<ShiftTile::Shared>()).run();
 }
 
 }  // namespace vitrum::cuda
