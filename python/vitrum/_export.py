@@ -106,7 +106,8 @@ class _Call:
         """The order of arguments that are tensors; the signature takes 10 us to ask again."""
         places = {id(x): i for i, x in enumerate(given)}
         if len(places) == len(given) == len(tensors):
-            self._orders[(count, *names)] = [places[id(x)] for x in tensors]
+            key: tuple[int | str, ...] = (count, *names)
+            self._orders[key] = [places[id(x)] for x in tensors]
 
     def _bound(self, args: Sequence[Any], named: Mapping[str, Any]) -> _Tree:
         bound = self._signature.bind(*args, **named)

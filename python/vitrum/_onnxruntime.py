@@ -142,7 +142,7 @@ def _is_comparable(value: Any) -> bool:
     """Floating-point numbers that are no constant."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or value.size == 0:
         return False
-    return bool(np.isfinite(value).all() and np.ptp(value) > 1e-6 * abs(value).max())
+    return bool(np.isfinite(value).all() and np.ptp(value) > 1e-6 * np.max(np.abs(value)))
 
 
 def _compared(
