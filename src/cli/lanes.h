@@ -19,7 +19,13 @@ namespace vitrum::cli {
 [[nodiscard]] std::vector<Session> make_lanes(Engine const& engine, Sizes const& largest, std::uint64_t memory_bytes,
                                               std::size_t jobs);
 
-/// How many sessions a device may have, at `each_bytes` of activations in `free_bytes`.
-[[nodiscard]] int lane_count(std::uint64_t free_bytes, std::uint64_t each_bytes, std::size_t jobs);
+struct LaneLimits {
+    std::uint64_t free_bytes = 0, each_bytes = 0;  ///< of the device; of one session's activations
+    std::int64_t pixels = 0;                       ///< of the largest input
+    int threads = 1;                               ///< of the host, half of which lanes may keep waiting
+    std::size_t jobs = 1;
+};
+/// How many sessions a GPU may have, at least one.
+[[nodiscard]] int lane_count(LaneLimits const& limits);
 
 }  // namespace vitrum::cli
