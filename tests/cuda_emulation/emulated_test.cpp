@@ -98,6 +98,18 @@ TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
     EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "wide_regions_fp16");
 }
 
+/// Scaled rows need no norm, and are as exact as TF32.
+TEST(CudaSelection, OperatorsOfMask2FormerMultiplyScaledRows) {
+    for (Precision const precision : {Precision::fp16, Precision::bf16, Precision::tf32}) {
+        EXPECT_EQ(kernel_for<Conv2d>("k1_c256", precision), "scaled_rows_fp16");
+        EXPECT_EQ(kernel_for<Mlp>("relu_c256", precision), "scaled_rows_fp16");
+        EXPECT_EQ(kernel_for<WindowAttention>("swin_third_shifted", precision), "scaled_rows_fp16");
+        EXPECT_EQ(kernel_for<DeformableAttention>("swin_tiny", precision), "fused_tiles_fp16");
+    }
+    EXPECT_EQ(kernel_for<Conv2d>("k1_c256", Precision::fp32), "implicit_gemm_fp32");
+    EXPECT_EQ(kernel_for<QueryAttention>("levels_of_swin_tiny", Precision::fp32), "split_keys_3xtf32");
+}
+
 /// Only some operators have anything between their steps that has to be cut.
 std::vector<OpCase> cases_with_chunks() {
     std::vector<OpCase> cases;

@@ -97,6 +97,8 @@ inline constexpr auto kWindowAttentionCases = std::to_array<WindowAttentionCase>
     {.name = "swin_first", .h = 10, .w = 15, .c = 96, .heads = 3, .window = 7},
     {.name = "swin_first_shifted", .h = 10, .w = 15, .c = 96, .heads = 3, .window = 7, .shift = 3},
     {.name = "swin_second_shifted", .h = 9, .w = 8, .c = 192, .heads = 6, .window = 7, .shift = 3},
+    {.name = "swin_third", .h = 9, .w = 13, .c = 256, .heads = 8, .window = 7},
+    {.name = "swin_third_shifted", .n = 2, .h = 7, .w = 9, .c = 224, .heads = 8, .window = 7, .shift = 3},
     {.name = "heads48_dim32", .h = 7, .w = 8, .c = 1536, .heads = 48, .window = 7, .shift = 3},
     // Optional inputs.
     {.name = "no_norm", .h = 16, .w = 16, .c = 60, .shift = 4, .norm = false},

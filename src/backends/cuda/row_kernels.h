@@ -8,9 +8,12 @@
 
 namespace vitrum::cuda {
 
-/// Few channels are not worth the search for a row's largest number.
-[[nodiscard]] inline Support scaled_rows_support(Problem const& problem, std::int64_t channels) {
+/// Of rows that are read and written in quads. Few channels are not worth the search for a row's largest number.
+[[nodiscard]] inline Support scaled_rows_support(Problem const& problem, std::int64_t channels, std::int64_t results) {
     if (channels < 16) return {false, fmt::format("{} channels, fewer than 16", channels)};
+    if (channels % 4 != 0 || results % 4 != 0) {
+        return {false, fmt::format("{} and {} channels: serves multiples of 4", channels, results)};
+    }
     if (problem.precision == Precision::fp32) return {false, "multiplies in fp16"};
     return {};
 }
@@ -20,7 +23,9 @@ struct RowConvKernel : Kernel<Conv2d> {
     static constexpr KernelName kName{"scaled_rows", Precision::fp16};
     static Support supports(Conv2d const& op, Problem const& problem) {
         if (op.kernel != 1 || op.stride != 1 || op.pixel_shuffle != 1) return {false, "for 1 × 1 and stride 1 only"};
-        return scaled_rows_support(problem, problem.inputs[Conv2d::kWeight][1]);
+        if (op.activation == Activation::gelu) return {false, "its GELU is one for operands"};
+        Shape const& weight = problem.inputs[Conv2d::kWeight];
+        return scaled_rows_support(problem, weight[1], weight[0]);
     }
     static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
     /// Read where the output is written.
@@ -31,7 +36,7 @@ struct RowConvKernel : Kernel<Conv2d> {
 struct RowMlpKernel : Kernel<Mlp> {
     static constexpr KernelName kName{"scaled_rows", Precision::fp16};
     static Support supports(Mlp const&, Problem const& problem) {
-        return scaled_rows_support(problem, problem.inputs[Mlp::kX][3]);
+        return scaled_rows_support(problem, problem.inputs[Mlp::kX][3], problem.inputs[Mlp::kFc1Weight][0]);
     }
     static std::vector<Packing> packings(Mlp const& op, Problem const& problem);
     static std::size_t workspace_bytes(Mlp const& op, Problem const& problem, int threads);
@@ -47,19 +52,6 @@ struct RowWindowKernel : Kernel<WindowAttention> {
     static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
     /// A window is read whole before it is written, and no window reads another's pixels.
     static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
-    static void launch(Op const& op, Launch const& launch);
-};
-
-struct RowMergingKernel : Kernel<PatchMerging> {
-    using Op = PatchMerging;
-    static constexpr KernelName kName{"scaled_rows", Precision::fp16};
-    static Support supports(Op const&, Problem const& problem) {
-        std::int64_t const channels = problem.inputs[Op::kX][3];
-        if (channels % 4 != 0) return {false, "channels are no multiple of 4"};
-        return scaled_rows_support(problem, channels);
-    }
-    static std::vector<Packing> packings(Op const& op, Problem const& problem);
-    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
     static void launch(Op const& op, Launch const& launch);
 };
 

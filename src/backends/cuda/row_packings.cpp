@@ -21,10 +21,6 @@ std::vector<Packing> RowWindowKernel::packings(Op const&, Problem const& problem
             pack_transposed(Op::kBiasTable, problem.inputs[Op::kBiasTable])};
 }
 
-std::vector<Packing> RowMergingKernel::packings(Op const&, Problem const& problem) {
-    return {pack_scaled(Op::kWeight, problem.inputs[Op::kWeight])};
-}
-
 std::vector<Packing> FusedDeformableKernel::packings(Op const&, Problem const& problem) {
     return {pack_scaled(Op::kOffsetWeight, problem.inputs[Op::kOffsetWeight]),
             pack_scaled(Op::kScoreWeight, problem.inputs[Op::kScoreWeight]),

@@ -11,7 +11,7 @@ namespace {
 
 using Op = DeformableAttention;
 
-constexpr int kWarps = 8, kThreads = kWarps * 32;
+constexpr int kWarps = 16, kThreads = kWarps * 32;
 constexpr int kMostColumns = 288;  ///< offsets and scores of a pixel
 
 struct Arguments {
@@ -54,25 +54,22 @@ struct Memory {
     SampleList lists[kWarps];
 };
 
-/// values[row][first_column …] = tile · weight + bias, sixteen columns after the other by one warp each.
-template <int kPairs, class M>
-__device__ void multiply_tile(M& memory, ScaledWeight const& weight, float const* bias, int first_column) {
-    int const warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+/// values[row][first_column …] = tile · weight + bias, sixteen columns from 16 · pair on by a warp.
+template <class M>
+__device__ void multiply_tile(M& memory, ScaledWeight const& weight, int pair, float const* bias, int first_column) {
+    int const lane = static_cast<int>(threadIdx.x) % 32;
+    ScaledSums<M::kRows / 16, 1> sums{};
+    sums.template multiply<4>(memory.tile, 0, weight, pair, 0, weight.steps);
     float const unit = *weight.unit;
-#pragma unroll 1
-    for (int pair = warp * kPairs; pair < weight.pairs; pair += kWarps * kPairs) {
-        ScaledSums<M::kRows / 16, kPairs> sums{};
-        sums.multiply(memory.tile, 0, weight, pair, 0, weight.steps);
-        sums.multiply_rows(0, [&](int row) { return unit / memory.tile.scales[row]; });
+    sums.multiply_rows(0, [&](int row) { return unit / memory.tile.scales[row]; });
+    int const column = pair * 16 + lane % 4 * 4;
+    if (column >= weight.columns) return;
+    float4 const added = load_some(bias + column, 4);
 #pragma unroll
-        for (int i = 0; i < M::kRows / 16 * kPairs * 2; ++i) {
-            int const tile = i / 2 / kPairs, j = i / 2 % kPairs, half = i % 2;
-            int const column = (pair + j) * 16 + lane % 4 * 4, count = weight.columns - column;
-            if (count <= 0) continue;
-            float const *const low = sums.sums[tile][2 * j] + 2 * half, *const high = low + 4;
-            float4 const v = make_float4(low[0], low[1], high[0], high[1]) + load_some(bias + column, count);
-            store4(&memory.values[16 * tile + 8 * half + lane / 4][first_column + column], v, count, count >= 4);
-        }
+    for (int i = 0; i < M::kRows / 8; ++i) {
+        float const *const low = sums.sums[i / 2][0] + i % 2 * 2, *const high = sums.sums[i / 2][1] + i % 2 * 2;
+        *reinterpret_cast<float4*>(&memory.values[8 * i + lane / 4][first_column + column]) =
+            make_float4(low[0], low[1], high[0], high[1]) + added;
     }
 }
 
@@ -131,12 +128,17 @@ __global__ void __launch_bounds__(kThreads, 2) deformable_kernel(Arguments const
     QueryLoad const load{a.x, a.position, a.x.c, a.position.count()};
     memory.tile.template fill<kWarps, kRows / kWarps>(load, first, a.x.count(), 0, true);
     __syncthreads();
-    multiply_tile<1>(memory, a.offset_weight, a.offset_bias, 0);
-    multiply_tile<1>(memory, a.score_weight, a.score_bias, a.offset_weight.columns);
+    int const warp = static_cast<int>(threadIdx.x) / 32;
+#pragma unroll 1
+    for (int pair = warp; pair < a.offset_weight.pairs + a.score_weight.pairs; pair += kWarps) {
+        bool const is_offset = pair < a.offset_weight.pairs;
+        multiply_tile(memory, is_offset ? a.offset_weight : a.score_weight,
+                      is_offset ? pair : pair - a.offset_weight.pairs, is_offset ? a.offset_bias : a.score_bias,
+                      is_offset ? 0 : a.offset_weight.columns);
+    }
     __syncthreads();
     weigh(memory, a.maps);
     __syncthreads();
-    int const warp = static_cast<int>(threadIdx.x) / 32;
 #pragma unroll 1
     for (int row = warp; row < kRows; row += kWarps) {
         float4 samples[RowTile<kRows>::kQuads];
@@ -146,7 +148,10 @@ __global__ void __launch_bounds__(kThreads, 2) deformable_kernel(Arguments const
         memory.tile.put(row, samples, true);
     }
     __syncthreads();
-    multiply_tile<2>(memory, a.proj_weight, a.proj_bias, 0);
+#pragma unroll 1
+    for (int pair = warp; pair < a.proj_weight.pairs; pair += kWarps) {
+        multiply_tile(memory, a.proj_weight, pair, a.proj_bias, 0);
+    }
     __syncthreads();
     store_rows(a, memory, first);
 }
@@ -167,9 +172,9 @@ Support FusedDeformableKernel::supports(Op const& op, Problem const& problem) {
     if (x[3] / op.heads % 4 != 0) return {false, "heads whose channels are no multiple of 4"};
     for (int const value : {Op::kValue0, Op::kValue1, Op::kValue2}) {
         Shape const& map = problem.inputs[static_cast<std::size_t>(value)];
-        if (map[0] * map[1] * map[2] >= SampledMaps::kMostPixels) return {false, "too many pixels"};
+        if (map.count() >= SampledMaps::kMostNumbers) return {false, "too many pixels"};
     }
-    return scaled_rows_support(problem, x[3]);
+    return scaled_rows_support(problem, x[3], x[3]);
 }
 
 void FusedDeformableKernel::launch(Op const& op, Launch const& launch) {
@@ -189,7 +194,7 @@ void FusedDeformableKernel::launch(Op const& op, Launch const& launch) {
         .norm_weight = floats(in[Op::kNormWeight]),
         .norm_bias = floats(in[Op::kNormBias]),
         .epsilon = op.norm_epsilon};
-    VITRUM_ASSERT(x.vector && a.y.vector && a.maps.levels[0].vector && a.maps.levels[1].vector &&
+    VITRUM_ASSERT(x.vector && a.y.vector && a.position.vector && a.maps.levels[0].vector && a.maps.levels[1].vector &&
                   a.maps.levels[2].vector);
     constexpr std::int64_t kFewPixels = 8192;  // smaller tiles, for more of them
     if (x.count() <= kFewPixels) run<16>(launch.stream, a);

@@ -9,7 +9,7 @@ namespace vitrum::cuda {
 
 struct SampledMaps {
     static constexpr int kLevels = DeformableAttention::kLevels, kPoints = 4;
-    static constexpr std::int64_t kMostPixels = std::int64_t{1} << 29;  ///< see SampleList::places
+    static constexpr std::int64_t kMostNumbers = std::int64_t{1} << 31;  ///< of a map: see SampleList::places
 
     Pixels levels[kLevels];
     int heads, dim;  ///< channels of a head
@@ -35,7 +35,7 @@ struct SampleList {
     static constexpr int kMost = 96;
 
     float4 weights[kMost];  ///< of the corners: upper left, upper right, lower left, lower right
-    int places[kMost];      ///< 4 · the upper left corner's pixel + 2, if the lower row is another one, + 1, likewise
+    uint4 places[kMost];    ///< of their first channel in the map
 
     /// `values`: the pixel's offsets [2S], then weights of its samples [S].
     __device__ void fill(SampledMaps const& maps, Place const& at, Pixels const& x, float const* values) {
@@ -58,8 +58,11 @@ struct SampleList {
             float const weight = values[2 * count + s];
             weights[s] = make_float4(weight * y_.first * x_.first, weight * y_.first * x_.second,
                                      weight * y_.second * x_.first, weight * y_.second * x_.second);
-            int const pixel = static_cast<int>((at.n * map.h + y_.at) * map.w + x_.at);
-            places[s] = 4 * pixel + 2 * y_.step + x_.step;
+            auto const stride = static_cast<std::uint32_t>(map.stride),
+                       line = static_cast<std::uint32_t>(map.w) * stride;
+            std::uint32_t const place = static_cast<std::uint32_t>(at.n * map.h) * line + y_.at * line + x_.at * stride;
+            std::uint32_t const right_by = x_.step * stride, below_by = y_.step * line;
+            places[s] = make_uint4(place, place + right_by, place + below_by, place + right_by + below_by);
         }
         __syncwarp();
     }
@@ -76,12 +79,16 @@ struct SampleList {
             int const first = channel / maps.dim * SampledMaps::samples();
 #pragma unroll
             for (int level = 0; level < SampledMaps::kLevels; ++level) {
-                Pixels const& map = maps.levels[level];
+                float const* const map = maps.levels[level].data + channel;
 #pragma unroll
                 for (int point = 0; point < SampledMaps::kPoints; ++point) {
                     int const s = first + level * SampledMaps::kPoints + point;
-                    add(sums[i], weights[s], map.at(places[s] / 4) + channel, (places[s] & 1) != 0 ? map.stride : 0,
-                        (places[s] & 2) != 0 ? map.w * map.stride : 0);
+                    uint4 const place = places[s];
+                    float4 const weight = weights[s];
+                    add(sums[i], weight.x, map + place.x);
+                    add(sums[i], weight.y, map + place.y);
+                    add(sums[i], weight.z, map + place.z);
+                    add(sums[i], weight.w, map + place.w);
                 }
             }
         }
@@ -90,7 +97,7 @@ struct SampleList {
 private:
     /// Two neighbouring whole numbers in [0, extent), and what each of them weighs: none outside.
     struct Corner {
-        int at, step;
+        std::uint32_t at, step;
         float first, second;
 
         __device__ Corner(int whole, float fraction, int extent) {
@@ -99,21 +106,13 @@ private:
             int const low = whole + static_cast<int>(floored);
             first = low >= 0 && low < extent ? 1.0F - (bounded - floored) : 0.0F;
             second = low >= -1 && low < extent - 1 ? bounded - floored : 0.0F;
-            at = max(0, min(low, extent - 1));
-            step = max(0, min(low + 1, extent - 1)) - at;
+            at = static_cast<std::uint32_t>(max(0, min(low, extent - 1)));
+            step = static_cast<std::uint32_t>(max(0, min(low + 1, extent - 1))) - at;
         }
     };
-    static __device__ void add(float4& sum, float4 weights, float const* upper, std::int64_t right,
-                               std::int64_t below) {
-        float4 const a = *reinterpret_cast<float4 const*>(upper);
-        float4 const b = *reinterpret_cast<float4 const*>(upper + right);
-        float4 const c = *reinterpret_cast<float4 const*>(upper + below);
-        float4 const d = *reinterpret_cast<float4 const*>(upper + below + right);
-        auto const weigh = [&](float w, float4 v) { sum = multiply_add(make_float4(w, w, w, w), v, sum); };
-        weigh(weights.x, a);
-        weigh(weights.y, b);
-        weigh(weights.z, c);
-        weigh(weights.w, d);
+    static __device__ void add(float4& sum, float weight, float const* corner) {
+        float4 const v = *reinterpret_cast<float4 const*>(corner);
+        sum = multiply_add(make_float4(weight, weight, weight, weight), v, sum);
     }
 };
 

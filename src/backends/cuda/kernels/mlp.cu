@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../general_kernels.h"
-#include "../row_kernels.h"
 #include "rows.cuh"
-#include "scaled_gemm.cuh"
 
 namespace vitrum::cuda {
 namespace {
@@ -25,15 +23,22 @@ struct Parts {
     }
 };
 
-/// `Weight` names the kernel of the products.
-template <class Weight>
-void launch_products(Mlp const& op, Launch const& launch) {
+}  // namespace
+
+template <Precision operands>
+std::size_t MlpKernel<operands>::workspace_bytes(Mlp const&, Problem const& problem, int) {
+    return Parts(problem.inputs[Mlp::kX], problem.inputs[Mlp::kFc1Weight][0], nullptr).bytes;
+}
+
+template <Precision operands>
+void MlpKernel<operands>::launch(Mlp const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Mlp::kX]), y(launch.outputs[0]), residual(in[Mlp::kResidual]);
     int const hidden_channels = static_cast<int>(in[Mlp::kFc1Weight].shape[0]);
     Parts const parts(in[Mlp::kX].shape, hidden_channels, launch.workspace);
     Matrix const hidden(parts.hidden, parts.stride);
-    Weight const fc1(launch.packed[0], hidden_channels, x.c), fc2(launch.packed[1], x.c, hidden_channels);
+    Weight<operands> const fc1(launch.packed[0], hidden_channels, x.c);
+    Weight<operands> const fc2(launch.packed[1], x.c, hidden_channels);
     Norm norm = prepare_norm(launch.stream, x, x.count(), x.c, in[Mlp::kNormWeight], in[Mlp::kNormBias],
                              op.norm_epsilon, parts.moments);
     for (std::int64_t first = 0; first < x.count(); first += parts.at_once) {
@@ -46,27 +51,7 @@ void launch_products(Mlp const& op, Launch const& launch) {
     }
 }
 
-}  // namespace
-
-template <Precision operands>
-std::size_t MlpKernel<operands>::workspace_bytes(Mlp const&, Problem const& problem, int) {
-    return Parts(problem.inputs[Mlp::kX], problem.inputs[Mlp::kFc1Weight][0], nullptr).bytes;
-}
-
-template <Precision operands>
-void MlpKernel<operands>::launch(Mlp const& op, Launch const& launch) {
-    launch_products<Weight<operands>>(op, launch);
-}
-
 template struct MlpKernel<Precision::tf32>;
 template struct MlpKernel<Precision::fp32>;
-
-std::size_t RowMlpKernel::workspace_bytes(Mlp const&, Problem const& problem, int) {
-    return Parts(problem.inputs[Mlp::kX], problem.inputs[Mlp::kFc1Weight][0], nullptr).bytes;
-}
-
-void RowMlpKernel::launch(Mlp const& op, Launch const& launch) {
-    launch_products<ScaledWeight>(op, launch);
-}
 
 }  // namespace vitrum::cuda

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../general_kernels.h"
-#include "../row_kernels.h"
 #include "rows.cuh"
-#include "scaled_gemm.cuh"
 
 namespace vitrum::cuda {
 namespace {
@@ -50,46 +48,28 @@ struct MergeLoad {
     [[nodiscard]] __device__ int width(int k) const { return x.c - k % (x.quads() * 4); }
 };
 
-std::size_t bytes_of_moments(Shape const& y) {
+}  // namespace
+
+template <Precision operands>
+std::size_t PatchMergingKernel<operands>::workspace_bytes(Op const&, Problem const& problem, int) {
+    Shape const& y = problem.outputs[0];
     WorkspaceParts parts(nullptr);
     parts.take<Moments>(y[0] * y[1] * y[2]);
     return parts.bytes();
 }
 
-/// `W` names the kernel of the product.
-template <class W>
-void merge(Op const& op, Launch const& launch, W const& weight) {
+template <Precision operands>
+void PatchMergingKernel<operands>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]);
     auto* const moments = reinterpret_cast<Moments*>(launch.workspace);
     MergeLoad load{x, y.h, y.w, {}};
     compute_moments(launch.stream, y.count(), 16 * x.quads(), 4 * x.c, load, op.norm_epsilon, moments);
     load.norm = {moments, floats(in[Op::kNormWeight]), floats(in[Op::kNormBias])};
-    multiply(launch.stream, y.count(), load, weight, rows_to(y, y.c));
+    multiply(launch.stream, y.count(), load, Weight<operands>(launch.packed[0], y.c, x.c, 4), rows_to(y, y.c));
 }
 
-}  // namespace
-
-template <Precision operands>
-std::size_t PatchMergingKernel<operands>::workspace_bytes(Op const&, Problem const& problem, int) {
-    return bytes_of_moments(problem.outputs[0]);
-}
-
-template <Precision operands>
-void PatchMergingKernel<operands>::launch(Op const& op, Launch const& launch) {
-    Shape const &x = launch.inputs[Op::kX].shape, &y = launch.outputs[0].shape;
-    merge(op, launch, Weight<operands>(launch.packed[0], y[3], x[3], 4));
-}
-
-std::size_t RowMergingKernel::workspace_bytes(Op const&, Problem const& problem, int) {
-    return bytes_of_moments(problem.outputs[0]);
-}
-
-void RowMergingKernel::launch(Op const& op, Launch const& launch) {
-    Shape const &x = launch.inputs[Op::kX].shape, &y = launch.outputs[0].shape;
-    merge(op, launch, ScaledWeight(launch.packed[0], y[3], 4 * x[3]));
-}
-
+template struct PatchMergingKernel<Precision::fp16>;
 template struct PatchMergingKernel<Precision::tf32>;
 template struct PatchMergingKernel<Precision::fp32>;
 

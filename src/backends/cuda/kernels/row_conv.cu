@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // 1 × 1 convolutions as products of scaled rows.
 #include "../row_kernels.h"
-#include "rows.cuh"
-#include "scaled_gemm.cuh"
+#include "quad_rows.cuh"
 
 namespace vitrum::cuda {
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bit>
+
 #include "../scaled_layout.h"
-#include "scaled_halves.cuh"
+#include "fragments.cuh"
 #include "tensor_gemm.cuh"
 
 // Products of rows as float16 operands, whatever their range: each row is multiplied by a power of two of its own,
 // which its largest number demands, and the sums are divided by it. Ten bits of fraction as TF32 has, at twice its
-// rate.
+// rate. Most of these products are small, and their code passes through the instruction cache once: it is kept short.
 
 namespace vitrum::cuda {
 
@@ -24,11 +26,25 @@ struct ScaledWeight {
         steps = static_cast<int>(extent.steps);
         pairs = static_cast<int>(extent.columns) / 16;
     }
-    /// A lane's operands of 16 columns at a step of the depth.
-    [[nodiscard]] __device__ Registers4 at(int step, int pair, int lane) const {
-        return operands[(static_cast<std::int64_t>(step) * pairs + pair) * 32 + lane];
+    /// Operands of 16 columns at a step of the depth, lane by lane.
+    [[nodiscard]] __device__ Registers4 const* at(int step, int pair) const {
+        return operands + (static_cast<std::int64_t>(step) * pairs + pair) * 32;
     }
 };
+
+constexpr float kRowRange = 32768.0F;
+
+/// The power of two with which `largest` comes into [2^14, 2^15); a tame one where there is nothing to scale.
+[[nodiscard]] __device__ inline float row_scale(float largest) {
+    std::uint32_t const exponent = std::bit_cast<std::uint32_t>(largest) >> 23;
+    return std::bit_cast<float>(min(268U - exponent, 241U) << 23);
+}
+
+[[nodiscard]] __device__ inline float largest_of_warp(float value) {
+#pragma unroll
+    for (int lane = 16; lane > 0; lane /= 2) value = fmaxf(value, __shfl_xor_sync(0xFFFFFFFFU, value, lane));
+    return value;
+}
 
 /// Rows [kRows][kScaledDepth] in shared memory. Chunks of 16 bytes are permuted so that the eight rows that are read
 /// together do not meet in a bank.
@@ -46,11 +62,13 @@ struct RowTile {
         int const lane = static_cast<int>(threadIdx.x) % 32;
         float largest = 0;
 #pragma unroll
-        for (float4 const& v : quads) largest = fmaxf(largest, largest_of(v));
-        largest = warp_max(largest);
+        for (float4 const& v : quads) {
+            largest = fmaxf(largest, fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
+        }
+        largest = largest_of_warp(largest);
         float const before = is_first ? 0.0F : scales[row];
-        bool const fits = !is_first && largest * before < kHalfRange;
-        float const scale = fits ? before : power_of_two_below(largest, 15);
+        bool const fits = !is_first && largest * before < kRowRange;
+        float const scale = fits ? before : row_scale(largest);
         __syncwarp();
         if (lane == 0) {
             scales[row] = scale;
@@ -102,22 +120,27 @@ struct RowTile {
     }
 };
 
-/// A warp's sums of 16 · kRowTiles rows from `row` on and the column pairs from `pair` on.
+/// A warp's sums of 16 · kRowTiles rows and kPairs pairs of column tiles.
 template <int kRowTiles, int kPairs>
 struct ScaledSums : TensorSums<Fp16, kRowTiles, kPairs> {
-    static constexpr int kAhead = 4;  ///< steps of the weight under way
     using Base = TensorSums<Fp16, kRowTiles, kPairs>;
 
-    /// Adds `steps` steps of the depth; the weight's begin at `first_step`.
-    template <class Tile>
+    /// Adds `steps` steps of the depth, of the tile's rows from `row` on; the weight's begin at `first_step`, kAhead of
+    /// them are under way.
+    template <int kAhead, class Tile>
     __device__ void multiply(Tile const& tile, int row, ScaledWeight const& weight, int pair, int first_step,
                              int steps) {
-        int const lane = static_cast<int>(threadIdx.x) % 32;
+        Registers4 const* from[kPairs];
+#pragma unroll
+        for (int j = 0; j < kPairs; ++j) {
+            from[j] = weight.at(first_step, min(pair + j, weight.pairs - 1)) + threadIdx.x % 32;
+        }
         Registers4 next[kAhead][kPairs];
         auto const fetch = [&](int step, Registers4(&to)[kPairs]) {
 #pragma unroll
             for (int j = 0; j < kPairs; ++j) {
-                to[j] = weight.at(first_step + min(step, steps - 1), min(pair + j, weight.pairs - 1), lane);
+                if (step < steps) to[j] = *from[j];
+                from[j] += weight.pairs * 32;
             }
         };
 #pragma unroll

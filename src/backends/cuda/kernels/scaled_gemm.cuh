@@ -18,44 +18,69 @@ struct ScaledShape {
     static constexpr int kWarps = kWarpsDown * kWarpsAcross, kThreads = kWarps * 32;
     static constexpr int kRowTiles = kRows / kWarpsDown / 16, kPairs = kColumns / kWarpsAcross / 16;
     static constexpr int kBlocks = kIsLarge ? 2 : 4;  ///< of a multiprocessor
+    static constexpr int kAhead = kIsLarge ? 2 : 4;   ///< steps of the weight: as many as registers are left for
+};
+
+/// Which blocks of columns a block has, one after the other. Their rows are brought once, where they fit.
+struct ScaledColumns {
+    int blocks, each;
+
+    template <class S>
+    [[nodiscard]] static ScaledColumns choose(S, std::int64_t row_blocks, ScaledWeight const& weight) {
+        int const blocks = static_cast<int>(divide_up(weight.columns, S::kColumns));
+        if (weight.steps * 16 > kScaledDepth) return {blocks, 1};
+        constexpr std::int64_t kEnough = 256;  // two for each multiprocessor of a large GPU
+        std::int64_t const groups = std::clamp<std::int64_t>(divide_up(kEnough, row_blocks), 1, blocks);
+        return {blocks, static_cast<int>(divide_up(blocks, groups))};
+    }
+    [[nodiscard]] __host__ __device__ int groups() const { return (blocks + each - 1) / each; }
 };
 
 template <class S, class Load, class Store>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
-    scaled_kernel(std::int64_t rows, Load load, ScaledWeight weight, Store store) {
+    scaled_kernel(std::int64_t rows, Load load, ScaledWeight weight, ScaledColumns columns, Store store) {
     using Tile = RowTile<S::kRows>;
     Tile& tile = dynamic_shared<Tile>();
-    int const column_blocks = (weight.columns + S::kColumns - 1) / S::kColumns;
     int const block = static_cast<int>(blockIdx.x), warp = static_cast<int>(threadIdx.x) / 32;
-    std::int64_t const first_row = static_cast<std::int64_t>(block / column_blocks) * S::kRows;
+    std::int64_t const first_row = static_cast<std::int64_t>(block / columns.groups()) * S::kRows;
     int const own_row = warp / S::kWarpsAcross * S::kRowTiles * 16;
-    int const own_pair = block % column_blocks * (S::kColumns / 16) + warp % S::kWarpsAcross * S::kPairs;
+    int const first = block % columns.groups() * columns.each, last = min(first + columns.each, columns.blocks);
     constexpr int kSteps = Tile::kDepth / 16;
 
-    ScaledSums<S::kRowTiles, S::kPairs> sums{};
+    int const first_steps = min(kSteps, weight.steps);
+    tile.template fill<S::kWarps, 4>(load, first_row, rows, 0, true);
+    __syncthreads();
 #pragma unroll 1
-    for (int step = 0; step < weight.steps; step += kSteps) {
-        if (step > 0) __syncthreads();
-        tile.template fill<S::kWarps, 4>(load, first_row, rows, step * 16, step == 0);
-        __syncthreads();
-        if (step > 0) sums.multiply_rows(own_row, [&](int row) { return tile.factors[row]; });
-        sums.multiply(tile, own_row, weight, own_pair, step, min(kSteps, weight.steps - step));
+    for (int column_block = first; column_block < last; ++column_block) {
+        int const own_pair = column_block * (S::kColumns / 16) + warp % S::kWarpsAcross * S::kPairs;
+        ScaledSums<S::kRowTiles, S::kPairs> sums{};
+        sums.template multiply<S::kAhead>(tile, own_row, weight, own_pair, 0, first_steps);
+#pragma unroll 1
+        for (int step = kSteps; step < weight.steps; step += kSteps) {
+            int const count = min(kSteps, weight.steps - step);
+            __syncthreads();
+            tile.template fill<S::kWarps, S::kIsLarge ? 2 : 4>(load, first_row, rows, step * 16, false);
+            __syncthreads();
+            sums.multiply_rows(own_row, [&](int row) { return tile.factors[row]; });
+            sums.template multiply<S::kAhead>(tile, own_row, weight, own_pair, step, count);
+        }
+        float const unit = *weight.unit;
+        sums.multiply_rows(own_row, [&](int row) { return unit / tile.scales[row]; });
+        sums.store(store, own_pair * 16, weight.columns, [&](int i, int row) {
+            std::int64_t const m = first_row + own_row + i * 16 + row;
+            return m < rows ? m : -1;
+        });
     }
-    float const unit = *weight.unit;
-    sums.multiply_rows(own_row, [&](int row) { return unit / tile.scales[row]; });
-    sums.store(store, own_pair * 16, weight.columns, [&](int i, int row) {
-        std::int64_t const m = first_row + own_row + i * 16 + row;
-        return m < rows ? m : -1;
-    });
 }
 
 template <ScaledBlock kBlock, class Load, class Store>
 void start_scaled_kernel(void* stream, std::int64_t rows, Load const& load, ScaledWeight const& weight,
                          Store const& store) {
     using S = ScaledShape<kBlock>;
-    std::int64_t const blocks = divide_up(rows, S::kRows) * divide_up(weight.columns, S::kColumns);
-    start_shared(stream, scaled_kernel<S, Load, Store>, blocks, S::kThreads, sizeof(RowTile<S::kRows>), rows, load,
-                 weight, store);
+    std::int64_t const row_blocks = divide_up(rows, S::kRows);
+    ScaledColumns const columns = ScaledColumns::choose(S{}, row_blocks, weight);
+    start_shared(stream, scaled_kernel<S, Load, Store>, row_blocks * columns.groups(), S::kThreads,
+                 sizeof(RowTile<S::kRows>), rows, load, weight, columns, store);
 }
 
 template <class Load, class Store>

@@ -2,27 +2,29 @@
 #include "../general_kernels.h"
 #include "../row_kernels.h"
 #include "attention.cuh"
-#include "rows.cuh"
-#include "scaled_gemm.cuh"
+#include "quad_rows.cuh"
+#include "window_tiles.cuh"
 
 namespace vitrum::cuda {
 namespace {
 
 using Op = WindowAttention;
 
-/// The moments of all pixels, and q, k and v of as many windows as fit: [window][token][3C].
+/// The moments of all pixels, or normalised copies of them; q, k and v of as many windows as fit: [window][token][3C].
 struct Parts {
     std::int64_t windows, at_once, stride;
     Moments* moments;
-    float* qkv;
+    float *normal, *qkv;
     std::size_t bytes;
 
-    Parts(Op const& op, Shape const& x, std::byte* workspace)
+    Parts(Op const& op, Shape const& x, bool are_copied, std::byte* workspace)
         : windows(x[0] * Windows(x[1], x[2], op.window, op.shift).per_picture()), stride(padded_channels(3 * x[3])) {
         std::int64_t const tokens = std::int64_t{op.window} * op.window;
         at_once = items_at_once(windows, tokens * stride * 4);
         WorkspaceParts parts(workspace);
-        moments = parts.take<Moments>(x[0] * x[1] * x[2]);
+        std::int64_t const pixels = x[0] * x[1] * x[2];
+        moments = parts.take<Moments>(are_copied ? 0 : pixels);
+        normal = parts.take<float>(are_copied ? pixels * x[3] : 0);
         qkv = parts.take<float>(at_once * tokens * stride);
         bytes = parts.bytes();
     }
@@ -75,17 +77,16 @@ struct Source {
     }
 };
 
-/// `W` names the kernel of the products.
+/// `W` names the kernel of the products. `from`: x, with the norm to come, or behind it. `in_tiles`: operands of
+/// attention itself may be TF32.
 template <class W>
-void attend(Op const& op, Launch const& launch) {
+void attend(Op const& op, Launch const& launch, Parts const& parts, Matrix const& from, Norm const& norm,
+            bool in_tiles) {
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
-    Parts const parts(op, in[Op::kX].shape, launch.workspace);
     Windows const windows(x.h, x.w, op.window, op.shift);
     Matrix const qkv(parts.qkv, parts.stride);
     W const qkv_weight(launch.packed[0], 3 * x.c, x.c), proj(launch.packed[1], x.c, x.c);
-    Norm const norm = prepare_norm(launch.stream, x, x.count(), x.c, in[Op::kNormWeight], in[Op::kNormBias],
-                                   op.norm_epsilon, parts.moments);
     Source source{.windows = windows,
                   .window = Divisor(op.window),
                   .first_window = 0,
@@ -100,10 +101,14 @@ void attend(Op const& op, Launch const& launch) {
         std::int64_t const count = std::min(parts.at_once, parts.windows - first);
         std::int64_t const rows = count * windows.tokens();
         WindowRows const map{windows, first};
-        multiply(launch.stream, rows, RowLoad<WindowRows>{x, x.c, norm, map}, qkv_weight,
+        multiply(launch.stream, rows, RowLoad<WindowRows>{from, x.c, norm, map}, qkv_weight,
                  rows_to(qkv, 3 * x.c, {floats(in[Op::kQkvBias])}));
         source.first_window = first;
-        attend_in_windows(launch.stream, count * op.heads, source);
+        if (in_tiles && window_tiles_serve(source.tokens, source.dim)) {
+            attend_in_tiles(launch.stream, count * op.heads, source);
+        } else {
+            attend_in_windows(launch.stream, count * op.heads, source);
+        }
         multiply(launch.stream, rows, rows_of(qkv, x.c), proj,
                  RowStore<WindowRows>{y, residual, x.c, {floats(in[Op::kProjBias])}, map});
     }
@@ -119,28 +124,43 @@ Support WindowAttentionKernel<operands>::supports(Op const& op, Problem const& p
 
 template <Precision operands>
 std::size_t WindowAttentionKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
-    return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
+    return Parts(op, problem.inputs[Op::kX], false, nullptr).bytes;
 }
 
 template <Precision operands>
 void WindowAttentionKernel<operands>::launch(Op const& op, Launch const& launch) {
-    attend<Weight<operands>>(op, launch);
+    auto const in = launch.inputs;
+    Pixels const x(in[Op::kX]);
+    Parts const parts(op, in[Op::kX].shape, false, launch.workspace);
+    Norm const norm = prepare_norm(launch.stream, x, x.count(), x.c, in[Op::kNormWeight], in[Op::kNormBias],
+                                   op.norm_epsilon, parts.moments);
+    attend<Weight<operands>>(op, launch, parts, x, norm, false);
 }
 
 template struct WindowAttentionKernel<Precision::tf32>;
 template struct WindowAttentionKernel<Precision::fp32>;
 
 Support RowWindowKernel::supports(Op const& op, Problem const& problem) {
-    Support const served = scaled_rows_support(problem, problem.inputs[Op::kX][3]);
-    return served.ok ? attention_support(problem.inputs[Op::kX][3] / op.heads) : served;
+    std::int64_t const channels = problem.inputs[Op::kX][3];
+    Support const served = scaled_rows_support(problem, channels, channels);
+    return served.ok ? attention_support(channels / op.heads) : served;
 }
 
 std::size_t RowWindowKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
-    return Parts(op, problem.inputs[Op::kX], nullptr).bytes;
+    return Parts(op, problem.inputs[Op::kX], problem.present[Op::kNormWeight], nullptr).bytes;
 }
 
 void RowWindowKernel::launch(Op const& op, Launch const& launch) {
-    attend<ScaledWeight>(op, launch);
+    auto const in = launch.inputs;
+    Pixels const x(in[Op::kX]);
+    bool const has_norm = in[Op::kNormWeight].data != nullptr;
+    Parts const parts(op, in[Op::kX].shape, has_norm, launch.workspace);
+    Matrix from = x;
+    if (has_norm) {
+        from = Matrix(parts.normal, x.c);
+        layer_norm(launch.stream, x, from, x.count(), x.c, in[Op::kNormWeight], in[Op::kNormBias], op.norm_epsilon);
+    }
+    attend<ScaledWeight>(op, launch, parts, from, {}, true);
 }
 
 }  // namespace vitrum::cuda
