@@ -3,6 +3,7 @@
 
 #include "../elan_layout.h"
 #include "brain_pairs.cuh"
+#include "fetch_quads.cuh"
 
 namespace vitrum::cuda {
 
@@ -55,7 +56,7 @@ private:
         float4 added[2] = {make_float4(0, 0, 0, 0), make_float4(0, 0, 0, 0)};
         if (p_.residual.data != nullptr) {
             QuadAt const at[2] = {quad_at(p_.residual, 0, channel, p_.y.c), quad_at(p_.residual, 1, channel, p_.y.c)};
-            load_quads(added, at, p_.residual);
+            fetch_quads(added, at, p_.residual);
         }
         SumQuads sums = {};
         uint4 const* const weights = p_.weights + pair * kSteps * 2 * kWarpLanes + lane_;

@@ -4,6 +4,7 @@
 #include <ptx/halves.cuh>
 
 #include "../elan_layout.h"
+#include "fetch_quads.cuh"
 #include "scaled_halves.cuh"
 
 // The projection behind attention: y = W · attended + bias + residual, where the rows of y hold what was attended as
@@ -46,27 +47,33 @@ private:
         return first_ + 8 * i;
     }
 
-    /// Groups of a pixel on one scale: that of the largest numbers.
+    /// Groups of a pixel on one scale: that of the largest numbers. All loads come before what waits for them.
     __device__ void load() {
+        float scales[kRows][3];
 #pragma unroll
         for (int i = 0; i < kRows; ++i) {
             float const* const row = p_.y.at(pixel(i));
-            float scales[3], least = INFINITY;
-#pragma unroll
-            for (int group = 0; group < 3; ++group) {
-                scales[group] = row[GroupOutputWeights::kScaleWord + group];
-                least = fminf(least, scales[group]);
-            }
-            factors_[i] = 1.0F / least;
 #pragma unroll
             for (int s = 0; s < kSteps; s += 2) {
-                float const ratio = least / scales[s / 4];
-                std::uint32_t const both = Fp16::pack(ratio, ratio);
                 uint4 const v = *reinterpret_cast<uint4 const*>(row + 8 * s + 4 * t_);
-                std::uint32_t const words[4] = {v.x, v.y, v.z, v.w};
+                left_[i / 2][s][i % 2] = v.x, left_[i / 2][s][2 + i % 2] = v.y;
+                left_[i / 2][s + 1][i % 2] = v.z, left_[i / 2][s + 1][2 + i % 2] = v.w;
+            }
 #pragma unroll
-                for (int k = 0; k < 4; ++k) {
-                    left_[i / 2][s + k / 2][k % 2 * 2 + i % 2] = multiply_halves(words[k], both);
+            for (int group = 0; group < 3; ++group) scales[i][group] = row[GroupOutputWeights::kScaleWord + group];
+        }
+#pragma unroll
+        for (int i = 0; i < kRows; ++i) {
+            float const least = fminf(scales[i][0], fminf(scales[i][1], scales[i][2]));
+            factors_[i] = 1.0F / least;
+#pragma unroll
+            for (int s = 0; s < kSteps; ++s) {
+                float const ratio = least / scales[i][s / 4];
+                std::uint32_t const both = Fp16::pack(ratio, ratio);
+#pragma unroll
+                for (int k = 0; k < 2; ++k) {
+                    std::uint32_t& words = left_[i / 2][s][2 * k + i % 2];
+                    words = multiply_halves(words, both);
                 }
             }
         }
@@ -81,7 +88,7 @@ private:
             QuadAt at[kRows];
 #pragma unroll
             for (int i = 0; i < kRows; ++i) at[i] = {p_.residual.at(pixel(i)) + channel, count};
-            load_quads(added, at, p_.residual);
+            fetch_quads(added, at, p_.residual);
         }
         SumQuads sums[2] = {};
         uint4 const* const weights = p_.weights + pair * kSteps * kWarpLanes + lane_;

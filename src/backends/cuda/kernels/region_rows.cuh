@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fetch_quads.cuh"
 #include "region_attention.cuh"
 
 // ELAN's attention for few channels inside regions of 16 × 16 pixels, from queries and values in memory: a block has a
@@ -87,8 +88,13 @@ public:
 
     __device__ void run() {
         float4 query[kUnits], values[kUnits];
-        load(d_.query, query);
-        load(d_.attended, values);
+        fetch(d_.query, query);
+        fetch(d_.attended, values);
+#pragma unroll
+        for (int i = 0; i < kUnits; ++i) {
+            query[i] = first_of(query[i], d_.dim - 4 * i);
+            values[i] = first_of(values[i], d_.dim - 4 * i);
+        }
         publish_largest(query, shared_.largest_queries);
         publish_largest(values, shared_.largest_values);
         __syncthreads();
@@ -110,13 +116,13 @@ public:
 private:
     // ---- A thread has a token.
 
-    __device__ void load(Matrix const& from, float4 (&units)[kUnits]) const {
+    __device__ void fetch(Matrix const& from, float4 (&units)[kUnits]) const {
         float const* const row = from.at(place_.pixel(static_cast<int>(threadIdx.x))) + place_.group * d_.dim;
         bool const vector = from.vector && d_.dim % 4 == 0;
         QuadAt at[kUnits];
 #pragma unroll
         for (int i = 0; i < kUnits; ++i) at[i] = {row + 4 * i, d_.dim - 4 * i};
-        if (vector) load_quads(units, at, from);
+        if (vector) fetch_quads(units, at, from);
         else {
 #pragma unroll
             for (int i = 0; i < kUnits; ++i) units[i] = load4(at[i].from, at[i].count, false);

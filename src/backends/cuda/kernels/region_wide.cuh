@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fetch_quads.cuh"
 #include "region_attention.cuh"
 
 // ELAN's attention for many channels inside regions of 16 × 16 pixels: a block has a region and a group of channels,
@@ -103,7 +104,10 @@ private:
         for (int step = 0; step < d_.steps; step += kStepsAtOnce) {
             float largest = 0;
 #pragma unroll
-            for (float4 const& v : next) largest = fmaxf(largest, largest_of(v));
+            for (int i = 0; i < 4 * kStepsAtOnce; ++i) {
+                next[i] = first_of(next[i], d_.x.c - 16 * (step + i / 4) - 4 * place_.t);
+                largest = fmaxf(largest, largest_of(next[i]));
+            }
             fit_scale(scale, largest, [&](float factor) {
 #pragma unroll
                 for (int i = 0; i < 16 * kTiles; ++i) sums[i / 8 / kTiles][i / 4 % (2 * kTiles)][i % 4] *= factor;
@@ -134,7 +138,7 @@ private:
             int const channel = 16 * (step + i / 4) + 4 * place_.t;
             at[i] = {d_.x.at(pixels[i % 4]) + channel, d_.x.c - channel};
         }
-        load_quads(x, at, d_.x);
+        fetch_quads(x, at, d_.x);
     }
     /// The channel of a group that sums 2 t + i of tile j are.
     [[nodiscard]] __device__ int channel(int j, int i) const {

@@ -132,7 +132,7 @@ private:
     /// so that they do not wait for one another.
     __device__ void multiply(uint4 const* weights, float2 bias, int half, BrainLeft& hidden) {
         if (own_ >= count_ && group_ < 4) begin_group(group_ + 1);
-        float sums[3][4] = {{}, {}, {bias.x, bias.y, bias.x, bias.y}};
+        float sums[3][4] = {};
 #pragma unroll
         for (int s = 0; s < kSteps; ++s) {
             uint4 const w = weights[s * kWarpLanes];
@@ -143,7 +143,7 @@ private:
         float v[4];
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            v[i] = sums[0][i] + sums[1][i] + sums[2][i];
+            v[i] = sums[0][i] + sums[1][i] + sums[2][i] + (i % 2 == 0 ? bias.x : bias.y);
             v[i] = v[i] < 0 || !is_inside_[i / 2] ? 0.0F : v[i];  // keeps NaN
         }
 #pragma unroll

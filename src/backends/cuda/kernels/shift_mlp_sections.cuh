@@ -37,6 +37,7 @@ struct SectionsTile {
         alignas(128) std::byte hidden[kRows * kColumns * kHiddenBytes];
         uint4 first[ShiftSections::kLanes], second[ShiftSections::kLanes];
         int chunks[kChunks];  ///< where a chunk of the pixel that a lane has lies, from the pixel's row on
+        int apart[kQuads];    ///< rows between a pixel's own and that where a quad of it lies
         float largest[kWarps];
     };
 };
@@ -59,7 +60,8 @@ public:
         int const sections = static_cast<int>(d_.sections.sections());
         int const of_group = static_cast<int>(d_.sections.sections_of_group());
         fetch(d_.fc1, 0, shared_.first);
-        set_chunks();
+        set_places();
+        __syncthreads();
         load_tile();
         float const unscale = *d_.inverse_scale1 / x_scale_;
 #pragma unroll 1
@@ -118,9 +120,12 @@ private:
     // ---- x. A chunk is eight channels, which come from one neighbour: where two groups share a chunk, that of the
     // second, and the first four channels lie in the row from which that is as far as their own neighbour.
 
-    __device__ void set_chunks() const {
-        int const chunk = static_cast<int>(threadIdx.x);
-        if (chunk < Tile::kChunks) shared_.chunks[chunk] = offset(group_of(8 * chunk + 4)) * Tile::kXBytes + 16 * chunk;
+    __device__ void set_places() const {
+        int const quad = static_cast<int>(threadIdx.x), chunk = quad / 2;
+        if (quad >= Tile::kQuads) return;
+        int const own = offset(group_of(4 * quad)), of_chunk = offset(group_of(8 * chunk + 4));
+        shared_.apart[quad] = own - of_chunk;
+        if (quad % 2 == 0) shared_.chunks[chunk] = of_chunk * Tile::kXBytes + 16 * chunk;
     }
     /// x, again where it turns out that the scale was wrong for it.
     __device__ void load_tile() {
@@ -165,8 +170,7 @@ private:
         return largest;
     }
     __device__ void put_quad(int pixel, int quad, float4 v) const {
-        int const apart = quad % 2 == 0 ? offset(group_of(4 * quad)) - offset(group_of(4 * quad + 4)) : 0;
-        int const row = pixel - apart;
+        int const row = pixel - shared_.apart[quad];
         if (row < 0 || row >= Tile::kHaloPixels) return;
         *reinterpret_cast<uint2*>(shared_.x + row * Tile::kXBytes + 8 * quad) =
             make_uint2(Fp16::pack(v.x * x_scale_, v.y * x_scale_), Fp16::pack(v.z * x_scale_, v.w * x_scale_));
