@@ -88,8 +88,6 @@ Engine::Data::Prepared Engine::Data::prepared(InputShapes const& shapes) {
 }
 
 Engine::Data::Prepared Engine::Data::prepared_unlocked(Types const& inputs) {
-    // A graph of one size holds what was computed for it, masks above all, and packed weights.
-    constexpr std::size_t kKept = 4;
     auto const found = std::ranges::find(graphs_, inputs, [](auto const& entry) { return entry.first; });
     if (found != graphs_.end()) {
         graphs_.splice(graphs_.begin(), graphs_, found);
@@ -97,7 +95,7 @@ Engine::Data::Prepared Engine::Data::prepared_unlocked(Types const& inputs) {
         Graph graph = optimise(onnx->graph(inputs, *make_reference_backend(), OnnxSource::Edges::pixels));
         graphs_.push_front(
             {inputs, {std::make_shared<Graph const>(std::move(graph)), std::make_shared<PackedWeights>(memory())}});
-        if (graphs_.size() > kKept) graphs_.pop_back();
+        if (graphs_.size() > kOnnxGraphsKept) graphs_.pop_back();
     }
     return graphs_.front().second;
 }
@@ -138,13 +136,12 @@ std::shared_ptr<Program const> Engine::Data::program(Prepared const& from, Sizes
 }
 
 /// Programs take a quarter of a megabyte: those of a folder of differently sized pictures are kept. One of an ONNX file
-/// keeps its graph alive, which holds weights.
+/// keeps its graph alive.
 void Engine::Data::forget_least_used() {
-    constexpr std::size_t kGraphs = 4;
     std::size_t bytes = 0, kept = 0;
     auto const first_beyond = std::find_if(std::next(programs_.begin()), programs_.end(), [&](auto const& program) {
         bytes += program->own_bytes;
-        return bytes > program_bytes || (onnx && ++kept == kGraphs);
+        return bytes > program_bytes || (onnx && ++kept == kOnnxGraphsKept);
     });
     programs_.erase(first_beyond, programs_.end());
 }

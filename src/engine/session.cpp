@@ -48,10 +48,9 @@ struct Session::State {
     std::unique_ptr<Queue> queue;
     ThreadPool threads;
     SessionMemory on;
-    std::list<BoundProgram> bound;  ///< most recently used first
-    BoundProgram* current = nullptr;
-    std::shared_ptr<Program const>
-        asked;  ///< for the sizes, in the engine's precision; the current one's, or less exact
+    std::list<BoundProgram> bound;         ///< most recently used first
+    BoundProgram* current = nullptr;       ///< the asked one's, or a more exact one's
+    std::shared_ptr<Program const> asked;  ///< for the sizes, in the engine's precision
     Reruns reruns;
     std::optional<InputShapes> shapes;  ///< of the inputs that the program was asked for by, where it was
 };
@@ -82,10 +81,11 @@ BoundProgram& Session::State::bind(std::shared_ptr<Program const> next) {
 }
 
 void Session::State::forget_least_used() {
-    std::size_t bytes = 0;
+    bool const keeps_graphs = engine.data().onnx != nullptr;
+    std::size_t bytes = 0, kept = 0;
     auto const first_beyond = std::find_if(std::next(bound.begin()), bound.end(), [&](BoundProgram const& other) {
         bytes += other.bytes();
-        return bytes > kMostBoundBytes;
+        return bytes > kMostBoundBytes || (keeps_graphs && ++kept == kOnnxGraphsKept);
     });
     bound.erase(first_beyond, bound.end());
 }

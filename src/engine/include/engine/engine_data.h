@@ -19,6 +19,10 @@ class PackedWeights;
 /// What the activations of an upsampler may take before it is computed in strips (see strips.h) of about that much.
 constexpr std::size_t kStripBytes = std::size_t{256} << 20;
 
+/// Graphs of an ONNX file, of one size each, that are kept by engine and sessions: they hold what was computed for that
+/// size, masks above all, and packed weights.
+constexpr std::size_t kOnnxGraphsKept = 4;
+
 struct Engine::Data {
     /// One graph for all sizes, on the backend that the options name, or on a `chosen` one.
     Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options,
