@@ -5,9 +5,9 @@
         --training "26730 steps of …"
 
 Keeps the averaged weights, in half precision, under their published names;
-what can be computed (masks, index tables) is left out.  Several checkpoints of
-one ancestry, each with --share, give the mean of their weights, which does
-better than any of them (Wortsman et al., "Model soups", ICML 2022).
+what can be computed (masks, index tables) is left out.  Several checkpoints or
+models of one ancestry, each with --share, give the mean of their weights, which
+does better than any of them (Wortsman et al., "Model soups", ICML 2022).
 """
 
 import argparse
@@ -34,6 +34,13 @@ def write(weights, path, scale, training):
     pathlib.Path(path).chmod(0o644)
 
 
+def load(path):
+    """The averaged weights of a checkpoint, or the weights of a model."""
+    if path.endswith(".safetensors"):
+        return swinir.load_weights(path)
+    return torch.load(path, map_location="cpu", weights_only=True)["average"]
+
+
 def mean(weights, shares):
     """The weighted mean of several networks' weights."""
     return {key: sum(share / sum(shares) * w[key].float()
@@ -53,10 +60,8 @@ def main():
     args = parser.parse_args()
     if len(args.share) != len(args.checkpoint):
         parser.error("each checkpoint needs a --share")
-    states = [torch.load(path, map_location="cpu", weights_only=True)
-              for path in args.checkpoint]
-    write(mean([s["average"] for s in states], args.share), args.out,
-          args.scale, args.training)
+    weights = [load(path) for path in args.checkpoint]
+    write(mean(weights, args.share), args.out, args.scale, args.training)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """Make the training tiles of the bundled models from Debian packages.
 
     mkdir debs unpacked && cd debs
-    apt-get download $(python ../make_data.py --packages)
+    apt-get download $(python ../make_data.py --packages)  # see README.md
     for f in *.deb; do dpkg -x $f ../unpacked/${f%%_*}; done
     python make_data.py --from unpacked --to tiles --megabytes 60
 
@@ -12,9 +12,11 @@ LICENSES.md says whose pictures they are.
 """
 
 import argparse
+import io
 import json
 import pathlib
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
@@ -45,6 +47,12 @@ SOURCES = [
     ("lomiri-wallpapers-16.04", ["usr/share/backgrounds/*_by_*"], (2.5, 4)),
     ("lomiri-wallpapers-20.04", ["usr/share/backgrounds/Fossa*",
                                  "usr/share/backgrounds/Kleiber*"], (2, 3)),
+    ("budgie-backgrounds",
+     [f"usr/share/backgrounds/budgie/{n}.jpg" for n in (
+         "beacon-street-sunset", "blue-periwinkle", "canyon-wren", "casa-mila",
+         "extreme-desert-hike", "high-trestle-trail", "lake-sherburne",
+         "oakland-zoo-otters", "perched-osprey", "piazza-gae-aulenti",
+         "roman-colosseum", "singaporean-cityscape", "tea-gardens")], (2, 3)),
     ("gnome-backgrounds",
      ["usr/share/backgrounds/gnome/licorice-l.webp",
       "usr/share/backgrounds/gnome/pixels-l.webp",
@@ -85,24 +93,29 @@ def detail(tile):
                  + np.abs(np.diff(y, axis=1)).mean())
 
 
-def candidates(root):
-    """(detail, name, tile) of every tile, sides multiples of 8."""
+def pictures(root):
+    """(path, factor) of every picture and size."""
     for package, patterns, factors in SOURCES:
         folder = root / package
         if not folder.is_dir():
             raise SystemExit(f"{folder}: no such folder; see --help")
         paths = sorted({p for q in patterns for p in folder.glob(q)
                         if p.suffix in (".jpg", ".png", ".webp")})
-        for path, factor in ((p, f) for p in largest(paths) for f in factors):
-            image = shrink(path, factor)
-            if image is None:
-                continue
-            for y0, y1 in cuts(image.height):
-                for x0, x1 in cuts(image.width):
-                    tile = image.crop((x0, y0, x0 + (x1 - x0) // 8 * 8,
-                                       y0 + (y1 - y0) // 8 * 8))
-                    name = str(path.relative_to(root))
-                    yield detail(tile), f"{name} /{factor} {x0},{y0}", tile
+        yield from ((p, f) for p in largest(paths) for f in factors)
+
+
+def candidates(root, path, factor):
+    """(detail, name, tile) of every tile, sides multiples of 8."""
+    image = shrink(path, factor)
+    if image is None:
+        return []
+    name, found = str(path.relative_to(root)), []
+    for y0, y1 in cuts(image.height):
+        for x0, x1 in cuts(image.width):
+            tile = image.crop((x0, y0, x0 + (x1 - x0) // 8 * 8,
+                               y0 + (y1 - y0) // 8 * 8))
+            found.append((detail(tile), f"{name} /{factor} {x0},{y0}", tile))
+    return found
 
 
 def largest(paths):
@@ -130,21 +143,29 @@ def by_rank(tiles):
     return [tile for _, tile in sorted(ranked, key=lambda r: r[0])]
 
 
+def encode(tile):
+    data = io.BytesIO()
+    tile.save(data, "webp", lossless=True, method=3)
+    return data.getvalue()
+
+
 def make(root, out, limit, least):
     out.mkdir(parents=True, exist_ok=True)
     chosen, total, pixels = [], 0, 0
-    tiles = [t for t in candidates(root) if t[0] >= least]
-    tiles = by_rank(tiles)
-    for i, (score, name, tile) in enumerate(tiles):
-        split = "val" if is_held_out(name) else "train"
-        path = out / f"{split}_{i:04}.webp"
-        tile.save(path, lossless=True, method=3)
-        total += path.stat().st_size
-        if total > limit:
-            path.unlink()
-            break
-        pixels += tile.width * tile.height
-        chosen.append({"file": path.name, "from": name, "detail": score})
+    with ThreadPoolExecutor() as pool:  # Pillow's work runs beside Python's
+        found = pool.map(lambda p: candidates(root, *p), pictures(root))
+        tiles = by_rank([t for part in found for t in part if t[0] >= least])
+        files = pool.map(lambda t: encode(t[2]), tiles)
+        for i, ((score, name, tile), data) in enumerate(zip(tiles, files)):
+            split = "val" if is_held_out(name) else "train"
+            path = out / f"{split}_{i:04}.webp"
+            total += len(data)
+            if total > limit:
+                pool.shutdown(cancel_futures=True)
+                break
+            path.write_bytes(data)
+            pixels += tile.width * tile.height
+            chosen.append({"file": path.name, "from": name, "detail": score})
     (out / "tiles.json").write_text(json.dumps(chosen, indent=1))
     held = sum(c["file"].startswith("val") for c in chosen)
     print(f"{len(chosen)} of {len(tiles)} tiles ({held} held out), "

@@ -27,25 +27,43 @@ import swinir
 from fast import FastSwinIR
 
 
+LOSSES = {"l1": torch.nn.functional.l1_loss,
+          "mse": torch.nn.functional.mse_loss}
+
+
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--scale", type=int, required=True)
     p.add_argument("--data", type=pathlib.Path, required=True)
     p.add_argument("--out", type=pathlib.Path, required=True)
     p.add_argument("--resume", type=pathlib.Path, help="folder to resume from")
-    p.add_argument("--minutes", type=float, required=True, help="whole budget")
+    p.add_argument("--start", type=pathlib.Path,
+                   help="weights to start from, with a new optimiser")
+    p.add_argument("--minutes", type=float, help="whole budget; without it, "
+                   "what --stop-after leaves once the network is compiled")
     p.add_argument("--stop-after", type=float, default=1e9,
                    help="seconds after which this process must have ended")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--patch", type=int, default=64)
     p.add_argument("--lr", type=float, default=1e-3)
+    p.add_argument("--loss", choices=LOSSES, default="l1")
+    p.add_argument("--recolour", action="store_true",
+                   help="swap the colour channels at random")
+    p.add_argument("--teacher", type=float, default=0,
+                   help="share of the targets that is --start's own mean over "
+                        "the eight orientations")
     p.add_argument("--ema", type=float, default=0.999)
     p.add_argument("--save-every", type=float, default=100, help="seconds")
     p.add_argument("--depths", type=int, nargs="+", default=None)
     p.add_argument("--limit", type=int, default=None, help="tiles to load")
     p.add_argument("--no-compile", action="store_true")
     p.add_argument("--seed", type=int, default=1)
-    return p.parse_args()
+    args = p.parse_args()
+    if args.minutes is None and args.stop_after == 1e9:
+        p.error("--minutes or --stop-after is needed")
+    if args.teacher and not args.start:
+        p.error("--teacher needs --start")
+    return args
 
 
 class Pairs:
@@ -95,6 +113,25 @@ class Pairs:
                       self.patch * s)
         return self.turn(lr, hr)
 
+    def teach(self, model, share):
+        """Mix what the model makes of all orientations into the targets.
+
+        Their mean is nearer to the truth than each of them, and has none of
+        the noise that the network would learn by heart (Furlanello et al.,
+        "Born-again neural networks", ICML 2018; the mean as target: Radosavovic
+        et al., "Data distillation", CVPR 2018).
+        """
+        hr = self.hr.half()  # 0..255, exact
+        for i in range(len(self.share)):
+            h, w = int(self.height[i]), int(self.width[i])
+            s, at = self.scale, int(self.hr_at[i])
+            lr = self.lr[int(self.lr_at[i]):][:h * w].view(1, h, w, 3)
+            target = hr[at:at + h * w * s * s]
+            taught = self_ensemble(model, lr.permute(0, 3, 1, 2).float() / 255)
+            taught = taught[0].permute(1, 2, 0).reshape(-1, 3) * 255
+            target.lerp_(taught.half(), share)
+        self.hr = hr
+
     def turn(self, *images):
         """One of the eight orientations for each quarter of the batch."""
         turns = np.random.randint(8, size=4)
@@ -106,6 +143,27 @@ class Pairs:
                 parts.append(part.rot90(int(t & 3), (2, 3)))
             out.append(torch.cat(parts))
         return out
+
+
+def self_ensemble(model, x):
+    """Mean of the model's outputs for the eight orientations of x."""
+    flips = ((), (2,), (3,), (2, 3))
+    total = 0
+    with torch.no_grad():
+        for quarter in (0, 1):
+            turned = x.rot90(quarter, (2, 3))
+            y = model(torch.cat([turned.flip(f) for f in flips])).clamp(0, 1)
+            y = sum(part.flip(f) for part, f in zip(y.chunk(4), flips))
+            total = total + y.rot90(-quarter, (2, 3))
+    return total / 8
+
+
+def recolour(*images):
+    """One order of the colour channels for each quarter of the batch."""
+    orders = [np.random.permutation(3).tolist() for _ in range(4)]
+    return [torch.cat([part[:, order]
+                       for part, order in zip(image.chunk(4), orders)])
+            for image in images]
 
 
 def validation(model, pairs, count=32):
@@ -133,6 +191,8 @@ class Run:
         if args.depths:
             options.update(depths=args.depths, num_heads=[6] * len(args.depths))
         self.model = swinir.SwinIR(**options).to(device)
+        if args.start:
+            swinir.load_into(self.model, swinir.load_weights(args.start))
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimiser = torch.optim.Adam(
             self.model.parameters(), lr=args.lr, betas=(0.9, 0.99),
@@ -170,6 +230,8 @@ class Run:
         os.replace(str(path) + ".new", path)
 
     def fraction(self):
+        if self.args.minutes is None:
+            return 0.0  # the first step, which compiles the network
         return min(1.0, self.seconds / (60 * self.args.minutes))
 
     def set_rate(self):
@@ -193,7 +255,9 @@ def train(run, forward, check, pairs, held_out, started):
         begin = time.time()
         run.set_rate()
         lr, hr = pairs.batch(args.batch)
-        loss = (forward(lr) - hr).abs().mean()
+        if args.recolour:
+            lr, hr = recolour(lr, hr)
+        loss = LOSSES[args.loss](forward(lr), hr)
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         ranks.average_gradients(run.model)
@@ -203,9 +267,9 @@ def train(run, forward, check, pairs, held_out, started):
         total += loss.detach()
         run.step += 1
         if run.step % 10 == 0:  # reading it waits for the GPU, as the clock must
-            late = time.time() - started > args.stop_after
-            run.seconds, late = ranks.from_first(run.seconds, late, run.device)
-            done = late or run.fraction() == 1
+            done = (time.time() - started > args.stop_after
+                    or run.fraction() == 1)
+            run.seconds, done = ranks.from_first(run.seconds, done, run.device)
         if ranks.first() and time.time() - saved > args.save_every:
             run.save()
             count = run.step - mark[1]
@@ -215,7 +279,11 @@ def train(run, forward, check, pairs, held_out, started):
                   f"held-out {validation(check, held_out):.3f} dB", flush=True)
             saved, mark = time.time(), (time.time(), run.step)
             total.zero_()
-        if time.time() - begin < 10:  # longer: it compiled
+        if args.minutes is None:
+            float(loss.detach())  # waits for the GPU
+            left = args.stop_after - time.time() + started
+            args.minutes, _ = ranks.from_first(left / 60, False, run.device)
+        elif time.time() - begin < 10:  # longer: it compiled
             run.seconds += time.time() - begin
     if ranks.first():
         run.save()
@@ -241,6 +309,10 @@ def main():
     pairs = Pairs(paths, args.scale, args.patch, device)
     held_out = Pairs(sorted(args.data.glob("val_*.webp"))[:args.limit],
                      args.scale, args.patch, device)
+    if args.teacher:
+        teacher = copy.deepcopy(run.model).eval()
+        swinir.load_into(teacher, swinir.load_weights(args.start))
+        pairs.teach(teacher, args.teacher)
     print(f"x{args.scale}: {len(pairs.share)} tiles, {len(pairs.hr) / 1e6:.1f} "
           f"Mpixel, ready after {time.time() - started:.0f} s", flush=True)
     train(run, forward, check, pairs, held_out, started)
