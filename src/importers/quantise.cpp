@@ -13,31 +13,13 @@ using R = dense::ReduceFunction;
 using U = dense::UnaryFunction;
 using Values = std::vector<ValueId>;
 
-/// A scale or zero point per block of an axis: each repeated as often as its block is long, the last as far as x goes.
-ValueId spread_blocks(Call const& c, ValueId parameter, int axis) {
-    Shape const x = c.shape(0), shape = c.b.shape(parameter);
-    std::int64_t const block = c.integer("block_size", 0);
-    Shape fits = shape;
-    fits[axis] = x[axis];
-    if (block < 1 || fits != x || shape[axis] != (x[axis] + block - 1) / block) {
-        c.b.refuse("scales of shape {} for {} in blocks of {}", shape.str(), x.str(), block);
-    }
-    std::vector<std::int64_t> apart(shape.begin(), shape.end());
-    apart.insert(apart.begin() + axis + 1, 1);
-    ValueId const blocks = c.b.reshape(parameter, c.b.sized(apart));
-    apart[static_cast<std::size_t>(axis) + 1] = block;
-    Shape whole = shape;
-    whole[axis] *= block;
-    return c.b.slice(c.b.reshape(c.b.expand(blocks, Shape(apart)), whole), axis, 0, x[axis]);
-}
-
 /// A scale or zero point per slice of an axis, to go with x.
 ValueId spread(Call const& c, ValueId parameter) {
     Shape const shape = c.b.shape(parameter), x = c.shape(0);
     if (shape.count() == 1) return c.b.reshape(parameter, {});
     int const axis = c.b.axis(c.integer("axis", 1), x.rank());
-    if (shape.rank() == x.rank() && c.has_attribute("block_size")) return spread_blocks(c, parameter, axis);
-    if (shape.rank() != 1 || shape[0] != x[axis]) c.b.refuse("scales of shape {} for {}", shape.str(), x.str());
+    if (shape.rank() != 1 || shape[0] != x[axis])
+        c.b.refuse("scales of shape {} for {} (blocks are not supported)", shape.str(), x.str());
     std::vector<std::int64_t> extents(static_cast<std::size_t>(x.rank()), 1);
     extents[static_cast<std::size_t>(axis)] = shape[0];
     return c.b.reshape(parameter, Shape(extents));
