@@ -13,6 +13,8 @@ using Op = QueryAttention;
 constexpr int kDim = QueryTilesKernel::kMostDim, kDimSteps = kDim / 8;
 constexpr int kQueriesPerBlock = 128;
 constexpr int kKeysAtOnce = 64, kKeyTiles = kKeysAtOnce / 8;
+/// Tensor cores cut sums off instead of rounding them: sums begin from zero every so many steps of eight numbers.
+constexpr int kStepsAtOnce = 2;
 constexpr int kPartFloats = kDim + 4;  ///< of a query's part: maximum, sum, whether it saw a key, –, weighted values
 
 /// How the keys of a picture are cut.
@@ -169,9 +171,15 @@ struct Queries {
 #pragma unroll
             for (float& logit : logits[j]) logit = 0;
 #pragma unroll
-            for (int s = 0; s < kDimSteps; ++s) {
-                float const* const key = stage.keys[8 * j + g] + 8 * s + t;
-                add_product(logits[j], operands[s], TwoParts(key[0], key[4]));
+            for (int s = 0; s < kDimSteps; s += kStepsAtOnce) {
+                float added[4] = {};
+#pragma unroll
+                for (int i = s; i < s + kStepsAtOnce; ++i) {
+                    float const* const key = stage.keys[8 * j + g] + 8 * i + t;
+                    add_product(added, operands[i], TwoParts(key[0], key[4]));
+                }
+#pragma unroll
+                for (int i = 0; i < 4; ++i) logits[j][i] += added[i];
             }
         }
 #pragma unroll
@@ -209,13 +217,18 @@ struct Queries {
 #pragma unroll
             for (int i = 0; i < kDimSteps * 2; ++i) sums[i / 2][2 * half + i % 2] *= scale;
         }
-        // Tensor cores cut sums off instead of rounding them: these begin from zero each time.
+#pragma unroll
+        for (int j = 0; j < kKeyTiles; j += kStepsAtOnce) add_values(stage, logits, j);
+    }
+
+    /// Adds the values of kStepsAtOnce tiles of keys, times their weights.
+    __device__ void add_values(Stage const& stage, float const (&weights_of)[kKeyTiles][4], int first_tile) {
         float added[kDimSteps][4] = {};
 #pragma unroll
-        for (int j = 0; j < kKeyTiles; ++j) {
+        for (int j = first_tile; j < first_tile + kStepsAtOnce; ++j) {
             TwoLeftParts weights;  // keys 2 t and 2 t + 1 in the places of t and t + 4, in both operands
 #pragma unroll
-            for (int i = 0; i < 4; ++i) weights.set(i, logits[j][i % 2 * 2 + i / 2]);
+            for (int i = 0; i < 4; ++i) weights.set(i, weights_of[j][i % 2 * 2 + i / 2]);
 #pragma unroll
             for (int d = 0; d < kDimSteps; ++d) {
                 float const* const value = stage.values[8 * j + 2 * t] + 8 * d + g;
