@@ -23,6 +23,7 @@ using Op = DeformableAttention;
 
 constexpr std::int64_t kTokens = 64;  ///< of a tile: whole register blocks on every target
 constexpr int kCorners = 4;
+constexpr int kCentreRows = 4;
 
 struct SampleShape {
     std::int64_t channels, heads, dim, points;
@@ -41,7 +42,7 @@ struct SampleScratch {
     float* offsets;          ///< [2S][T]
     float* scores;           ///< [S][T]
     float* inverse_sums;     ///< [T]
-    float* centres;          ///< [levels][2][T] each token's place in each level: column, row
+    float* centres;          ///< [levels][4][T] each token's place in each level: column, row; of both whole and rest
     float* weights;          ///< [I][4][lanes] of the corners, of one head and one vector of tokens
     std::int32_t* corners;   ///< [I][4][lanes] pixels of the level
     float* trash;            ///< [C] where the tokens beyond the last are stored
@@ -59,7 +60,7 @@ struct SampleScratch {
         carver.take(offsets, 2 * s.samples() * kTokens);
         carver.take(scores, s.samples() * kTokens);
         carver.take(inverse_sums, kTokens);
-        carver.take(centres, Op::kLevels * 2 * kTokens);
+        carver.take(centres, Op::kLevels * kCentreRows * kTokens);
         carver.take(weights, s.own * kCorners * kLanes);
         carver.take(corners, s.own * kCorners * kLanes);
         carver.take(trash, rows_of_tile);
@@ -135,17 +136,20 @@ private:
             s_.to[t] = real ? y_.data + pixel * y_.stride : s_.trash;
             s_.picture[t] = pixel / position.pixels();
             for (std::size_t l = 0; l < values_.size(); ++l) {
-                float* const centre = s_.centres + 2 * static_cast<std::int64_t>(l) * kTokens + t;
-                centre[0] = scaled(pixel % x_.w, x_.w, values_[l].w);
-                centre[kTokens] = scaled(pixel / x_.w % x_.h, x_.h, values_[l].h);
+                float* const centre = s_.centres + kCentreRows * static_cast<std::int64_t>(l) * kTokens + t;
+                put_place(pixel % x_.w, x_.w, values_[l].w, centre);
+                put_place(pixel / x_.w % x_.h, x_.h, values_[l].h, centre + 2 * kTokens);
             }
         }
     }
 
-    /// The place in `to` pixels of the centre of pixel i of `from`.
-    static float scaled(std::int64_t i, std::int64_t from, std::int64_t to) {
-        return static_cast<float>((static_cast<double>(i) + 0.5) * static_cast<double>(to) / static_cast<double>(from) -
-                                  0.5);
+    /// The place in `to` pixels of the centre of pixel i of `from`, as a whole number and the rest, so that shares of
+    /// corners are as exact far from the map's corner as near to it.
+    static void put_place(std::int64_t i, std::int64_t from, std::int64_t to, float* place) {
+        double const exact = (static_cast<double>(i) + 0.5) * static_cast<double>(to) / static_cast<double>(from) - 0.5;
+        double const whole = std::floor(exact);
+        place[0] = static_cast<float>(whole);
+        place[kTokens] = static_cast<float>(exact - whole);
     }
 
     static HWY_NOINLINE void add_tile(float const* from, float* to, std::int64_t channels) {
@@ -185,13 +189,13 @@ private:
         auto const width = hn::Set(di, static_cast<std::int32_t>(map.w));
         Vf const one = hn::Set(d, 1.0F);
         float const* const offset = s_.offsets + 2 * index * kTokens + t;
-        float const* const centre = s_.centres + 2 * level * kTokens + t;
-        Vf const x = hn::Add(hn::LoadU(d, offset), hn::LoadU(d, centre));
-        Vf const y = hn::Add(hn::LoadU(d, offset + kTokens), hn::LoadU(d, centre + kTokens));
-        Vf const left = hn::Floor(x);
-        Vf const top = hn::Floor(y);
-        Vf const right_share = hn::Sub(x, left);
-        Vf const bottom_share = hn::Sub(y, top);
+        float const* const centre = s_.centres + kCentreRows * level * kTokens + t;
+        Vf const x = hn::Add(hn::LoadU(d, offset), hn::LoadU(d, centre + kTokens));
+        Vf const y = hn::Add(hn::LoadU(d, offset + kTokens), hn::LoadU(d, centre + 3 * kTokens));
+        Vf const right_share = hn::Sub(x, hn::Floor(x));
+        Vf const bottom_share = hn::Sub(y, hn::Floor(y));
+        Vf const left = hn::Add(hn::Floor(x), hn::LoadU(d, centre));
+        Vf const top = hn::Add(hn::Floor(y), hn::LoadU(d, centre + 2 * kTokens));
         Side const columns[2] = {{left, hn::Sub(one, right_share), map.w}, {hn::Add(left, one), right_share, map.w}};
         Side const rows[2] = {{top, hn::Sub(one, bottom_share), map.h}, {hn::Add(top, one), bottom_share, map.h}};
         Vf const weight = hn::Mul(hn::LoadU(d, s_.scores + index * kTokens + t), hn::LoadU(d, s_.inverse_sums + t));
