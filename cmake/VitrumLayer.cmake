@@ -1,12 +1,17 @@
 # A layer is a static library that exports its own include folder and nothing else, so that an include which
-# skips the layering of docs/architecture.md finds no file and does not build.
+# skips the layering of docs/architecture.md finds no file and does not build. COMPUTES: tests spend their time in it, so
+# that sanitizers get it optimised; precompiled headers would have to be so too.
 function(vitrum_layer name)
-  cmake_parse_arguments(LAYER "" "" "SOURCES;USES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(LAYER "COMPUTES" "" "SOURCES;USES;PRIVATE" ${ARGN})
   add_library(vitrum_${name} STATIC ${LAYER_SOURCES})
   target_include_directories(vitrum_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include)
   target_link_libraries(vitrum_${name} PUBLIC ${LAYER_USES} PRIVATE ${LAYER_PRIVATE})
   vitrum_warnings(vitrum_${name})
-  vitrum_use_precompiled(vitrum_${name} vitrum_layer_headers)
+  if(LAYER_COMPUTES AND VITRUM_SANITIZE)
+    target_compile_options(vitrum_${name} PRIVATE -O2)
+  else()
+    vitrum_use_precompiled(vitrum_${name} vitrum_layer_headers)
+  endif()
 endfunction()
 
 # Builds for sanitizers, the slowest ones, parse the library headers that most files include once. The others do not:

@@ -17,7 +17,7 @@ namespace vitrum::cli {
 struct JobReport {
     std::string line;                ///< for people: "a.png → b.png  64×64 → 256×256"
     std::vector<std::string> notes;  ///< what the user should know about the output
-    Json facts;                      ///< for machines, beside input, output, status and seconds
+    Json facts = Json::object();     ///< for machines, beside input, output, status and seconds
     Reruns reruns = {};
 };
 

@@ -15,7 +15,7 @@ public:
     void enter() override {}
     void upload(std::byte*, std::byte const*, std::size_t) override { VITRUM_ASSERT(false); }
     void download(std::byte*, std::byte const*, std::size_t) override { VITRUM_ASSERT(false); }
-    [[nodiscard]] std::string launch_error() override { return {}; }
+    [[nodiscard]] std::optional<Error> launch_error() override { return {}; }
     void wait() override {}
     [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const&) override { return nullptr; }
     void mark() override { marks_.push_back(Clock::now()); }

@@ -114,9 +114,9 @@ bool Session::State::gave_finite() const {
 void Session::State::launch(BoundStep const& step) {
     step.function(*step.op, step.launch);
     if (on.memory.is_host()) return;
-    if (std::string const why = queue->launch_error(); !why.empty()) {
-        fail("{} ({}), kernel {}: {}", name_of(*step.op), step.step->node->provenance, step.step->selection.kernel,
-             why);
+    if (std::optional<Error> const error = queue->launch_error()) {
+        fail_as(error->kind(), "{} ({}), kernel {}: {}", name_of(*step.op), step.step->node->provenance,
+                step.step->selection.kernel, error->what());
     }
 }
 

@@ -362,6 +362,22 @@ TEST(DeviceSession, NamesTheOperatorThatCannotBeLaunched) {
     } catch (Error const& error) {
         EXPECT_NE(std::string(error.what()).find("WindowAttention (attn)"), std::string::npos) << error.what();
         EXPECT_NE(std::string(error.what()).find("too many resources"), std::string::npos) << error.what();
+        EXPECT_EQ(error.kind(), ErrorKind::failed);
+    }
+}
+
+// So that whoever runs tiles tries smaller ones.
+TEST(DeviceSession, TellsThatMemoryRanOutWhereAKernelFindsNone) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    log.refuse_launch_of = "WindowAttention";
+    log.refusal = ErrorKind::out_of_memory;
+    try {
+        session.run();
+        FAIL() << "should have thrown";
+    } catch (Error const& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
     }
 }
 

@@ -133,7 +133,7 @@ public:
     void download(std::byte* to, std::byte const* from, std::size_t bytes) override {
         push([=, this] { std::memcpy(to, memory_.host_address(from, bytes), bytes); });
     }
-    [[nodiscard]] std::string launch_error() override { return std::exchange(launch_error_, {}); }
+    [[nodiscard]] std::optional<Error> launch_error() override { return std::exchange(launch_error_, {}); }
     void wait() override {
         auto const work = std::exchange(pending_, {});
         for (auto const& item : work) item();
@@ -160,7 +160,7 @@ private:
     FakeMemory& memory_;
     std::thread::id thread_;
     std::vector<std::function<void()>> pending_;
-    std::string launch_error_;
+    std::optional<Error> launch_error_;
     ThreadPool threads_{1};
     int marks_ = 0;
 };
@@ -197,7 +197,7 @@ void FakeQueue::launch(Op const& op, Launch const& launch, Precision precision) 
     if (launch.threads != nullptr) throw std::logic_error("threads of the host for a device");
     ++memory_.log().launches;
     if (name_of(op) == memory_.log().refuse_launch_of) {
-        launch_error_ = "too many resources";
+        launch_error_.emplace("too many resources", memory_.log().refusal);
         return;
     }
     push([this, &op, precision, inputs = std::vector(launch.inputs.begin(), launch.inputs.end()),

@@ -19,6 +19,7 @@ struct FakeLog {
     std::size_t memory_limit = SIZE_MAX;              ///< bytes that may be allocated together
     bool hides_limit = false;                         ///< answers that all of the address space is free
     std::string refuse_launch_of;                     ///< an operator's name
+    ErrorKind refusal = ErrorKind::failed;            ///< of that launch
     bool stray_write = false;                         ///< kernels write a byte before their workspace
     bool rounds = false;                              ///< convolutions round their pictures as their precision says
     std::map<Precision, std::size_t> more_workspace;  ///< bytes that kernels ask for beside what they need

@@ -93,7 +93,7 @@ void PreparedOp::copy_to_device() {
 /// What the device made of the memory, guards included.
 void PreparedOp::fetch() {
     if (device_ == nullptr) return;
-    if (std::string const why = queue_->launch_error(); !why.empty()) throw Error(why);
+    if (std::optional<Error> const error = queue_->launch_error()) throw Error(*error);
     for (std::size_t i = 0; i < memory_.size(); ++i) {
         queue_->download(memory_[i].all().data(), blocks_[i].data(), blocks_[i].size_bytes);
     }

@@ -121,7 +121,7 @@ struct RegionRowsKernel : Kernel<GroupWindowAttention> {
         Shape const& x = problem.inputs[Op::kX];
         if (x[3] / Op::kGroups > 20) return {false, "groups of more than 20 channels"};
         if (problem.inputs[Op::kQuery].rank() == 0) return {false, "projects no queries"};
-        if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
+        if (Support regions = regions_fit(op, x); !regions.ok) return regions;
         if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
         if (kWeightParts == 1 && problem.precision == Precision::tf32) return {false, "multiplies in fp16"};
         return {};

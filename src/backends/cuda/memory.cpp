@@ -5,11 +5,14 @@
 
 namespace vitrum::cuda {
 
+ErrorKind kind_of(cudaError_t result) {
+    return result == cudaErrorMemoryAllocation ? ErrorKind::out_of_memory : ErrorKind::failed;
+}
+
 void check(cudaError_t result, char const* doing) {
     if (result == cudaSuccess) return;
     static_cast<void>(cudaGetLastError());  // else the next call, which may be fine, would report it once more
-    auto const kind = result == cudaErrorMemoryAllocation ? ErrorKind::out_of_memory : ErrorKind::failed;
-    fail_as(kind, "CUDA, {}: {} ({})", doing, cudaGetErrorString(result), cudaGetErrorName(result));
+    fail_as(kind_of(result), "CUDA, {}: {} ({})", doing, cudaGetErrorString(result), cudaGetErrorName(result));
 }
 
 void DeviceMemory::enter() const {

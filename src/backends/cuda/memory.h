@@ -7,6 +7,9 @@
 
 namespace vitrum::cuda {
 
+/// What an answer of CUDA is to a caller: memory that the device refuses is ErrorKind::out_of_memory.
+[[nodiscard]] ErrorKind kind_of(cudaError_t result);
+
 /// Throws Error for what a CUDA call answered; memory that the device refuses is ErrorKind::out_of_memory.
 void check(cudaError_t result, char const* doing);
 

@@ -60,10 +60,10 @@ public:
         check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the GPU");
     }
 
-    [[nodiscard]] std::string launch_error() override {
+    [[nodiscard]] std::optional<Error> launch_error() override {
         cudaError_t const result = cudaGetLastError();
         if (result == cudaSuccess) return {};
-        return fmt::format("{} ({})", cudaGetErrorString(result), cudaGetErrorName(result));
+        return Error(fmt::format("{} ({})", cudaGetErrorString(result), cudaGetErrorName(result)), kind_of(result));
     }
 
     void wait() override { check(cudaStreamSynchronize(stream_), "running kernels"); }

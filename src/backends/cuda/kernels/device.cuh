@@ -246,6 +246,7 @@ void start_shared(void* stream, void (*kernel)(Parameters...), std::int64_t bloc
     if (kStart == Start::early) config.attrs = &early, config.numAttrs = 1;
     cudaError_t status = allow_shared(reinterpret_cast<void const*>(kernel), shared_bytes);
     if (status == cudaSuccess) status = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+    if (status == cudaErrorMemoryAllocation) fail_as(ErrorKind::out_of_memory, "no memory left to load a kernel");
     if (status != cudaSuccess) fail("the GPU refused a kernel: {}", cudaGetErrorString(status));
 }
 

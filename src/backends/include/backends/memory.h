@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
+
+#include "vitrum/error.h"
 
 // Where activations and weights live, and how a session's work gets there. On the host all of it is memory and calls;
 // a device has memory of its own and a queue that runs beside the host. Errors of a device are Error, and memory that
@@ -42,8 +44,8 @@ public:
     /// Queued copies. The host's side must stay until wait().
     virtual void upload(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
     virtual void download(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
-    /// Why the last kernel could not be launched, or "".
-    [[nodiscard]] virtual std::string launch_error() = 0;
+    /// Why the last kernel could not be launched, if so.
+    [[nodiscard]] virtual std::optional<Error> launch_error() = 0;
     /// Returns when everything is done. Throws Error where some of it failed.
     virtual void wait() = 0;
     /// Records what `work` queues instead of running it; null where there is nothing to gain (the host).
