@@ -61,13 +61,17 @@ cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute, int bytes) {
     return cudaSuccess;
 }
 /// A device of one processor that takes two blocks of a kernel: more blocks have to come in turns.
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrMaxSharedMemoryPerBlockOptin };
+enum cudaDeviceAttr {
+    cudaDevAttrMultiProcessorCount,
+    cudaDevAttrMaxSharedMemoryPerBlockOptin,
+    cudaDevAttrComputeCapabilityMajor
+};
 inline cudaError_t cudaGetDevice(int* device) {
     *device = 0;
     return cudaSuccess;
 }
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
-    *value = which == cudaDevAttrMultiProcessorCount ? 1 : 227 << 10;
+    *value = which == cudaDevAttrMultiProcessorCount ? 1 : which == cudaDevAttrComputeCapabilityMajor ? 8 : 227 << 10;
     return cudaSuccess;
 }
 template <class Kernel>

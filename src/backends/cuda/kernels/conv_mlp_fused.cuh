@@ -241,6 +241,7 @@ private:
 template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) conv_mlp_kernel(ConvMlpData const data) {
     auto& shared = dynamic_shared<typename Tile::Shared>();
+    take_turn();
     ConvMlpThread<Tile> thread(data, shared);
     thread.load();
     int const chunks = data.hidden / kHiddenChunk;
@@ -265,7 +266,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) conv_mlp_kernel
 
 template <class Tile>
 void launch_conv_mlp(void* stream, ConvMlpData const& data) {
-    start_shared(stream, conv_mlp_kernel<Tile>, data.grid.count(), Tile::kThreads, sizeof(typename Tile::Shared), data);
+    start_shared<Start::early>(stream, conv_mlp_kernel<Tile>, data.grid.count(), Tile::kThreads, sizeof(typename Tile::Shared), data);
 }
 
 }  // namespace vitrum::cuda

@@ -11,6 +11,7 @@
 
 #include "../choices.h"
 #include "backends/backend.h"
+#include "ptx/early.cuh"
 
 // What every kernel builds on: views of device memory, indices, launches.
 
@@ -225,8 +226,13 @@ constexpr std::size_t kUsualSharedBytes = 48 << 10;
 }
 
 /// When a kernel begins: when the one before it in the stream has ended, or as soon as its blocks find room, in which
-/// case it waits by itself before it touches what other kernels read or write (await_previous, from Hopper on).
+/// case it waits by itself before it touches what other kernels read or write (await_previous). GPUs before Hopper start
+/// all kernels after.
 enum class Start { after, early };
+
+[[nodiscard]] inline bool can_start_early() {
+    return device_attribute(cudaDevAttrComputeCapabilityMajor) >= 9;
+}
 
 /// Queues a kernel whose blocks get `shared_bytes` of dynamic shared memory. Nothing waits: what fails later is seen by
 /// whoever synchronises.
@@ -243,16 +249,16 @@ void start_shared(void* stream, void (*kernel)(Parameters...), std::int64_t bloc
     cudaLaunchAttribute early{};
     early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     early.val.programmaticStreamSerializationAllowed = 1;
-    if (kStart == Start::early) config.attrs = &early, config.numAttrs = 1;
+    if (kStart == Start::early && can_start_early()) config.attrs = &early, config.numAttrs = 1;
     cudaError_t status = allow_shared(reinterpret_cast<void const*>(kernel), shared_bytes);
     if (status == cudaSuccess) status = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
     if (status == cudaErrorMemoryAllocation) fail_as(ErrorKind::out_of_memory, "no memory left to load a kernel");
     if (status != cudaSuccess) fail("the GPU refused a kernel: {}", cudaGetErrorString(status));
 }
 
-template <class... Parameters, class... Arguments>
+template <Start kStart = Start::after, class... Parameters, class... Arguments>
 void start(void* stream, void (*kernel)(Parameters...), std::int64_t blocks, int threads, Arguments&&... arguments) {
-    start_shared(stream, kernel, blocks, threads, 0, std::forward<Arguments>(arguments)...);
+    start_shared<kStart>(stream, kernel, blocks, threads, 0, std::forward<Arguments>(arguments)...);
 }
 
 constexpr int kElementThreads = 256;

@@ -29,18 +29,20 @@ using Patch = std::uint32_t[kPatchSide * kPatchSide][kPitch];
 template <class Operand>
 constexpr bool kIsScaled = Operand::kPrecision == Precision::fp16;
 
-template <class Operand, int kColumns>
+/// kHoldsTaps: the weights of all taps of the only chunk, so that no tap waits for its own.
+template <class Operand, int kColumns, bool kHoldsTaps_ = false>
 struct PatchTile {
     static constexpr int kWarpsAcross = kColumns > 32 ? 2 : 1;
     static constexpr int kWarpsDown = kTensorThreads / 32 / kWarpsAcross;
     static constexpr int kRowTiles = kSide / kWarpsDown;
     static constexpr int kPairs = kColumns / kWarpsAcross / 16;
+    static constexpr bool kHoldsTaps = kHoldsTaps_;
     static constexpr int kSteps = kChunkUnits / kParts<Operand>;
     static constexpr int kChunkChannels = kSteps * step_depth(Operand::kPrecision);
     static constexpr int kQuads = kChunkChannels / 4;  // of a pixel
     static constexpr int kLoads = (kPixelsOfPart * kQuads + kTensorThreads - 1) / kTensorThreads;
 
-    Registers4 b[2][kChunkUnits][kColumns / 16][32];
+    Registers4 b[kHoldsTaps ? kTaps : 2][kChunkUnits][kColumns / 16][32];
     Patch patches[2];  ///< the second one only where there are several chunks
 };
 
@@ -64,6 +66,7 @@ constexpr int kMaxima = 256;  // of parts of a picture, a block each
 }
 
 __global__ void __launch_bounds__(kTensorThreads) maxima_kernel(Pixels x, float* maxima) {
+    take_turn();
     Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), kMaxima);
     std::int64_t const quads = x.h * x.w * x.quads();
     float largest = 0;
@@ -111,9 +114,8 @@ struct PatchPlace {
 };
 
 /// A ninth of a chunk's patch on its way from the picture to shared memory.
-template <class Operand, int kColumns>
+template <class Operand, class Tile>
 struct PatchPart {
-    using Tile = PatchTile<Operand, kColumns>;
     float4 staged[Tile::kLoads];
 
     __device__ void fetch(Pixels const& x, PatchPlace const& place, int chunk, int part) {
@@ -158,10 +160,18 @@ __device__ void fetch_weights(Tile& tile, int buffer, Registers4 const* b, Patch
     commit_copies();
 }
 
-template <class Operand, int kColumns>
+/// The weights to begin with.
+template <class Tile, int kColumns>
+__device__ void fetch_first_weights(Tile& tile, Registers4 const* b, PatchExtent const& extent, int first_column) {
+    for (int tap = 0; tap < (Tile::kHoldsTaps ? kTaps : 1); ++tap) {
+        fetch_weights<Tile, kColumns>(tile, tap, b, extent, first_column, 0, tap);
+    }
+}
+
+template <class Operand, int kColumns, bool kHoldsTaps>
 __global__ void __launch_bounds__(kTensorThreads, kColumns > 64 || (kParts<Operand> == 2 && kColumns > 32) ? 1 : 2)
     patch_kernel(PatchExtent extent, Pixels x, float const* maxima, std::byte const* weight, ConvStore store) {
-    using Tile = PatchTile<Operand, kColumns>;
+    using Tile = PatchTile<Operand, kColumns, kHoldsTaps>;
     Tile& tile = dynamic_shared<Tile>();
     auto const* const b = reinterpret_cast<Registers4 const*>(weight);
     PatchPlace const place = PatchPlace::of<kColumns>(static_cast<std::int64_t>(blockIdx.x), extent);
@@ -169,18 +179,20 @@ __global__ void __launch_bounds__(kTensorThreads, kColumns > 64 || (kParts<Opera
     int const own_row = warp / Tile::kWarpsAcross * Tile::kRowTiles;
     int const own_pair = warp % Tile::kWarpsAcross * Tile::kPairs;
 
+    let_next_start();
+    fetch_first_weights<Tile, kColumns>(tile, b, extent, place.first_column);
+    await_previous();
     Scale scale{1, 1};
     if constexpr (kIsScaled<Operand>) scale = Scale::of(block_largest(maxima[place.n * kMaxima + threadIdx.x]));
     TensorSums<Operand, Tile::kRowTiles, Tile::kPairs> sums{};
-    fetch_weights<Tile, kColumns>(tile, 0, b, extent, place.first_column, 0, 0);
     for (int i = 0; i < kTaps; i += 3) {  // many loads under way
-        PatchPart<Operand, kColumns> parts[3];
+        PatchPart<Operand, Tile> parts[3];
 #pragma unroll
         for (int j = 0; j < 3; ++j) parts[j].fetch(x, place, 0, i + j);
 #pragma unroll
         for (int j = 0; j < 3; ++j) parts[j].put(x, tile.patches[0], 0, i + j, scale.factor);
     }
-    PatchPart<Operand, kColumns> part;
+    PatchPart<Operand, Tile> part;
     wait_for_copies<0>();
     __syncthreads();
     int buffer = 0;
@@ -190,7 +202,7 @@ __global__ void __launch_bounds__(kTensorThreads, kColumns > 64 || (kParts<Opera
         Patch const& patch = tile.patches[chunk & 1];
         for (int tap = 0; tap < kTaps; ++tap, buffer ^= 1) {
             bool const is_last = tap == kTaps - 1;
-            if (!is_last || more) {
+            if (!kHoldsTaps && (!is_last || more)) {
                 fetch_weights<Tile, kColumns>(tile, buffer ^ 1, b, extent, place.first_column,
                                               is_last ? chunk + 1 : chunk, is_last ? 0 : tap + 1);
             }
@@ -203,10 +215,12 @@ __global__ void __launch_bounds__(kTensorThreads, kColumns > 64 || (kParts<Opera
                 auto const row = [&](int i, int index) {
                     return a + i * kPatchSide * kPitch + s * kStepRegisters<Operand> + index * 8;
                 };
-                sums.multiply(row, &tile.b[buffer][s * kParts<Operand>][own_pair][lane], kColumns * 2);
+                sums.multiply(row, &tile.b[kHoldsTaps ? tap : buffer][s * kParts<Operand>][own_pair][lane],
+                              kColumns * 2);
             }
             sums.end_stage();
             if (more) part.put(x, tile.patches[(chunk + 1) & 1], chunk + 1, tap, scale.factor);
+            if (kHoldsTaps) continue;
             wait_for_copies<0>();
             __syncthreads();
         }
@@ -220,19 +234,33 @@ __global__ void __launch_bounds__(kTensorThreads, kColumns > 64 || (kParts<Opera
     });
 }
 
-template <class Operand, int kColumns>
+/// f(std::type_identity of the tile for that many chunks)
+template <class Operand, int kColumns, class F>
+auto with_tile(PatchExtent const& extent, F const& f) {
+    if constexpr (kColumns <= 32) {
+        if (extent.chunks == 1) return f(std::type_identity<PatchTile<Operand, kColumns, true>>{});
+    }
+    return f(std::type_identity<PatchTile<Operand, kColumns>>{});
+}
+
+template <class Tile>
 std::size_t patch_bytes(PatchExtent const& extent) {
-    return sizeof(PatchTile<Operand, kColumns>) - (extent.chunks > 1 ? 0 : sizeof(Patch));
+    return sizeof(Tile) - (extent.chunks > 1 ? 0 : sizeof(Patch));
 }
 
 template <class Operand, int kColumns>
 void start_patch_kernel(Launch const& launch, PatchExtent const& extent, Pixels const& x, ConvStore const& store) {
-    std::size_t const bytes = patch_bytes<Operand, kColumns>(extent);
     std::int64_t const blocks = x.n * extent.down * extent.across * (extent.operands.columns / kColumns);
     auto* const maxima = reinterpret_cast<float*>(launch.workspace);
-    if constexpr (kIsScaled<Operand>) start(launch.stream, maxima_kernel, x.n * kMaxima, kTensorThreads, x, maxima);
-    start_shared(launch.stream, patch_kernel<Operand, kColumns>, blocks, kTensorThreads, bytes, extent, x, maxima,
-                 launch.packed[0], store);
+    if constexpr (kIsScaled<Operand>) {
+        start<Start::early>(launch.stream, maxima_kernel, x.n * kMaxima, kTensorThreads, x, maxima);
+    }
+    with_tile<Operand, kColumns>(extent, [&](auto tile) {
+        using Tile = typename decltype(tile)::type;
+        start_shared<Start::early>(launch.stream, patch_kernel<Operand, kColumns, Tile::kHoldsTaps>, blocks,
+                                   kTensorThreads, patch_bytes<Tile>(extent), extent, x, maxima, launch.packed[0],
+                                   store);
+    });
 }
 
 /// Of a convolution that reads [.., h, w, inputs].
@@ -264,8 +292,10 @@ Support PatchConvKernel<operands>::supports(Conv2d const& op, Problem const& pro
     if (Support const served = serves(operands, problem.precision); !served.ok) return served;
     Shape const& weight = problem.inputs[Conv2d::kWeight];
     PatchExtent const extent = extent_of<operands>(1, 1, weight[1], weight[0]);
-    return shared_support(with_columns<operands>(
-        weight[0], [&](auto columns) { return patch_bytes<typename OperandOf<operands>::Type, columns>(extent); }));
+    return shared_support(with_columns<operands>(weight[0], [&](auto columns) {
+        using Operand = typename OperandOf<operands>::Type;
+        return with_tile<Operand, columns>(extent, [&](auto tile) { return patch_bytes<typename decltype(tile)::type>(extent); });
+    }));
 }
 
 template <Precision operands>

@@ -202,6 +202,7 @@ private:
 template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) spectral_kernel(SpectralData const data) {
     auto& shared = dynamic_shared<typename Tile::Shared>();
+    take_turn();
     SpectralThread<Tile> thread(data, shared);
     thread.make_values();
     __syncthreads();
@@ -212,7 +213,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) spectral_kernel
 
 template <class Tile>
 void launch_spectral(void* stream, SpectralData const& data) {
-    start_shared(stream, spectral_kernel<Tile>, data.grid.count() * data.blocks, Tile::kThreads,
+    start_shared<Start::early>(stream, spectral_kernel<Tile>, data.grid.count() * data.blocks, Tile::kThreads,
                  sizeof(typename Tile::Shared), data);
 }
 

@@ -55,6 +55,7 @@ __device__ void sum_column(SpectralMoments const& m, std::int64_t picture, int j
 template <int kChannels>
 __global__ void __launch_bounds__(kColumnThreads) columns_kernel(SpectralMoments const m, SpectralWeights const w) {
     constexpr int kTerms = kChannels * 2 * kChannels / kColumnThreads;
+    let_next_start();
     __shared__ double of_warps[kColumnWarps][kMostChannels], column[kMostChannels];
     Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), m.channels);
     int const results = 2 * m.channels, across = padded(results), slices = kColumnThreads / across;
@@ -66,6 +67,7 @@ __global__ void __launch_bounds__(kColumnThreads) columns_kernel(SpectralMoments
         int const k = t * slices + slice;
         weights[t] = k < m.channels && i < results ? from[k * w.stride] : 0.0F;
     }
+    await_previous();
     sum_column(m, at.whole, static_cast<int>(at.rest), of_warps, column);
     double product = 0;
 #pragma unroll
@@ -176,6 +178,7 @@ __device__ void attend(SpectralMoments const& m, AttendPlace const& at, double r
 template <int kChannels>
 __global__ void __launch_bounds__(kAttendThreads) attend_kernel(SpectralMoments const m, SpectralWeights const w) {
     __shared__ AttendMemory shared;
+    take_turn();
     AttendPlace const at(m, static_cast<std::int64_t>(blockIdx.x));
     int const thread = static_cast<int>(threadIdx.x);
     auto const rescale = static_cast<double>(w.rescale[at.head]);
@@ -207,11 +210,13 @@ constexpr int kCombineRows = 4, kCombineSlices = 4, kCombineThreads = kCombineSl
 __global__ void __launch_bounds__(kCombineThreads) combine_kernel(SpectralMoments const m, SpectralWeights const w,
                                                                   FragmentKind const kind, std::int64_t const words) {
     __shared__ float projection[kCombineRows][kMostChannels], of_slices[kCombineSlices][kCombineRows][kMostChannels];
+    let_next_start();
     Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), m.width() / kCombineRows);
     int const first = static_cast<int>(at.rest) * kCombineRows;
     int const c = static_cast<int>(threadIdx.x) % kMostChannels, slice = static_cast<int>(threadIdx.x) / kMostChannels;
     bool const exists = first + slice < m.channels && c < m.channels;
     projection[slice][c] = exists ? w.projection[(first + slice) * m.channels + c] : 0.0F;
+    await_previous();
     __syncthreads();
     float sums[kCombineRows] = {};
     if (c < m.channels) {
@@ -241,9 +246,9 @@ static_assert(kCombineRows == kCombineSlices, "a slice of threads writes a row")
 template <int kChannels>
 void start_kernels(void* stream, SpectralMoments const& m, SpectralWeights const& weights, FragmentKind kind) {
     std::int64_t const groups = divide_up(m.dim, kRows);
-    start(stream, columns_kernel<kChannels>, m.pictures * m.channels, kColumnThreads, m, weights);
-    start(stream, attend_kernel<kChannels>, m.pictures * m.heads * groups, kAttendThreads, m, weights);
-    start(stream, combine_kernel, m.pictures * (m.width() / kCombineRows), kCombineThreads, m, weights, kind,
+    start<Start::early>(stream, columns_kernel<kChannels>, m.pictures * m.channels, kColumnThreads, m, weights);
+    start<Start::early>(stream, attend_kernel<kChannels>, m.pictures * m.heads * groups, kAttendThreads, m, weights);
+    start<Start::early>(stream, combine_kernel, m.pictures * (m.width() / kCombineRows), kCombineThreads, m, weights, kind,
           m.extent().words(kind));
 }
 

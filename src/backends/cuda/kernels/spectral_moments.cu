@@ -96,6 +96,7 @@ __device__ void sum_pixels(Pixels const& x, std::int64_t begin, std::int64_t end
 /// S of one part of a picture and one pair of channel blocks a ≤ b, written as rows a and, mirrored, as rows b.
 __global__ void __launch_bounds__(kThreads, 2) moments_kernel(Pixels const x, SpectralMoments const m) {
     __shared__ float shared[kWarps][kBlock][kBlock + 1];
+    take_turn();
     Quotient const by_pair = divide(static_cast<std::int64_t>(blockIdx.x), m.pairs());
     Quotient const by_part = divide(by_pair.whole, m.parts);
     int a = 0, b = static_cast<int>(by_pair.rest);
@@ -133,7 +134,7 @@ __global__ void __launch_bounds__(kThreads, 2) moments_kernel(Pixels const x, Sp
 }  // namespace
 
 void sum_spectral_moments(void* stream, Pixels const& x, SpectralMoments const& m) {
-    start(stream, moments_kernel, m.pictures * m.parts * m.pairs(), kThreads, x, m);
+    start<Start::early>(stream, moments_kernel, m.pictures * m.parts * m.pairs(), kThreads, x, m);
 }
 
 }  // namespace vitrum::cuda

@@ -300,6 +300,7 @@ __global__ void __launch_bounds__(kTensorThreads, kColumns == 64 ? 2 : 1)
     tensor_kernel(TensorExtent extent, Load load, std::byte const* weight, Store store) {
     using Tile = TensorTile<Operand, kColumns>;
     Tile& tile = dynamic_shared<Tile>();
+    take_turn();
     auto const* const b = reinterpret_cast<Registers4 const*>(weight);
     int const column_tiles = static_cast<int>(extent.operands.columns) / kColumns;
     int const block = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x) % 32;
@@ -347,7 +348,7 @@ template <class Operand, int kColumns, class Load, class Store>
 void start_tensor_kernel(void* stream, TensorExtent const& extent, Load const& load, std::byte const* weight,
                          Store const& store) {
     std::int64_t const blocks = divide_up(extent.rows, kTileRows) * (extent.operands.columns / kColumns);
-    start_shared(stream, tensor_kernel<Operand, kColumns, Load, Store>, blocks, kTensorThreads,
+    start_shared<Start::early>(stream, tensor_kernel<Operand, kColumns, Load, Store>, blocks, kTensorThreads,
                  sizeof(TensorTile<Operand, kColumns>), extent, load, weight, store);
 }
 

@@ -18,6 +18,7 @@ struct UpConv {
 /// kSteps · 16 channels that are read, kPairs · 16 that are written.
 template <int kSteps, int kPairs>
 __global__ void __launch_bounds__(kThreads) up_conv_kernel(UpConv const conv) {
+    take_turn();
     Pixels const &x = conv.x, &y = conv.y;
     int const lane = static_cast<int>(threadIdx.x) % 32, t = lane % 4;
     std::int64_t const first = (static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32) * kGroup + lane / 4;
@@ -76,7 +77,7 @@ __global__ void __launch_bounds__(kThreads) up_conv_kernel(UpConv const conv) {
 
 template <int kSteps, int kPairs>
 void run(void* stream, UpConv const& conv) {
-    start(stream, up_conv_kernel<kSteps, kPairs>, divide_up(conv.x.count(), kWarps * kGroup), kThreads, conv);
+    start<Start::early>(stream, up_conv_kernel<kSteps, kPairs>, divide_up(conv.x.count(), kWarps * kGroup), kThreads, conv);
 }
 
 }  // namespace

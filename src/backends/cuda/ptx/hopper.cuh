@@ -76,17 +76,6 @@ __device__ inline void fence_shared() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-// ---- Kernels that begin early (Start::early)
-
-/// Lets the next kernel's blocks begin where this one's leave room.
-__device__ inline void let_next_start() {
-    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-}
-/// Until the kernel before this one has ended, and what it wrote is seen.
-__device__ inline void await_previous() {
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-}
-
 // ---- Products of a warpgroup (wgmma.cuh)
 
 __device__ inline void fence_products() {
