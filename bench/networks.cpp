@@ -59,6 +59,7 @@ void run(Request const& request) {
     if (request.json) {
         nlohmann::json report{{"device", session.engine().isa()},
                               {"precision", precision},
+                              {"compute_ms", r.compute_ms},
                               {"p50_ms", r.p50_ms},
                               {"min_ms", r.min_ms},
                               {"p90_ms", r.p90_ms},
@@ -70,10 +71,12 @@ void run(Request const& request) {
         fmt::print("{}\n", report.dump());
         return;
     }
-    fmt::print("{} {}×{}×{} in {} on {} ({}): first {:.1f} ms, p50 {:.3f} ms, p90 {:.3f}, {:.1f} GFLOP/s, {:.1f} MiB\n",
-               session.engine().info().variant, r.sizes.n, r.sizes.h, r.sizes.w, precision, request.device,
-               session.engine().isa(), r.first_ms, r.p50_ms, r.p90_ms, r.gflops_per_second,
-               static_cast<double>(r.arena_bytes) / 0x1p20);
+    fmt::print(
+        "{} {}×{}×{} in {} on {} ({}): first {:.1f} ms, compute {:.3f} ms, p50 {:.3f} ms, p90 {:.3f}, {:.1f} GFLOP/s, "
+        "{:.1f} MiB\n",
+        session.engine().info().variant, r.sizes.n, r.sizes.h, r.sizes.w, precision, request.device,
+        session.engine().isa(), r.first_ms, r.compute_ms, r.p50_ms, r.p90_ms, r.gflops_per_second,
+        static_cast<double>(r.arena_bytes) / 0x1p20);
     if (error >= 0) fmt::print("  normalised error {:.2e}\n", error);
     session.prepare(r.sizes);
     print_operators(session.profile(5));

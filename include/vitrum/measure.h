@@ -134,7 +134,8 @@ struct BenchResult {
     Sizes sizes;
     int runs = 0;
     double first_ms = 0;  ///< the first call at this size: program, packing and memory included
-    double min_ms = 0, mean_ms = 0, p50_ms = 0, p90_ms = 0, p99_ms = 0, max_ms = 0;
+    double min_ms = 0, mean_ms = 0, p50_ms = 0, p90_ms = 0, p99_ms = 0, max_ms = 0;  ///< of whole runs
+    double compute_ms = 0;  ///< the median on the device alone: on GPUs without copies to and from it, else p50_ms
     double pictures_per_second = 0, megapixels_per_second = 0, gflops_per_second = 0;
     std::size_t arena_bytes = 0, peak_resident_bytes = 0;
 };

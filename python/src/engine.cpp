@@ -96,6 +96,7 @@ void bind_records(nb::module_& m) {
         .def_ro("p90_ms", &BenchResult::p90_ms)
         .def_ro("p99_ms", &BenchResult::p99_ms)
         .def_ro("max_ms", &BenchResult::max_ms)
+        .def_ro("compute_ms", &BenchResult::compute_ms, "on the device alone, without copies to and from it")
         .def_ro("arena_bytes", &BenchResult::arena_bytes, "activations");
 }
 

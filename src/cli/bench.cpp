@@ -35,6 +35,7 @@ Json result_json(BenchResult const& r) {
               {"p90", r.p90_ms},
               {"p99", r.p99_ms},
               {"max", r.max_ms}}},
+            {"compute_ms", r.compute_ms},
             {"pictures_per_second", r.pictures_per_second},
             {"megapixels_per_second", r.megapixels_per_second},
             {"gflops_per_second", r.gflops_per_second},
@@ -43,12 +44,12 @@ Json result_json(BenchResult const& r) {
 }
 
 void print_results(std::vector<BenchResult> const& results) {
-    Table table({"size", "batch", "runs", "first ms", "min ms", "p50 ms", "p90 ms", "p99 ms", "pictures/s", "Mpixel/s",
-                 "GFLOP/s", "activations", "peak resident"});
+    Table table({"size", "batch", "runs", "first ms", "min ms", "p50 ms", "p90 ms", "p99 ms", "compute ms",
+                 "pictures/s", "Mpixel/s", "GFLOP/s", "activations", "peak resident"});
     for (BenchResult const& r : results) {
         auto const ms = [](double value) { return fmt::format("{:.2f}", value); };
         table.add({fmt::format("{}x{}", r.sizes.h, r.sizes.w), std::to_string(r.sizes.n), std::to_string(r.runs),
-                   ms(r.first_ms), ms(r.min_ms), ms(r.p50_ms), ms(r.p90_ms), ms(r.p99_ms),
+                   ms(r.first_ms), ms(r.min_ms), ms(r.p50_ms), ms(r.p90_ms), ms(r.p99_ms), ms(r.compute_ms),
                    fmt::format("{:.2f}", r.pictures_per_second), fmt::format("{:.3f}", r.megapixels_per_second),
                    fmt::format("{:.1f}", r.gflops_per_second), bytes_text(static_cast<double>(r.arena_bytes)),
                    bytes_text(static_cast<double>(r.peak_resident_bytes))});

@@ -38,6 +38,7 @@ struct Session::State {
     [[nodiscard]] bool gave_finite() const;
 
     void launch(BoundStep const& step);
+    void launch_steps(Progress const& progress);
     void launch_all(Progress const& progress);
     void upload_inputs();
     void download_outputs();
@@ -132,12 +133,16 @@ void Session::State::download_outputs() {
     }
 }
 
-void Session::State::launch_all(Progress const& progress) {
-    upload_inputs();
+void Session::State::launch_steps(Progress const& progress) {
     for (BoundStep const& step : current->steps) {
         launch(step);
         if (progress && !progress(step.done_fraction)) fail("cancelled");
     }
+}
+
+void Session::State::launch_all(Progress const& progress) {
+    upload_inputs();
+    launch_steps(progress);
     download_outputs();
 }
 
@@ -255,6 +260,27 @@ void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
     }
     state.download_outputs();
     state.queue->wait();
+}
+
+std::vector<double> Session::compute_seconds(int runs) {
+    VITRUM_ASSERT(state_->current != nullptr && runs > 0);
+    State& state = *state_;
+    state.go_back_to_asked();
+    state.queue->enter();
+    auto const recording = state.queue->record([&] { state.launch_steps(nullptr); });
+    for (int run = 0; run < runs; ++run) {
+        state.upload_inputs();
+        state.queue->mark();
+        if (recording != nullptr) recording->replay();
+        else state.launch_steps(nullptr);
+        state.queue->mark();
+    }
+    std::vector<double> const laps = state.queue->laps();
+    std::vector<double> seconds;
+    for (std::size_t i = 0; i < laps.size(); i += 2) seconds.push_back(laps[i]);  // between them, the next run's inputs
+    state.download_outputs();
+    state.queue->wait();
+    return seconds;
 }
 
 std::vector<OpProfile> Session::profile(int runs) {

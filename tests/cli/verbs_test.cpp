@@ -154,6 +154,7 @@ TEST_F(Verbs, BenchMeasuresEverySizeAndBatch) {
         EXPECT_GE(result["runs"], 2);
         EXPECT_LE(result["latency_ms"]["min"], result["latency_ms"]["p50"]);
         EXPECT_LE(result["latency_ms"]["p50"], result["latency_ms"]["p99"]);
+        EXPECT_EQ(result["compute_ms"], result["latency_ms"]["p50"]);  // there is nothing to copy on a CPU
     }
     EXPECT_EQ(report["threads"], 1);
     EXPECT_EQ(report["precision"], "fp32");

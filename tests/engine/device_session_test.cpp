@@ -381,6 +381,17 @@ TEST(DeviceSession, TellsThatMemoryRanOutWhereAKernelFindsNone) {
     }
 }
 
+TEST(DeviceSession, TimesWhatTheDeviceDoesBetweenTheCopies) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    std::vector<float> const expected = run_with(session, 0);
+    int const replays = log.replays;
+    EXPECT_EQ(session.compute_seconds(3).size(), 3U);
+    EXPECT_EQ(log.replays, replays + 3);
+    EXPECT_EQ(run_with(session, 0), expected);
+}
+
 TEST(DeviceSession, TellsItsProgressAtTheEndAndCanBeCancelled) {
     FakeLog log;
     Session session(on_fake_device(log));

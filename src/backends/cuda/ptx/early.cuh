@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Instructions of kernels that begin before the one before them has ended (Start::early), which GPUs have from Hopper on;
-// elsewhere there is nothing to wait for. (PTX manual, griddepcontrol)
+// Instructions of kernels that begin before the one before them has ended (Start::early), which GPUs have from Hopper
+// on; elsewhere there is nothing to wait for. (PTX manual, griddepcontrol)
 
 namespace vitrum::cuda {
 
