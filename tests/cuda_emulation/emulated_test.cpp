@@ -99,6 +99,21 @@ TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
     EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "wide_regions_fp16");
 }
 
+TEST(CudaSelection, HopperHasKernelsOfElan) {
+    emulates_hopper = true;
+    for (char const* const name : {"light", "full", "large_stream"}) {
+        EXPECT_EQ(kernel_for<ShiftMlp>(name, Precision::fp16), "fused_hopper") << name;
+        EXPECT_EQ(kernel_for<ShiftMlp>(name, Precision::tf32), "fused_hopper") << name;
+        EXPECT_NE(kernel_for<ShiftMlp>(name, Precision::fp32), "fused_hopper") << name;
+    }
+    EXPECT_EQ(kernel_for<Conv2d>("k1_c60", Precision::tf32), "pixels_hopper_3xbf16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::fp16), "regions_hopper_fp16");
+    // A probability is one float16 there.
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::tf32), "region_rows_3xfp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("full_shifted", Precision::tf32), "wide_regions_hopper_fp16");
+    emulates_hopper = false;
+}
+
 /// Scaled rows need no norm, and are as exact as TF32.
 TEST(CudaSelection, OperatorsOfMask2FormerMultiplyScaledRows) {
     for (Precision const precision : {Precision::fp16, Precision::bf16, Precision::tf32}) {
