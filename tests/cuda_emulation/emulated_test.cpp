@@ -5,6 +5,7 @@
 #include "cases.h"
 #include "choices.h"
 #include "emulated_backend.h"
+#include "emulated_hopper.h"
 #include "harness.h"
 #include "prepared_op.h"
 
@@ -98,6 +99,21 @@ TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
     EXPECT_EQ(kernel_for<GroupWindowAttention>("full", Precision::fp16), "wide_regions_fp16");
 }
 
+TEST(CudaSelection, HopperHasKernelsOfElan) {
+    emulates_hopper = true;
+    for (char const* const name : {"light", "full", "large_stream"}) {
+        EXPECT_EQ(kernel_for<ShiftMlp>(name, Precision::fp16), "fused_hopper") << name;
+        EXPECT_EQ(kernel_for<ShiftMlp>(name, Precision::tf32), "fused_hopper") << name;
+        EXPECT_NE(kernel_for<ShiftMlp>(name, Precision::fp32), "fused_hopper") << name;
+    }
+    EXPECT_EQ(kernel_for<Conv2d>("k1_c60", Precision::tf32), "pixels_hopper_3xbf16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::fp16), "regions_hopper_fp16");
+    // A probability is one float16 there.
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("light_shared", Precision::tf32), "region_rows_3xfp16");
+    EXPECT_EQ(kernel_for<GroupWindowAttention>("full_shifted", Precision::tf32), "wide_regions_hopper_fp16");
+    emulates_hopper = false;
+}
+
 /// Scaled rows need no norm, and are as exact as TF32.
 TEST(CudaSelection, OperatorsOfMask2FormerMultiplyScaledRows) {
     for (Precision const precision : {Precision::fp16, Precision::bf16, Precision::tf32}) {
@@ -161,6 +177,41 @@ TEST(EmulatedCudaValues, NaNPassesWhereTheLargerOfTwoIsTaken) {
         }
     }
 }
+
+/// On a device that has Hopper's kernels.
+class EmulatedHopper : public testing::TestWithParam<PreciseCase> {
+protected:
+    void SetUp() override { emulates_hopper = true; }
+    void TearDown() override { emulates_hopper = false; }
+};
+
+TEST_P(EmulatedHopper, AgreesWithReference) {
+    auto const& [precision, c] = GetParam();
+    for (bool const is_padded : {true, false}) check_against_reference(EmulatedBackend(is_padded), c, precision);
+}
+
+/// Those of Hopper's kernels that can be run here.
+std::vector<PreciseCase> cases_for_hopper() {
+    std::vector<PreciseCase> cases;
+    emulates_hopper = true;
+    for (OpCase const& c : all_cases()) {
+        for (auto const precision : {Precision::tf32, Precision::fp16}) {
+            Problem problem = c.problem();
+            problem.precision = precision;
+            auto const kernel = select_kernel<Cuda>(c.op, problem, 1).kernel;
+            bool const is_elan = std::holds_alternative<ShiftMlp>(c.op) ||
+                                 kernel == cuda::HopperPixelConvKernel::kName ||
+                                 std::holds_alternative<GroupWindowAttention>(c.op);
+            if (is_elan && kernel.find("hopper") != std::string_view::npos) cases.push_back({precision, c});
+        }
+    }
+    emulates_hopper = false;
+    return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EmulatedHopper, testing::ValuesIn(cases_for_hopper()), [](auto const& at) {
+    return fmt::format("{}_{}", name_of(at.param.precision), at.param.c.name);
+});
 
 std::string name_of_case(testing::TestParamInfo<std::tuple<Setting, PreciseCase>> const& at) {
     auto const& [precision, c] = std::get<1>(at.param);

@@ -53,6 +53,7 @@ struct Block {
     std::vector<std::vector<std::byte>> shared_bytes;  ///< of each warp
     std::vector<std::uint64_t> dynamic;                ///< shared memory
     Barrier all;
+    std::array<Barrier, 16> named;
     ucontext_t unused{};
     jmp_buf scheduler{};
     int current = 0;
@@ -114,6 +115,7 @@ void add_fiber() {
 
 void run_block(int threads, bool backwards) {
     block_state.all = {threads};
+    block_state.named = {};
     block_state.warps.assign(static_cast<std::size_t>((threads + kWarp - 1) / kWarp), {});
     block_state.exchanged.resize(block_state.warps.size());
     block_state.shared_bytes.resize(block_state.warps.size());
@@ -179,6 +181,16 @@ void wait_for_copies(int left) {
         for (Copy const& copy : groups.front()) std::memcpy(copy.to, copy.from, 16);
         groups.erase(groups.begin());
     }
+}
+
+void wait_until(std::function<bool()> const& done) {
+    while (!done()) yield();
+}
+
+void named_barrier(int id, int threads) {
+    Barrier& barrier = block_state.named[static_cast<std::size_t>(id)];
+    barrier.members = threads;
+    wait(barrier);
 }
 
 std::uint64_t exchange(std::uint64_t value, int source_lane) {

@@ -21,6 +21,9 @@ inline constexpr auto kShiftMlpCases = std::to_array<ShiftMlpCase>({
     {.name = "light", .h = 16, .w = 32},
     {.name = "light_wide", .h = 16, .w = 96},
     {.name = "full", .h = 16, .w = 16, .c = 180, .hidden = 360},
+    {.name = "light_odd", .n = 2, .h = 13, .w = 27, .residual = Residual::other},
+    {.name = "full_odd", .n = 2, .h = 9, .w = 19, .c = 180, .hidden = 360, .residual = Residual::none},
+    {.name = "light_one_row", .h = 1, .w = 9, .residual = Residual::none},
     // Pictures of few pixels, of one row, of one column; widths around vectors and strips.
     {.name = "one_pixel", .h = 1, .w = 1},
     {.name = "one_row", .h = 1, .w = 19, .c = 15, .hidden = 30},

@@ -2,11 +2,18 @@
 #pragma once
 
 #include "fragments.h"
+#include "swin_layout.h"
 
 // How the weights of ELAN's operators lie: float16 operands of a power of two times the weights, each of one part, or
 // of two whose sum it is, in the order in which a warp's lanes hold them.
 
 namespace vitrum::cuda {
+
+/// Where a channel stands in the depth of Hopper's products whose left operand lanes load as quads of channels: two of
+/// a quad in either eight of sixteen.
+[[nodiscard]] constexpr int place_in_depth(int channel) {
+    return channel / 16 * 16 + channel % 4 / 2 * 8 + channel % 16 / 4 * 2 + channel % 2;
+}
 
 /// ELAN's projection to queries and values [rows, channels], group after group (or, with queries given, to values
 /// alone), as float16 operands of a power of two times the weights, each as the sum of two. Per group: queries as right
@@ -150,6 +157,19 @@ struct GroupOutputWeights {
     }
 };
 
+/// The same weight [180, 180] for Hopper's products: an operand of 192 channels × 192 columns, behind it what undoes
+/// its power of two.
+struct GroupOutputOperand {
+    static constexpr int kChannels = 180, kDepth = 192, kColumns = 192, kHalves = kDepth * kColumns;
+
+    [[nodiscard]] static constexpr int half(int column, int channel) {
+        int const dim = kChannels / 3, at = channel / dim * 64 + channel % dim;
+        int const step = at / 32 * 2 + at % 8 / 4;
+        int const k = 16 * step + at % 4 / 2 * 8 + at % 32 / 8 * 2 + at % 2;
+        return operand_index(k, place_in_depth(column), kColumns);
+    }
+};
+
 /// Right operands of two bfloat16 each: a lane's uint4 holds two words of high parts, then two of low ones.
 constexpr std::int64_t kBrainLowOffset = 4;  ///< in units of two bytes
 
@@ -164,6 +184,42 @@ struct BrainPixelWeights {
         FragmentPlace const place(column, channel);
         std::int64_t const block = (place.tile / 2 * kSteps + place.step) * 2 + place.tile % 2;
         return (block * kWarpLanes + place.lane) * 8 + place.element;
+    }
+};
+
+/// The weight of a product at each pixel for Hopper's products: [part][operand of 64 channels × 64 columns], parts
+/// being two bfloat16. A lane's sums of two tiles of columns are four neighbouring channels.
+struct PixelOperand {
+    static constexpr int kDepth = 64, kParts = 2, kPartHalves = kDepth * kDepth;
+
+    [[nodiscard]] static constexpr int half(int column, int channel) {
+        return operand_index(place_in_depth(channel), place_in_depth(column), kDepth);
+    }
+};
+
+/// The projection to values [60, 60] for Hopper's products: [group][part][operand of 64 channels × 24 columns], parts
+/// being two bfloat16.
+struct GroupValueWeights {
+    static constexpr int kChannels = 60, kDim = 20, kDepth = 64, kColumns = 24, kParts = 2;
+    static constexpr int kPartHalves = kDepth * kColumns, kGroupBytes = kParts * kPartHalves * 2;
+
+    [[nodiscard]] static constexpr int half(int row, int channel) {
+        return row / kDim * kParts * kPartHalves + operand_index(place_in_depth(channel), row % kDim, kColumns);
+    }
+};
+
+/// The projection to queries and values [360, 180] likewise, in float16 of a power of two times the weights:
+/// [group][operand of 192 channels × 128 columns], queries before values. A lane's sums of values are sixteen
+/// neighbouring channels. Behind all: what undoes the power of two, a float.
+struct GroupBothWeights {
+    static constexpr int kChannels = 180, kDim = 60, kDepth = 192, kColumns = 128;
+    static constexpr int kGroupHalves = kDepth * kColumns, kGroupBytes = kGroupHalves * 2;
+
+    [[nodiscard]] static constexpr int half(int row, int channel) {
+        int const r = row % kDim;
+        bool const is_value = row / kDim % 2 == 1;
+        int const column = is_value ? 64 + r % 16 / 2 * 8 + r / 16 * 2 + r % 2 : r;
+        return row / kDim / 2 * kGroupHalves + operand_index(place_in_depth(channel), column, kColumns);
     }
 };
 

@@ -39,6 +39,17 @@ struct HopperConvKernel : Kernel<Conv2d> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
+/// ELAN's shifted products in one launch, of operands that are one scaled float16 for 180 channels and two bfloat16 for
+/// 60 (see BrainShiftMlpKernel).
+struct HopperShiftMlpKernel : Kernel<ShiftMlp> {
+    static constexpr std::string_view kName = "fused_hopper";
+    static Support supports(ShiftMlp const& op, Problem const& problem);
+    static std::vector<Packing> packings(ShiftMlp const& op, Problem const& problem);
+    /// Read where the output is written. x is not: its neighbours still need it.
+    static std::vector<int> reusable_inputs(ShiftMlp const&, Problem const&) { return {ShiftMlp::kResidual}; }
+    static void launch(ShiftMlp const& op, Launch const& launch);
+};
+
 /// Operands of 16 bits; the whole operator in one kernel, nothing between its steps in device memory.
 template <Precision operands>
 struct FusedWindowKernel : Kernel<WindowAttention> {
@@ -130,6 +141,25 @@ struct RegionRowsKernel : Kernel<GroupWindowAttention> {
     static void launch(Op const& op, Launch const& launch);
 };
 
+/// The same for the 60 channels of ELAN-light by Hopper's warpgroups, which project the values themselves
+/// (hopper/group_window.cu).
+struct HopperRegionKernel : Kernel<GroupWindowAttention> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = "regions_hopper_fp16";
+    static Support supports(Op const& op, Problem const& problem);
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static void launch(Op const& op, Launch const& launch);
+};
+
+/// The same for the 180 channels of ELAN, in operands of one scaled float16 (hopper/group_window_wide.cu).
+struct HopperWideRegionKernel : Kernel<GroupWindowAttention> {
+    using Op = GroupWindowAttention;
+    static constexpr std::string_view kName = "wide_regions_hopper_fp16";
+    static Support supports(Op const& op, Problem const& problem);
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static void launch(Op const& op, Launch const& launch);
+};
+
 /// Steps of 16 channels for which there is code of ELAN's operators.
 [[nodiscard]] constexpr int pixel_steps(std::int64_t channels) {
     return channels <= 64 ? 4 : 12;
@@ -211,6 +241,16 @@ struct BrainPixelConvKernel : Kernel<Conv2d> {
         if (problem.precision == Precision::fp32) return {false, "multiplies in bf16, two parts each"};
         return pixels_alone(op, problem);
     }
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    /// Read where the output is written.
+    static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
+/// The same by Hopper's warpgroups (hopper/pixel_product.cu).
+struct HopperPixelConvKernel : Kernel<Conv2d> {
+    static constexpr std::string_view kName = "pixels_hopper_3xbf16";
+    static Support supports(Conv2d const& op, Problem const& problem);
     static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
     /// Read where the output is written.
     static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }

@@ -40,9 +40,19 @@ namespace vitrum::cuda {
 /// See BrainShiftWeights: the first product's weight [hidden, C] or the second's [C, hidden].
 [[nodiscard]] Packing pack_brain_shift(int input, Shape const& shape, bool is_first);
 [[nodiscard]] Packing pack_brain_shift_bias(int input, Shape const& shape);
+/// See ShiftWidth: the first product's weight [hidden, C] or the second's [C, hidden]; behind it what undoes the power
+/// of two that it was multiplied by, a float.
+[[nodiscard]] Packing pack_hopper_shift(int input, Shape const& shape, bool is_first);
 /// See WideGroupWeights and GroupOutputWeights.
 [[nodiscard]] Packing pack_wide_groups(int input, Shape const& shape);
 [[nodiscard]] Packing pack_group_output(int input, Shape const& shape);
+/// See GroupOutputOperand.
+[[nodiscard]] Packing pack_group_output_operand(int input);
+/// See PixelOperand.
+[[nodiscard]] Packing pack_pixel_operand(int input);
+/// See GroupValueWeights and GroupBothWeights.
+[[nodiscard]] Packing pack_group_values(int input);
+[[nodiscard]] Packing pack_group_both(int input);
 /// See BrainPixelWeights.
 [[nodiscard]] Packing pack_brain_pixels(int input);
 /// [a, b] as [b, a].

@@ -113,11 +113,25 @@ void fill_group_output(float const* from, Shape const& shape, PackingKey const&,
 }
 
 /// A value as two bfloat16 whose sum it is.
-void put_brains(std::byte* to, std::int64_t half, float value) {
+void put_brains(std::byte* to, std::int64_t half, float value, std::int64_t low_offset = kBrainLowOffset) {
     std::uint16_t const high = bfloat16_bits(value);
     put_half(to, half, high);
     float const rounded = std::bit_cast<float>(static_cast<std::uint32_t>(high) << 16);
-    put_half(to, half + kBrainLowOffset, bfloat16_bits(value - rounded));
+    put_half(to, half + low_offset, bfloat16_bits(value - rounded));
+}
+
+template <class W, bool kFirst>
+void fill_hopper_shift(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    constexpr int kPart = kFirst ? W::kFirstHalves : W::kSecondHalves;
+    float const unit = W::kParts == 2 ? 1.0F : unit_of(from, shape);
+    for (int i = 0; i < shape[0]; ++i) {
+        for (int j = 0; j < shape[1]; ++j) {
+            int const at = kFirst ? W::first(i, j) : W::second(i, j);
+            if (W::kParts == 2) put_brains(to, at, *from++, kPart);
+            else put_half(to, at, half_bits(*from++ / unit));
+        }
+    }
+    floats(to)[W::kChunks * (kFirst ? W::kFirstBytes : W::kSecondBytes) / 4] = unit;
 }
 
 void fill_brain_shift(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
@@ -141,6 +155,42 @@ void fill_brain_pixels(float const* from, Shape const& shape, PackingKey const&,
             put_brains(to, BrainPixelWeights::half(column, channel), *from++);
         }
     }
+}
+
+void fill_group_values(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    for (int row = 0; row < shape[0]; ++row) {
+        for (int channel = 0; channel < shape[1]; ++channel) {
+            put_brains(to, GroupValueWeights::half(row, channel), *from++, GroupValueWeights::kPartHalves);
+        }
+    }
+}
+
+void fill_pixel_operand(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    for (int column = 0; column < shape[0]; ++column) {
+        for (int channel = 0; channel < shape[1]; ++channel) {
+            put_brains(to, PixelOperand::half(column, channel), *from++, PixelOperand::kPartHalves);
+        }
+    }
+}
+
+void fill_group_output_operand(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    float const unit = unit_of(from, shape);
+    for (int column = 0; column < shape[0]; ++column) {
+        for (int channel = 0; channel < shape[1]; ++channel) {
+            put_half(to, GroupOutputOperand::half(column, channel), half_bits(*from++ / unit));
+        }
+    }
+    floats(to)[GroupOutputOperand::kHalves / 2] = unit;
+}
+
+void fill_group_both(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
+    float const unit = unit_of(from, shape);
+    for (int row = 0; row < shape[0]; ++row) {
+        for (int channel = 0; channel < shape[1]; ++channel) {
+            put_half(to, GroupBothWeights::half(row, channel), half_bits(*from++ / unit));
+        }
+    }
+    floats(to)[3 * GroupBothWeights::kGroupBytes / 4] = unit;
 }
 
 }  // namespace
@@ -189,6 +239,23 @@ Packing pack_brain_shift(int input, Shape const& shape, bool is_first) {
             .pack = fill_brain_shift};
 }
 
+Packing pack_hopper_shift(int input, Shape const& shape, bool is_first) {
+    bool const is_light = shape[is_first ? 1 : 0] == ShiftLight::kChannels;
+    auto const packing = [&]<class W>(W) -> Packing {
+        if (is_first) {
+            return {.input = input,
+                    .key = {.kind = kHopperShiftFirst},
+                    .bytes = W::kChunks * W::kFirstBytes + sizeof(float),
+                    .pack = fill_hopper_shift<W, true>};
+        }
+        return {.input = input,
+                .key = {.kind = kHopperShiftSecond},
+                .bytes = W::kChunks * W::kSecondBytes + sizeof(float),
+                .pack = fill_hopper_shift<W, false>};
+    };
+    return is_light ? packing(ShiftLight{}) : packing(ShiftFull{});
+}
+
 Packing pack_wide_groups(int input, Shape const& shape) {
     return {.input = input,
             .key = {.kind = kWideGroups},
@@ -201,6 +268,34 @@ Packing pack_group_output(int input, Shape const& shape) {
             .key = {.kind = kGroupOutput},
             .bytes = bytes_of(GroupOutputWeights{shape[1] / 3}.scale_word() + 1),
             .pack = fill_group_output};
+}
+
+Packing pack_group_values(int input) {
+    return {.input = input,
+            .key = {.kind = kGroupValues},
+            .bytes = 3 * GroupValueWeights::kGroupBytes,
+            .pack = fill_group_values};
+}
+
+Packing pack_pixel_operand(int input) {
+    return {.input = input,
+            .key = {.kind = kPixelOperand},
+            .bytes = PixelOperand::kParts * PixelOperand::kPartHalves * 2,
+            .pack = fill_pixel_operand};
+}
+
+Packing pack_group_output_operand(int input) {
+    return {.input = input,
+            .key = {.kind = kGroupOutputOperand},
+            .bytes = GroupOutputOperand::kHalves * 2 + sizeof(float),
+            .pack = fill_group_output_operand};
+}
+
+Packing pack_group_both(int input) {
+    return {.input = input,
+            .key = {.kind = kGroupBoth},
+            .bytes = 3 * GroupBothWeights::kGroupBytes + sizeof(float),
+            .pack = fill_group_both};
 }
 
 Packing pack_brain_shift_bias(int input, Shape const& shape) {

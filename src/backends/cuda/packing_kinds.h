@@ -39,6 +39,12 @@ enum PackingKind : int {
     kSwinFc1,
     kSwinFc2,
     kHopperConv,
+    kHopperShiftFirst,
+    kHopperShiftSecond,
+    kGroupValues,
+    kGroupBoth,
+    kPixelOperand,
+    kGroupOutputOperand,
     kScaled,
 };
 

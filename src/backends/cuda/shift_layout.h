@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fragments.h"
+#include "swin_layout.h"
 
 namespace vitrum::cuda {
 
@@ -52,5 +53,32 @@ private:
         return {of_group * sections_of_group() + own / kChannels, own % kChannels};
     }
 };
+
+/// Widths of ELAN's shifted products that Hopper's kernel has code for. Operands are one scaled float16 each, or two
+/// bfloat16 whose sum they are. A chunk is the hidden channels that are read at one neighbour, or at two.
+template <int kChannels_, int kParts_>
+struct ShiftWidth {
+    static constexpr int kChannels = kChannels_, kHidden = 2 * kChannels, kGroup = kChannels / 5, kOwn = kHidden / 5;
+    static constexpr int kParts = kParts_, kNeighbours = kParts == 2 ? 2 : 1;  ///< of a chunk
+    static constexpr int kChunks = static_cast<int>(divide_up(5, kNeighbours));
+    static constexpr int kDepth = static_cast<int>(round_up(kChannels, 64)), kColumns = kDepth;
+    static constexpr int kHiddenDepth = static_cast<int>(round_up(kNeighbours * kOwn, 16));
+    static constexpr int kFirstHalves = kDepth * kOwn, kSecondHalves = kHiddenDepth * kColumns;  ///< of an operand
+    static constexpr int kFirstBytes = kNeighbours * kParts * kFirstHalves * 2;                  ///< of a chunk
+    static constexpr int kSecondBytes = kParts * kSecondHalves * 2;
+    static_assert(kHidden % 5 == 0 && kOwn % 8 == 0 && kGroup % 4 == 0);
+
+    /// Where the first of a number's parts lies, in halves, and how far the second is from it.
+    [[nodiscard]] static constexpr int first(int hidden, int channel) {
+        return hidden / kOwn * kParts * kFirstHalves + operand_index(channel, hidden % kOwn, kOwn);
+    }
+    [[nodiscard]] static constexpr int second(int channel, int hidden) {
+        int const quad = channel % 16 / 4, column = channel / 16 * 16 + channel % 4 / 2 * 8 + 2 * quad + channel % 2;
+        int const neighbour = hidden / kOwn, k = neighbour % kNeighbours * kOwn + hidden % kOwn;
+        return neighbour / kNeighbours * kParts * kSecondHalves + operand_index(k, column, kColumns);
+    }
+};
+using ShiftLight = ShiftWidth<60, 2>;
+using ShiftFull = ShiftWidth<180, 1>;
 
 }  // namespace vitrum::cuda

@@ -123,6 +123,10 @@ std::array<T, 32> share(T const& mine) {
 void copy_later(void* to, void const* from, bool exists);
 void commit_copies();
 void wait_for_copies(int left);
+/// Other threads run until it is true.
+void wait_until(std::function<bool()> const& done);
+/// Until so many threads of the block have come to the barrier of that number.
+void named_barrier(int id, int threads);
 
 }  // namespace emulation
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Hopper's kernels serve, and how their weights lie: host code.
+#include "../elan_layout.h"
 #include "../fused_kernels.h"
+#include "../pack.h"
 #include "../pack_swin.h"
+#include "../shift_layout.h"
 #include "device.h"
 
 namespace vitrum::cuda {
@@ -61,6 +64,58 @@ std::vector<Packing> HopperMlpKernel::packings(Mlp const&, Problem const& proble
             pack_swin_vector(Mlp::kFc2Bias, columns, false),
             pack_swin_vector(Mlp::kNormWeight, columns, true),
             pack_swin_vector(Mlp::kNormBias, columns, true)};
+}
+
+Support HopperShiftMlpKernel::supports(ShiftMlp const&, Problem const& problem) {
+    std::int64_t const channels = problem.inputs[ShiftMlp::kX][3], hidden = problem.inputs[ShiftMlp::kFc1Weight][0];
+    bool const has_width = (channels == ShiftLight::kChannels && hidden == ShiftLight::kHidden) ||
+                           (channels == ShiftFull::kChannels && hidden == ShiftFull::kHidden);
+    if (!has_width) {
+        return {false, fmt::format("{} channels, {} hidden: serves 60, 120 and 180, 360", channels, hidden)};
+    }
+    return precision_support(problem);
+}
+
+std::vector<Packing> HopperShiftMlpKernel::packings(ShiftMlp const&, Problem const& problem) {
+    using Op = ShiftMlp;
+    return {pack_hopper_shift(Op::kFc1Weight, problem.inputs[Op::kFc1Weight], true),
+            pack_hopper_shift(Op::kFc2Weight, problem.inputs[Op::kFc2Weight], false)};
+}
+
+Support HopperRegionKernel::supports(Op const& op, Problem const& problem) {
+    Shape const& x = problem.inputs[Op::kX];
+    if (x[3] != GroupValueWeights::kChannels) return {false, fmt::format("{} channels: serves 60", x[3])};
+    if (problem.inputs[Op::kQuery].rank() == 0) return {false, "projects no queries"};
+    if (problem.precision == Precision::tf32) return {false, "probabilities of one float16"};
+    if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
+    return precision_support(problem);
+}
+
+std::vector<Packing> HopperRegionKernel::packings(Op const&, Problem const&) {
+    return {pack_group_values(Op::kInWeight), pack_pixel_operand(Op::kOutWeight)};
+}
+
+Support HopperWideRegionKernel::supports(Op const& op, Problem const& problem) {
+    Shape const& x = problem.inputs[Op::kX];
+    if (x[3] != GroupBothWeights::kChannels) return {false, fmt::format("{} channels: serves 180", x[3])};
+    if (problem.inputs[Op::kQuery].rank() != 0) return {false, "projects queries itself"};
+    if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
+    return precision_support(problem);
+}
+
+std::vector<Packing> HopperWideRegionKernel::packings(Op const&, Problem const&) {
+    return {pack_group_both(Op::kInWeight), pack_group_output_operand(Op::kOutWeight)};
+}
+
+Support HopperPixelConvKernel::supports(Conv2d const& op, Problem const& problem) {
+    Shape const& weight = problem.inputs[Conv2d::kWeight];
+    if (Support const alone = pixels_alone(op, problem); !alone.ok) return alone;
+    if (weight[0] % 4 != 0 || weight[1] % 4 != 0) return {false, "channels that are no multiple of 4"};
+    return precision_support(problem);
+}
+
+std::vector<Packing> HopperPixelConvKernel::packings(Conv2d const&, Problem const&) {
+    return {pack_pixel_operand(Conv2d::kWeight)};
 }
 
 Support HopperConvKernel::supports(Conv2d const& op, Problem const& problem) {

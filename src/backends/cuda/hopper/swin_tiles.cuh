@@ -11,12 +11,6 @@
 namespace vitrum::cuda::hopper {
 
 constexpr int kTokens = 64;  // of a tile: the rows of one product of a warpgroup
-constexpr int kCopyRegisters = 24;
-
-/// Registers of a computing warpgroup, so that all of them fit.
-[[nodiscard]] constexpr int compute_registers(int groups) {
-    return groups <= 2 ? 240 : groups == 3 ? 160 : 112;
-}
 
 /// Which token a row of a product stands for: neighbouring rows, which lanes read together from a tile of tokens, are
 /// two tokens apart. Tokens of 184 floats then lie on different banks.

@@ -14,6 +14,12 @@ namespace vitrum::cuda::hopper {
 
 constexpr int kGroup = 128;  // threads of a warpgroup
 
+/// Of the warpgroup that copies, and of a computing one, so that all of them fit.
+constexpr int kCopyRegisters = 24;
+[[nodiscard]] constexpr int compute_registers(int groups) {
+    return groups <= 2 ? 240 : groups == 3 ? 160 : 112;
+}
+
 /// The lane's place among the sums of its warpgroup.
 struct Lane {
     int warp, row, quad;  ///< rows 16 · warp + row and 8 below; columns 2 · quad, 2 · quad + 1 of every eight

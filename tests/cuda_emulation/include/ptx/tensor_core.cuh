@@ -74,6 +74,12 @@ void multiply_add(float (&sums)[4], std::uint32_t const (&a)[4], std::uint32_t c
     }
 }
 
+/// Counted from where the launch's shared memory begins.
+[[nodiscard]] inline std::uint32_t shared_address(void const* p) {
+    return static_cast<std::uint32_t>(static_cast<std::byte const*>(p) -
+                                      static_cast<std::byte const*>(emulation::dynamic_shared()));
+}
+
 inline void load_matrices(std::uint32_t (&to)[4], void const* row) {
     auto const rows = emulation::share(row);
     int const lane = static_cast<int>(threadIdx.x) % 32;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "regions.cuh"
 #include "split_halves.cuh"
 
 // The first half of ELAN's attention inside a region of 16 × 16 pixels: a group's queries and values, from x to
@@ -8,22 +9,6 @@
 // logit's error is 2^-22 of its terms. x, q and v are scaled to float16's range.
 
 namespace vitrum::cuda {
-
-constexpr int kRegion = 16;  ///< its side
-constexpr int kRegionTokens = kRegion * kRegion;
-
-struct RegionData {
-    Pixels x;
-    Matrix attended, query;   ///< no query: it is projected from x
-    uint4 const* weights;     ///< see GroupWeights
-    float const* bias;        ///< of queries and values, as the operator has it
-    std::int64_t scale_word;  ///< where the weights' inverse scale lies
-    int dim, steps;           ///< channels of a group; steps of 16 channels of x
-    int window_bits[3];       ///< log2 of the windows
-    int order[3];             ///< groups, those of the largest windows first
-    bool is_shifted;
-    std::int64_t regions, down, across;  ///< of all pictures; of one
-};
 
 /// kSteps: of 16 channels of a group; kTiles: of 8, with one more column that sums probabilities.
 template <int kSteps_, int kTiles_>
@@ -49,36 +34,6 @@ struct Region {
             return power_of_two_below(largest, 12);
         }
     };
-};
-
-/// Which region and group a block has, and where its tokens lie.
-struct RegionPlace {
-    int group, bits, lane, g, t;
-    std::int64_t first_row, row, column, h, w;
-
-    explicit __device__ RegionPlace(RegionData const& d)
-        : lane(static_cast<int>(threadIdx.x) % 32), g(lane / 4), t(lane % 4), h(d.x.h), w(d.x.w) {
-        Quotient const rank = divide(blockIdx.x, d.regions);
-        group = one_of(d.order, static_cast<int>(rank.whole));
-        bits = one_of(d.window_bits, group);
-        Place const at(rank.rest, d.down, d.across);
-        int const shift = d.is_shifted ? 1 << bits >> 1 : 0;
-        first_row = at.n * h;
-        row = at.row * kRegion + shift;
-        column = at.column * kRegion + shift;
-    }
-    /// Parameters that an index were looked up with would be copied to the stack.
-    [[nodiscard]] static __device__ int one_of(int const (&values)[3], int i) {
-        return i == 0 ? values[0] : i == 1 ? values[1] : values[2];
-    }
-    [[nodiscard]] __device__ std::int64_t pixel(int token) const {
-        int const window = token >> 2 * bits, side = (1 << bits) - 1, across_bits = 4 - bits;
-        std::int64_t r = row + ((window >> across_bits << bits) + (token >> bits & side));
-        std::int64_t c = column + (((window & ((1 << across_bits) - 1)) << bits) + (token & side));
-        if (r >= h) r -= h;
-        if (c >= w) c -= w;
-        return (first_row + r) * w + c;
-    }
 };
 
 /// Queries and values of 32 tokens by one warp.

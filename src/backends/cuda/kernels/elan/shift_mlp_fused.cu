@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../fused_kernels.h"
+#include "../../fused_kernels.h"
 #include "shift_mlp_sections.cuh"
 #include "shift_mlp_tile.cuh"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../general_kernels.h"
-#include "rows.cuh"
+#include "../../general_kernels.h"
+#include "../rows.cuh"
 
 namespace vitrum::cuda {
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 
-#include "../general_kernels.h"
-#include "attention.cuh"
-#include "rows.cuh"
+#include "../../general_kernels.h"
+#include "../attention.cuh"
+#include "../rows.cuh"
 
 namespace vitrum::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "group_window_fused.cuh"
 
-#include "../fused_kernels.h"
+#include "../../fused_kernels.h"
 #include "brain_pixels.cuh"
 #include "group_output.cuh"
 #include "pixel_product.cuh"
@@ -12,29 +12,6 @@ namespace vitrum::cuda {
 namespace {
 
 using Op = GroupWindowAttention;
-
-RegionData regions_of(Op const& op, Launch const& launch) {
-    auto const in = launch.inputs;
-    Pixels const x(in[Op::kX]);
-    GroupWeights const weights(in[Op::kInWeight].shape[0], x.c);
-    RegionData data{.x = x,
-                    .attended = Pixels(launch.outputs[0]),  // until the projection takes it
-                    .query = Pixels(in[Op::kQuery]),
-                    .weights = reinterpret_cast<uint4 const*>(launch.packed[0]),
-                    .bias = floats(in[Op::kInBias]),
-                    .scale_word = weights.scale_word(),
-                    .dim = x.c / Op::kGroups,
-                    .steps = static_cast<int>(weights.steps),
-                    .window_bits = {},
-                    .order = {0, 1, 2},
-                    .is_shifted = op.shifted,
-                    .regions = x.count() / (kRegion * kRegion),
-                    .down = x.h / kRegion,
-                    .across = x.w / kRegion};
-    for (std::size_t i = 0; i < op.windows.size(); ++i) data.window_bits[i] = op.windows[i] / 8 + 2;  // of 4, 8, 16
-    std::ranges::sort(data.order, [&](int a, int b) { return data.window_bits[a] > data.window_bits[b]; });
-    return data;
-}
 
 /// Behind attention, whose results y holds.
 PixelProduct projection_of(Launch const& launch) {
@@ -57,8 +34,10 @@ void launch_regions(void* stream, RegionData const& data) {
 }  // namespace
 
 void RegionAttentionKernel::launch(Op const& op, Launch const& launch) {
-    RegionData const data = regions_of(op, launch);
+    RegionData data = regions_of(op, launch);
     GroupWeights const weights(launch.inputs[Op::kInWeight].shape[0], data.x.c);
+    data.scale_word = weights.scale_word();
+    data.steps = static_cast<int>(weights.steps);
     if (weights.group_steps() == 4) launch_regions<Region<4, 8>>(launch.stream, data);
     else launch_regions<Region<2, 3>>(launch.stream, data);
     PixelProduct const product = projection_of(launch);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "halo_tile.cuh"
+#include "../halo_tile.cuh"
 #include "pixel_sums.cuh"
 
 // ELAN's local feature extraction as one kernel. A block holds 8 × 16 pixels of x and the two around them in shared

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shift_mlp_brains.cuh"
 
-#include "../fused_kernels.h"
+#include "../../fused_kernels.h"
 
 namespace vitrum::cuda {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fragments.cuh"
+#include "../fragments.cuh"
 
 // Operands that are the sum of two bfloat16, which hold sixteen bits or more; of their products the three largest are
 // taken. Unlike float16's (split_halves.cuh), their range is float32's, so that nothing has to be scaled or looked at

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "../elan_layout.h"
+#include "../../elan_layout.h"
 #include "brain_pairs.cuh"
 #include "fetch_quads.cuh"
 

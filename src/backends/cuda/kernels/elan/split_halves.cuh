@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "../elan_layout.h"
-#include "scaled_halves.cuh"
+#include "../../elan_layout.h"
+#include "../scaled_halves.cuh"
 
 // Operands of one float16 each, or of two whose sum is the value; of their products the three largest are taken, which
 // is within 2^-21 of a float32 product.

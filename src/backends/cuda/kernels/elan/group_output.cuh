@@ -3,9 +3,9 @@
 
 #include <ptx/halves.cuh>
 
-#include "../elan_layout.h"
+#include "../../elan_layout.h"
+#include "../scaled_halves.cuh"
 #include "fetch_quads.cuh"
-#include "scaled_halves.cuh"
 
 // The projection behind attention: y = W · attended + bias + residual, where the rows of y hold what was attended as
 // float16 with a scale of each group (see GroupOutputWeights). A warp reads its pixels whole before it writes any.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fragments.cuh"
+#include "../fragments.cuh"
 
 namespace vitrum::cuda {
 

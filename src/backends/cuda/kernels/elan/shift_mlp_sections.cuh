@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "../shift_layout.h"
-#include "halo_tile.cuh"
+#include "../../shift_layout.h"
+#include "../halo_tile.cuh"
 #include "pixel_sums.cuh"
 
 // ELAN's local feature extraction for many channels, in operands of one scaled float16. A block holds 8 × 16 pixels of

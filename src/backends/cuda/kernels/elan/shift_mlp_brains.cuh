@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "../halo_tile.cuh"
 #include "brain_pairs.cuh"
-#include "halo_tile.cuh"
 #include "pixel_sums.cuh"
 
 // ELAN's local feature extraction with operands of two bfloat16. As in shift_mlp_tile.cuh a shift is an address and the
