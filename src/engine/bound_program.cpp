@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bound_program.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "packed_weights.h"
@@ -35,6 +36,10 @@ bool fits(Block const& block, std::size_t bytes, std::size_t slack) {
 /// per byte on the machines that this was measured on.
 double expected_cost(Step const& step) {
     return step.flops + 4 * step.bytes;
+}
+
+bool is_packed(Step const& step, int input) {
+    return std::ranges::any_of(step.selection.packings, [&](Packing const& packing) { return packing.input == input; });
 }
 
 }  // namespace
@@ -96,7 +101,9 @@ void BoundProgram::bind_edges() {
 
 void BoundProgram::bind_step(Step const& step, BoundStep& bound) const {
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-        bound.inputs.push_back(resolve(step.inputs[i], step.node->inputs[i]));
+        // Of what is packed, kernels ask for extents and presence: on the host it stays where it is, in the file.
+        bool const stays = on_.memory.is_host() && is_packed(step, static_cast<int>(i));
+        bound.inputs.push_back(stays ? resolve(step.inputs[i]) : resolve(step.inputs[i], step.node->inputs[i]));
     }
     for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
     for (Packing const& packing : step.selection.packings) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "base/buffer.h"
 #include "base/check.h"
@@ -64,6 +67,38 @@ TEST(MappedFile, ReadsAFile) {
     std::ofstream(path, std::ios::trunc).flush();
     EXPECT_TRUE(MappedFile(path).bytes().empty());
     std::filesystem::remove(path);
+}
+
+/// MiB of mapped files in this process's memory.
+double resident_files() {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;) {
+        if (word == "RssFile:" && status >> word) return std::stod(word) / 1024;
+    }
+    return 0;
+}
+
+TEST(MappedFile, GivesPagesBackAndReadsThemAgain) {
+    auto const path = std::filesystem::path(testing::TempDir()) / "vitrum_mapped_pages";
+    constexpr std::size_t kBytes = std::size_t{8} << 20;
+    std::ofstream(path) << std::string(kBytes, 'v');
+    MappedFile const file(path);
+    std::filesystem::remove(path);
+    auto const sum = [&] { return std::ranges::count(file.bytes(), static_cast<std::byte>('v')); };
+    ASSERT_EQ(sum(), kBytes);
+    double const before = resident_files();
+    give_back_mapped_pages(file.bytes().subspan(100, kBytes - 300));
+    EXPECT_LT(resident_files(), before - 7);
+    EXPECT_EQ(sum(), kBytes);
+    EXPECT_TRUE(lies_in_mapped_file(&file.bytes().back()));
+}
+
+TEST(MappedFile, LeavesOtherMemoryAlone) {
+    std::vector<std::byte> memory(std::size_t{1} << 20, std::byte{7});
+    give_back_mapped_pages(memory);
+    give_back_mapped_pages({});
+    EXPECT_FALSE(lies_in_mapped_file(memory.data()));
+    EXPECT_EQ(std::ranges::count(memory, std::byte{7}), memory.size());
 }
 
 TEST(MappedFile, NamesWhatItCannotRead) {

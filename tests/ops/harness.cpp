@@ -103,4 +103,32 @@ void check_against_reference(Backend const& backend, OpCase const& c, Precision 
     }
 }
 
+bool can_lose(CaseInput const& input) {
+    return input.present() && input.role != Role::weight && input.same_as < 0 && input.dtype == DType::f32 &&
+           input.shape.count() > 0;
+}
+
+void check_lost_numbers_show(Backend const& backend, OpCase const& c) {
+    ThreadPool threads(1);
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    // NaN from a file may have any payload.
+    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+        if (!can_lose(c.inputs[i])) continue;
+        for (float const lost : {std::nanf("257"), kInfinity, -kInfinity}) {
+            SCOPED_TRACE(fmt::format("{} in input {}", lost, i));
+            Values values = make_values(c);
+            values[i][values[i].size() * 3 / 5] = lost;
+            std::vector<float> const expected = reference_output(c, values);
+            PreparedOp prepared(backend, c, values, threads);
+            prepared.run();
+            auto const result = prepared.output();
+            std::size_t hidden = 0;
+            for (std::size_t k = 0; k < result.size(); ++k) {
+                if (!std::isfinite(expected[k]) && std::isfinite(result[k])) ++hidden;
+            }
+            EXPECT_EQ(hidden, 0U) << prepared.selection().kernel << " hides it in that many results";
+        }
+    }
+}
+
 }  // namespace vitrum::test

@@ -28,4 +28,11 @@ inline void PrintTo(OpCase const& c, std::ostream* out) {
 /// and the very same result in place of every input that the kernel calls reusable.
 void check_against_reference(Backend const& backend, OpCase const& c, Precision precision = Precision::fp32);
 
+/// Whether the input holds activations in which a NaN may stand.
+[[nodiscard]] bool can_lose(CaseInput const& input);
+
+/// Demands that a NaN or an infinity among the activations shows in every result in which it shows in the reference's:
+/// as a NaN or an infinity, whichever. What is lost silently leaves as a wrong picture.
+void check_lost_numbers_show(Backend const& backend, OpCase const& c);
+
 }  // namespace vitrum::test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "cases.h"
 #include "harness.h"
 #include "reference/backend.h"
@@ -13,6 +16,27 @@ class ReferenceBackend : public testing::TestWithParam<OpCase> {};
 
 TEST_P(ReferenceBackend, KeepsTheContract) {
     check_against_reference(*make_reference_backend(), GetParam());
+}
+
+/// Inputs that decide what is read and need not show themselves: masks by their sign, levels that no sample meets, what
+/// becomes an index or a truth value, fillers.
+bool only_decides(OpCase const& c, std::size_t input) {
+    if (std::holds_alternative<QueryAttention>(c.op)) return input == QueryAttention::kMask;
+    if (std::holds_alternative<DeformableAttention>(c.op)) return input >= DeformableAttention::kValue0;
+    return std::holds_alternative<Dense>(c.op) && (input > 0 || c.outputs()[0].dense_type().dtype != DType::f32);
+}
+
+/// Where every number of an input is lost, some result must say so.
+TEST_P(ReferenceBackend, LosesNoNumberSilently) {
+    OpCase const& c = GetParam();
+    ThreadPool threads(2);
+    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+        if (!can_lose(c.inputs[i]) || only_decides(c, i)) continue;
+        SCOPED_TRACE(fmt::format("input {}", i));
+        Values values = make_values(c);
+        std::ranges::fill(values[i], std::nanf(""));
+        EXPECT_TRUE(std::ranges::any_of(reference_output(c, values), [](float y) { return !std::isfinite(y); }));
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ReferenceBackend, testing::ValuesIn(all_cases()),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that move pixels: the value at an output pixel comes from one input pixel.
+#include <cmath>
 #include <limits>
 
 #include "kernels.h"
@@ -80,7 +81,9 @@ void CopyKernel<MaxPool2d>::launch(MaxPool2d const& op, Launch const& launch) {
             for (std::int64_t i = std::max<std::int64_t>(0, top); i < std::min(x.h, top + op.kernel); ++i) {
                 for (std::int64_t j = std::max<std::int64_t>(0, left); j < std::min(x.w, left + op.kernel); ++j) {
                     float const* const from = x.pixel(n, i, j);
-                    for (std::int64_t c = 0; c < y.c; ++c) to[c] = std::max(to[c], from[c]);
+                    for (std::int64_t c = 0; c < y.c; ++c) {
+                        if (from[c] > to[c] || std::isnan(from[c])) to[c] = from[c];
+                    }
                 }
             }
         }

@@ -26,7 +26,6 @@ double reflected(double position, double low, double high) {
 
 double held(double position, std::int64_t size, GridSample const& op) {
     auto const n = static_cast<double>(size);
-    if (!std::isfinite(position)) return op.border == SampleBorder::zeros ? -2 * n - 8 : 0;
     if (op.border == SampleBorder::border) return std::clamp(position, 0.0, n - 1);
     if (op.border == SampleBorder::reflection) {
         double const inside = op.align_corners ? reflected(position, 0, n - 1) : reflected(position, -0.5, n - 0.5);
@@ -69,11 +68,17 @@ struct Sample {
     Side row, column;
 };
 
+/// What a place that is no number gives, whatever the border: a lost number must show.
+constexpr Side kNowhere{0, 1, {std::numeric_limits<double>::quiet_NaN(), 0, 0, 0}};
+
 Sample sample_at(float const* place, Shape const& x, GridSample const& op) {
     double row = unnormalised(static_cast<double>(place[1]), x[2], op.align_corners);
     double column = unnormalised(static_cast<double>(place[0]), x[3], op.align_corners);
-    if (op.mode != SampleMode::cubic || !std::isfinite(row)) row = held(row, x[2], op);
-    if (op.mode != SampleMode::cubic || !std::isfinite(column)) column = held(column, x[3], op);
+    if (!std::isfinite(row + column)) return {kNowhere, kNowhere};
+    if (op.mode != SampleMode::cubic) {
+        row = held(row, x[2], op);
+        column = held(column, x[3], op);
+    }
     row = std::clamp(row, -1e9, 1e9);
     column = std::clamp(column, -1e9, 1e9);
     return {side_at(row, op.mode), side_at(column, op.mode)};

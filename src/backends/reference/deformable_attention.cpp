@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels.h"
 #include "math.h"
@@ -23,9 +24,14 @@ struct Scratch {
         : query(start), offsets(query + c), scores(offsets + 2 * s), sampled(scores + s), result(sampled + c) {}
 };
 
-/// Adds weight · map(row, column) to sums: bilinear between pixel centres at whole numbers, zero outside.
+/// Adds weight · map(row, column) to sums: bilinear between pixel centres at whole numbers, zero outside. A place that
+/// is no number gives none: a lost one must show.
 void add_sample(Nhwc<float> const& map, std::int64_t n, double row, double column, std::int64_t first, std::int64_t dim,
                 double weight, double* sums) {
+    if (!std::isfinite(row + column)) {
+        std::fill_n(sums, dim, std::numeric_limits<double>::quiet_NaN());
+        return;
+    }
     // Beyond this nothing of the map is left, and the conversion to whole numbers stays defined.
     if (!(row > -1 && row < static_cast<double>(map.h) && column > -1 && column < static_cast<double>(map.w))) return;
     auto const top = static_cast<std::int64_t>(std::floor(row));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels.h"
@@ -17,7 +18,8 @@ void MaxPool2dKernel::launch(MaxPool2d const& op, Launch const& launch) {
             float largest = -std::numeric_limits<float>::infinity();
             for (std::int64_t i = std::max<std::int64_t>(0, top); i < std::min(x.h, top + op.kernel); ++i) {
                 for (std::int64_t j = std::max<std::int64_t>(0, left); j < std::min(x.w, left + op.kernel); ++j) {
-                    largest = std::max(largest, x.pixel(n, i, j)[c]);
+                    float const value = x.pixel(n, i, j)[c];
+                    if (value > largest || std::isnan(value)) largest = value;  // and NaN is larger than all
                 }
             }
             y.data[pixel * y.stride + c] = largest;

@@ -76,7 +76,7 @@ void ShiftMlpKernel::launch(Op const&, Launch const& launch) {
             shifted);
         double* const to = hidden_layer + p * hidden;
         fc1(shifted, 1, to);
-        for (std::int64_t c = 0; c < hidden; ++c) to[c] = std::max(to[c], 0.0);
+        for (std::int64_t c = 0; c < hidden; ++c) to[c] = to[c] < 0 ? 0.0 : to[c];
     });
 
     Linear const fc2{doubles(launch.packed[1]), floats(in[Op::kFc2Bias]), hidden, x.c};

@@ -198,7 +198,9 @@ private:
         Vf const top = hn::Add(hn::Floor(y), hn::LoadU(d, centre + 2 * kTokens));
         Side const columns[2] = {{left, hn::Sub(one, right_share), map.w}, {hn::Add(left, one), right_share, map.w}};
         Side const rows[2] = {{top, hn::Sub(one, bottom_share), map.h}, {hn::Add(top, one), bottom_share, map.h}};
-        Vf const weight = hn::Mul(hn::LoadU(d, s_.scores + index * kTokens + t), hn::LoadU(d, s_.inverse_sums + t));
+        // Shares of a sample that lies at NaN or at infinity are NaN, and show although it meets no pixel.
+        Vf const weight = hn::MulAdd(hn::LoadU(d, s_.scores + index * kTokens + t), hn::LoadU(d, s_.inverse_sums + t),
+                                     hn::Mul(hn::Add(right_share, bottom_share), hn::Zero(d)));
         VITRUM_UNROLL for (int corner = 0; corner < kCorners; ++corner) {
             Side const& row = rows[corner / 2];
             Side const& column = columns[corner % 2];

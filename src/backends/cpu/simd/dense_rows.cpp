@@ -31,12 +31,11 @@ struct Rest {
     }
 };
 
-/// e^(x − largest): 0 where that is −∞, and NaN stays.
+/// e^(x − largest): 0 where x is −∞, and NaN stays.
 HWY_INLINE Vf power(Vf x, Vf largest) {
     F32 const d;
     Vf const exponent = hn::Mul(hn::Sub(x, largest), hn::Set(d, kLog2E));
-    Vf const near = hn::IfThenElse(hn::Lt(exponent, hn::Set(d, -126.0F)), hn::Zero(d), exp2_nonpositive(exponent));
-    return hn::IfThenElse(hn::IsNaN(exponent), exponent, near);
+    return hn::IfThenZeroElse(hn::Lt(exponent, hn::Set(d, -126.0F)), exp2_nonpositive(exponent));
 }
 
 HWY_INLINE void softmax_row(float const* x, std::int64_t length, float* y) {
@@ -88,8 +87,7 @@ struct SwishOfAny {
 };
 struct SigmoidOfAny {
     HWY_INLINE Vf operator()(Vf x) const {
-        Vf const y = hn::IfThenElseZero(hn::Gt(x, hn::Set(F32(), -std::numeric_limits<float>::infinity())), sigmoid(x));
-        return hn::IfThenElse(hn::IsNaN(x), x, y);
+        return hn::IfThenZeroElse(hn::Eq(x, hn::Set(F32(), -std::numeric_limits<float>::infinity())), sigmoid(x));
     }
 };
 

@@ -36,23 +36,45 @@ HWY_INLINE Vf polynomial(Vf x, float const (&coefficients)[kCount]) {
     }
 }
 
-/// 2^x for −126 <= x <= 0, relative error <= 1.7e-7.
+// What Highway's Max and Min give for NaN depends on the target. On x86 it is the second operand; elsewhere the number,
+// and NaN would be lost.
+
+/// The larger of the two, NaN where x is.
+HWY_INLINE Vf at_least(Vf limit, Vf x) {
+#if HWY_TARGET <= HWY_SSE4
+    return hn::Max(limit, x);
+#else
+    return hn::IfThenElse(hn::Lt(x, limit), limit, x);
+#endif
+}
+
+/// The smaller of the two, NaN where x is.
+HWY_INLINE Vf at_most(Vf limit, Vf x) {
+#if HWY_TARGET <= HWY_SSE4
+    return hn::Min(limit, x);
+#else
+    return hn::IfThenElse(hn::Gt(x, limit), limit, x);
+#endif
+}
+
+/// 2^x for −126 <= x <= 0, relative error <= 1.7e-7; of NaN: NaN.
 HWY_INLINE Vf exp2_bounded(Vf x) {
     F32 const d;
     hn::RebindToSigned<F32> const di;
     static constexpr float kCoefficients[] = {1.0F,          0.693147004F,   0.240222424F,
                                               0.0555073358F, 0.00967151299F, 0.00132647273F};
-    // Adding 1.5 · 2^23 leaves the nearest integer in the low bits of the sum.
-    Vf const magic = hn::Set(d, 12582912.0F);
+    // Adding 1.5 · 2^23 leaves the nearest integer in the low bits of the sum, adding 127 to it what the exponent's
+    // bits of that power of two are. A product keeps NaN; adding to the polynomial's exponent would not keep every NaN.
+    Vf const magic = hn::Set(d, 12582912.0F + 127.0F);
     Vf const rounded = hn::Add(x, magic);
     Vf const fraction = hn::Sub(x, hn::Sub(rounded, magic));
-    auto const exponent = hn::ShiftLeft<23>(hn::BitCast(di, rounded));
-    return hn::BitCast(d, hn::Add(hn::BitCast(di, polynomial(fraction, kCoefficients)), exponent));
+    Vf const whole = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, rounded)));
+    return hn::Mul(polynomial(fraction, kCoefficients), whole);
 }
 
 /// 2^x for x <= 0; below −126 it stays at 2^−126, which softmax cannot tell from 0.
 HWY_INLINE Vf exp2_nonpositive(Vf x) {
-    return exp2_bounded(hn::Max(x, hn::Set(F32(), -126.0F)));
+    return exp2_bounded(at_least(hn::Set(F32(), -126.0F), x));
 }
 
 #if HWY_TARGET <= HWY_AVX3
@@ -80,7 +102,7 @@ HWY_INLINE Vf normal_tail(Vf a) {
         {-0.000177745082F, -0.000421116769F, -0.000417192496F, -0.000230995094F, -2.0824049e-05F, 0.000100073696F,
          0.000119999437F, 8.67650015e-05F, 4.67788414e-05F, 2.00660324e-05F, 7.05313869e-06F, 2.06472828e-06F,
          5.08473363e-07F, 1.06052077e-07F, 1.88226768e-08F, 2.8528071e-09F}};
-    Vf const magic = hn::Set(d, 12582912.0F);  // as in exp2_bounded
+    Vf const magic = hn::Set(d, 12582912.0F);  // 1.5 · 2^23: the nearest integer in the low bits of the sum
     Vf const place = hn::MulAdd(a, hn::Set(d, 16.0F / 6.0F), hn::Set(d, -0.5F));
     Vf const rounded = hn::Add(place, magic);
     Vf const distance = hn::Sub(place, hn::Sub(rounded, magic));
@@ -103,12 +125,11 @@ inline constexpr float kNormalEnd = 6.0F;
 #endif
 
 /// x · Φ(x) = max(x, 0) − |x| · Φ(−|x|), absolute error <= 3e-7 for |x| <= 7, relative error near 0 <= 5e-7. From the
-/// end of the range on |x| · Φ(−|x|) is held at its 6e-9.
+/// end of the range on Φ(−|x|) is held at its 1e-9, so that no infinity is lost: of −∞ it is −∞, of ∞ NaN.
 HWY_INLINE Vf gelu(Vf x) {
     F32 const d;
-    // The variable operand comes second: on x86 that is what Min and Max return for NaN.
-    Vf const a = hn::Min(hn::Set(d, kNormalEnd), hn::Abs(x));
-    return hn::NegMulAdd(a, normal_tail(a), hn::Max(hn::Zero(d), x));
+    Vf const a = hn::Abs(x);
+    return hn::NegMulAdd(a, normal_tail(at_most(hn::Set(d, kNormalEnd), a)), at_least(hn::Zero(d), x));
 }
 
 /// 1 / (1 + e^−x), relative error <= 4e-7 down to 2^−126.

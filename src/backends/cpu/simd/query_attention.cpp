@@ -183,7 +183,7 @@ private:
         Vf sum = hn::Zero(d);
         for (std::int64_t j = 0; j < count; ++j) {
             Vf const score = hn::LoadU(d, scores + j * shape_.lanes);
-            Vf const p = hn::IfThenElseZero(hn::Gt(score, hidden), exp2_nonpositive(hn::Sub(score, largest)));
+            Vf const p = hn::IfThenZeroElse(hn::Le(score, hidden), exp2_nonpositive(hn::Sub(score, largest)));
             sum = hn::Add(sum, p);
             hn::StoreU(p, d, scores + j * shape_.lanes);
         }

@@ -86,7 +86,7 @@ struct StoreRelu {
     HWY_INLINE void operator()(int m, int v, Vf sum) const {
         F32 const d;
         // The variable operand comes second: on x86 that is what Max returns for NaN.
-        hn::StoreU(hn::Max(hn::Zero(d), hn::Add(sum, hn::Set(d, bias[m]))), d, to + m * stride + v * kLanes);
+        hn::StoreU(at_least(hn::Zero(d), hn::Add(sum, hn::Set(d, bias[m]))), d, to + m * stride + v * kLanes);
     }
 };
 

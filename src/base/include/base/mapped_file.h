@@ -26,4 +26,11 @@ private:
     std::size_t size_ = 0;
 };
 
+/// Whether these bytes lie in a file that is mapped now.
+[[nodiscard]] bool lies_in_mapped_file(std::byte const* data);
+
+/// Gives the memory that holds these bytes of a mapped file back to the system; who looks at them again reads them from
+/// the file again. Does nothing to other memory. Thread-safe.
+void give_back_mapped_pages(std::span<std::byte const> bytes);
+
 }  // namespace vitrum
