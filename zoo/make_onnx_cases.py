@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the ONNX files of the tests: tests/data/onnx, and the seeds in fuzz/corpus/onnx.
 
-With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime, transformers and safetensors.  The outputs
+With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime, transformers, onnxsim and safetensors.  The outputs
 beside each exported network are those of ONNX Runtime, or of PyTorch where ONNX Runtime cannot run the file.
 """
 
@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 import onnx
 import onnxruntime
+import onnxsim
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
@@ -118,6 +119,7 @@ def exported():
     yield "mask2former_script17", segmenter, square, dict(script, **names)
     open_network = dict(names, dynamic_axes={"input": {2: "height", 3: "width"}})
     yield "mask2former_open_script17", segmenter, square, dict(script, **open_network)
+    yield "mask2former_dynamo18_onnxsim", segmenter, square, dict(dynamo, **names, simplified=True)
     open_sides = {"x": {0: "batch", 2: "height", 3: "width"}}
     yield "convolutions_open", convolutions, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
     yield "convolution_bands", torch.nn.Conv2d(3, 5, 1).eval(), picture, script
@@ -173,8 +175,11 @@ def answers(path, module, inputs):
 def export(name, module, inputs, arguments):
     path = NETWORKS / f"{name}.onnx"
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    is_simplified = arguments.pop("simplified", False)
     with torch.inference_mode():
         torch.onnx.export(module, inputs, path, verbose=False, **arguments)
+    if is_simplified:
+        onnx.save(onnxsim.simplify(onnx.load(path))[0], path)
     without_notes(path)
     made = answers(path, module, inputs)
     io = NETWORKS / f"{name}.io.safetensors"

@@ -42,10 +42,11 @@ TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
 
 INSTANTIATE_TEST_SUITE_P(Data, OnnxNetwork,
                          testing::Combine(testing::Values("convolution_bands", "convolutions_open", "elan_script11",
-                                                          "mask2former_open_script17", "mask2former_script17",
-                                                          "mst_cassi_script17", "mstpp_script17", "swinir_clipped",
-                                                          "swinir_dynamo18", "swinir_open_dynamo18",
-                                                          "swinir_open_script17", "swinir_script17"),
+                                                          "mask2former_dynamo18_onnxsim", "mask2former_open_script17",
+                                                          "mask2former_script17", "mst_cassi_script17",
+                                                          "mstpp_script17", "swinir_clipped", "swinir_dynamo18",
+                                                          "swinir_open_dynamo18", "swinir_open_script17",
+                                                          "swinir_script17"),
                                           testing::Values(Device::cpu, Device::reference)),
                          [](auto const& at) { return name_of_case(std::get<0>(at.param), std::get<1>(at.param)); });
 
@@ -67,6 +68,7 @@ TEST_P(RecognisedNetwork, IsTheFamilysGraphAndAgreesWithOnnxRuntime) {
 
 INSTANTIATE_TEST_SUITE_P(Data, RecognisedNetwork,
                          testing::Values(Exported{"elan_script11", "ELAN", "GroupWindowAttention"},
+                                         Exported{"mask2former_dynamo18_onnxsim", "Mask2Former", "QueryAttention"},
                                          Exported{"mask2former_open_script17", "Mask2Former", "DeformableAttention"},
                                          Exported{"mask2former_script17", "Mask2Former", "QueryAttention"},
                                          Exported{"mst_cassi_script17", "MST", "ShiftBack"},

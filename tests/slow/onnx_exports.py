@@ -3,10 +3,12 @@
 recognise them and to agree with ONNX Runtime.
 
     python tests/slow/onnx_exports.py --vitrum build/dev/bin/vitrum [--case NAME]
+        [--exports FOLDER]
 
 Both of PyTorch's exporters, several opsets, fixed and open sizes; again after
 onnxsim where that is installed.  Where ONNX Runtime cannot run a file, the
-outputs are PyTorch's.
+outputs are PyTorch's.  Exporting takes most of the time: files in the folder
+that --exports names are kept, and are not made again.
 """
 
 import argparse
@@ -79,9 +81,6 @@ CASES = {
     "mask2former, resnet": ("Mask2Former", resnet_segmenter, SEGMENTER,
                             (1, 3, 96, 128), 1),
 }
-# What onnxsim leaves of these is not recognised: it merges q, k and v, and
-# computes the first queries.
-NOT_SIMPLIFIED = {"mask2former", "mask2former, resnet"}
 # PyTorch has scaled_dot_product_attention from opset 14 on.
 OLDEST_OPSET = {"mask2former": 14, "mask2former, resnet": 14}
 
@@ -159,7 +158,7 @@ def check(vitrum, path, family, model, inputs):
     return done.stdout + done.stderr if done.returncode else ""
 
 
-def check_all(vitrum, name):
+def check_all(vitrum, name, folder):
     """How many exports of the case are wrong."""
     family, network, config, size, values = CASES[name]
     model = make(network, config)
@@ -172,20 +171,26 @@ def check_all(vitrum, name):
             continue
         if how.endswith("open"):
             arguments = with_open_sides(arguments, inputs)
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "model.onnx"
+        path = folder / f"{name}, {how}.onnx"
+        if not path.exists():
             with torch.inference_mode():
                 torch.onnx.export(model, tuple(inputs.values()), path,
                                   **names, **arguments)
-            wrong = {"": check(vitrum, path, family, model, inputs)}
-            simplifies = onnxsim is not None and name not in NOT_SIMPLIFIED
-            if simplifies and how != "dynamo 18, open":
-                onnx.save(onnxsim.simplify(onnx.load(path))[0], path)
-                wrong[", onnxsim"] = check(vitrum, path, family, model, inputs)
-        for tool, text in wrong.items():
-            print(f"{name}, {how}{tool}: {text or 'recognised'}", flush=True)
+        paths = [path]
+        if onnxsim is not None and how != "dynamo 18, open":
+            paths.append(simplified(path))
+        for path in paths:
+            text = check(vitrum, path, family, model, inputs)
+            print(f"{path.stem}: {text or 'recognised'}", flush=True)
             failed += bool(text)
     return failed
+
+
+def simplified(path):
+    to = path.with_stem(f"{path.stem}, onnxsim")
+    if not to.exists():
+        onnx.save(onnxsim.simplify(onnx.load(path))[0], to)
+    return to
 
 
 def main():
@@ -193,12 +198,17 @@ def main():
     parser.add_argument("--vitrum", required=True)
     parser.add_argument("--case", action="append", choices=CASES,
                         help="only these")
+    parser.add_argument("--exports", type=pathlib.Path)
     args = parser.parse_args()
     warnings.filterwarnings("ignore")
     # Sizes in the graph, as the published networks' own code leaves them there.
     for module in (swinir, elan, mst):
         module.pad_to_multiple = make_onnx_cases.pad_openly
-    failed = sum(check_all(args.vitrum, name) for name in args.case or CASES)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.exports or pathlib.Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        failed = sum(check_all(args.vitrum, name, folder)
+                     for name in args.case or CASES)
     if failed:
         sys.exit(f"{failed} exports are not recognised")
 
