@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export small networks of every family in every way and expect vitrum to
-recognise them and to agree with ONNX Runtime.
+recognise them, to make of them what it makes of the networks' own checkpoints,
+operator by operator, and to agree with ONNX Runtime.
 
     python tests/slow/onnx_exports.py --vitrum build/dev/bin/vitrum [--case NAME]
         [--exports FOLDER]
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from itertools import zip_longest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "zoo"))
 try:
@@ -140,19 +142,36 @@ def answers(path, model, inputs):
     return session.run(None, {k: x.numpy() for k, x in inputs.items()})
 
 
-def check(vitrum, path, family, model, inputs):
+def checkpoint_of(model, path):
+    """The network as it is published."""
+    if isinstance(model, mask2former.Network):
+        model.model.save_pretrained(path)
+    else:
+        torch.save(model.state_dict(), path)
+    return path
+
+
+def inspected(vitrum, path):
+    told = subprocess.run([vitrum, "inspect", str(path), "--graph", "--json"],
+                          capture_output=True, text=True)
+    return json.loads(told.stdout) if told.returncode == 0 else told.stderr
+
+
+def check(vitrum, path, native, model, inputs):
     """What is wrong with the file, or nothing."""
     names = getattr(model, "outputs", ["output"])
     golden = dict(zip(names, answers(path, model, inputs)))
     io = path.with_suffix(".safetensors")
     save_file({**{k: x.numpy() for k, x in inputs.items()}, **golden}, io)
-    told = subprocess.run([vitrum, "inspect", str(path), "--json"],
-                          capture_output=True, text=True)
-    if told.returncode:
-        return told.stderr
-    info = json.loads(told.stdout)
-    if info["family"] != family:
+    info = inspected(vitrum, path)
+    if isinstance(info, str):
+        return info
+    if info["family"] != native["family"]:
         return f"{info['family']}: {'; '.join(info['notes'])}"
+    lines = zip_longest(info["graph"].splitlines(), native["graph"].splitlines())
+    for ours, theirs in lines:
+        if ours != theirs:
+            return f"{ours}\ninstead of the checkpoint's\n{theirs}"
     done = subprocess.run([vitrum, "verify", str(path), "--golden", str(io)],
                           capture_output=True, text=True)
     return done.stdout + done.stderr if done.returncode else ""
@@ -163,6 +182,8 @@ def check_all(vitrum, name, folder):
     family, network, config, size, values = CASES[name]
     model = make(network, config)
     inputs = inputs_of(model, size, values)
+    native = inspected(vitrum, checkpoint_of(model, folder / f"{name}.pth"))
+    assert native["family"] == family, native
     names = dict(input_names=list(inputs), verbose=False,
                  output_names=list(getattr(model, "outputs", ["output"])))
     failed = 0
@@ -180,7 +201,7 @@ def check_all(vitrum, name, folder):
         if onnxsim is not None and how != "dynamo 18, open":
             paths.append(simplified(path))
         for path in paths:
-            text = check(vitrum, path, family, model, inputs)
+            text = check(vitrum, path, native, model, inputs)
             print(f"{path.stem}: {text or 'recognised'}", flush=True)
             failed += bool(text)
     return failed
