@@ -41,12 +41,12 @@ TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Data, OnnxNetwork,
-                         testing::Combine(testing::Values("convolution_bands", "convolutions_open", "elan_script11",
-                                                          "mask2former_dynamo18_onnxsim", "mask2former_open_script17",
-                                                          "mask2former_script17", "mst_cassi_script17",
-                                                          "mstpp_script17", "swinir_clipped", "swinir_dynamo18",
-                                                          "swinir_open_dynamo18", "swinir_open_script17",
-                                                          "swinir_script17"),
+                         testing::Combine(testing::Values("convolution_bands", "convolutions_open", "convolutions_qdq",
+                                                          "elan_script11", "mask2former_dynamo18_onnxsim",
+                                                          "mask2former_open_script17", "mask2former_script17",
+                                                          "mst_cassi_script17", "mstpp_script17", "swinir_clipped",
+                                                          "swinir_dynamo18", "swinir_open_dynamo18",
+                                                          "swinir_open_script17", "swinir_script17"),
                                           testing::Values(Device::cpu, Device::reference)),
                          [](auto const& at) { return name_of_case(std::get<0>(at.param), std::get<1>(at.param)); });
 
@@ -78,6 +78,14 @@ INSTANTIATE_TEST_SUITE_P(Data, RecognisedNetwork,
                                          Exported{"swinir_open_script17", "SwinIR", "WindowAttention"},
                                          Exported{"swinir_script17", "SwinIR", "WindowAttention"}),
                          [](auto const& at) { return at.param.name; });
+
+TEST(OnnxNetwork, TellsWhatQuantisedAndWhatItQuantisedTo) {
+    std::string const graph = Engine::open(file("convolutions_qdq.onnx")).graph_text();
+    for (std::string const part : {"to=int8 int8[1, 3, ", "  # x_QuantizeLinear", "  # x_DequantizeLinear",
+                                   "# /1/Relu_output_0_QuantizeLinear", "@/1/Relu_output_0_scale"}) {
+        EXPECT_NE(graph.find(part), std::string::npos) << part << " in\n" << graph;
+    }
+}
 
 TEST(OnnxRecognition, KeepsTheFilesOwnTensorNamesAndServesEverySize) {
     Engine const engine = Engine::open(file("swinir_script17.onnx"));  // exported for 8 × 12
