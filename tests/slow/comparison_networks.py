@@ -82,7 +82,8 @@ def check(repository, name, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--repository", type=pathlib.Path, default=pathlib.Path("MST-plus-plus"))
+    parser.add_argument("--repository", type=pathlib.Path, default=pathlib.Path("MST-plus-plus"),
+                        help="a clone of it")
     parser.add_argument("--exports", type=pathlib.Path, help="keep the exports there, and take those that are there")
     parser.add_argument("name", nargs="*", help="only these")
     args = parser.parse_args()
