@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the ONNX files of the tests: tests/data/onnx, and the seeds in fuzz/corpus/onnx.
 
-With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime, transformers and safetensors.  The outputs
+With names, only those networks.  Needs torch, onnx, onnxscript, onnxruntime, transformers, onnxsim and safetensors.  The outputs
 beside each exported network are those of ONNX Runtime, or of PyTorch where ONNX Runtime cannot run the file.
 """
 
@@ -13,8 +13,10 @@ import zlib
 import numpy as np
 import onnx
 import onnxruntime
+import onnxsim
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import quantization
 from safetensors.numpy import save_file
 
 import elan
@@ -118,6 +120,7 @@ def exported():
     yield "mask2former_script17", segmenter, square, dict(script, **names)
     open_network = dict(names, dynamic_axes={"input": {2: "height", 3: "width"}})
     yield "mask2former_open_script17", segmenter, square, dict(script, **open_network)
+    yield "mask2former_dynamo18_onnxsim", segmenter, square, dict(dynamo, **names, simplified=True)
     open_sides = {"x": {0: "batch", 2: "height", 3: "width"}}
     yield "convolutions_open", convolutions, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
     yield "convolution_bands", torch.nn.Conv2d(3, 5, 1).eval(), picture, script
@@ -130,6 +133,21 @@ def exported():
     yield "swinir_open_script17", small, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
     sides = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     yield "swinir_open_dynamo18", small, torch.cat([picture, picture]), dict(dynamo, dynamic_shapes=(sides,))
+
+
+class Pictures(quantization.CalibrationDataReader):
+    def __init__(self):
+        self.left = [{"x": np.random.default_rng(i).random((1, 3, 16, 24), np.float32)} for i in range(3)]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+def quantised(name, source):
+    """Pairs of QuantizeLinear and DequantizeLinear in another network of these, its weights in int8."""
+    path = NETWORKS / f"{name}.onnx"
+    quantization.quantize_static(NETWORKS / f"{source}.onnx", path, Pictures(), per_channel=True)
+    save_answers(name, path, None, {"input": np.random.default_rng(5).random((1, 3, 8, 12), np.float32)}, ["output"])
 
 
 class Clipped(swinir.SwinIR):
@@ -173,14 +191,21 @@ def answers(path, module, inputs):
 def export(name, module, inputs, arguments):
     path = NETWORKS / f"{name}.onnx"
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    is_simplified = arguments.pop("simplified", False)
     with torch.inference_mode():
         torch.onnx.export(module, inputs, path, verbose=False, **arguments)
+    if is_simplified:
+        onnx.save(onnxsim.simplify(onnx.load(path))[0], path)
     without_notes(path)
-    made = answers(path, module, inputs)
+    names = arguments.get("input_names", ["input"]) if len(inputs) > 1 else ["input"]
+    named = dict(zip(names, (x.numpy() for x in inputs)))
+    save_answers(name, path, module, named, arguments.get("output_names", ["output"]))
+
+
+def save_answers(name, path, module, inputs, outputs):
+    made = answers(path, module, [torch.from_numpy(x) for x in inputs.values()])
     io = NETWORKS / f"{name}.io.safetensors"
-    golden = dict(zip(arguments.get("input_names", ["input"]) if len(inputs) > 1 else ["input"], (x.numpy() for x in inputs)))
-    golden.update(zip(arguments.get("output_names", ["output"]), made))
-    save_file(golden, io)
+    save_file({**inputs, **dict(zip(outputs, made))}, io)
     io.chmod(0o644)
     operators = sorted({node.op_type for node in onnx.load(path).graph.node})
     print(f"{name:20} {path.stat().st_size:8}  {' '.join(operators)}")
@@ -191,6 +216,7 @@ def main():
     for case in exported():
         if case[0] in sys.argv[1:] or len(sys.argv) == 1:
             export(*case)
+    quantised("convolutions_qdq", "convolutions_open")
     for name, m in tensors():
         onnx.save(m, NETWORKS / f"{name}.onnx")
     SEEDS.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import torch
@@ -38,9 +38,10 @@ class _Graph:
         self._lock = threading.Lock()  # of the engines and what they were made of
         places = [node for node in graph.graph.nodes if node.op == "placeholder"]
         self._is_weight = [_is_weight(node) for node in places]
-        self._weights = [i for i, yes in enumerate(self._is_weight) if yes]
+        self._weights_of = _getter([i for i, yes in enumerate(self._is_weight) if yes])
         self._others = [i for i, yes in enumerate(self._is_weight) if not yes]
         self._engines: OrderedDict[tuple[Any, ...], tuple[Engine, list[int]] | None] = OrderedDict()
+        self._last: tuple[Any, ...] | None = None  # the key of the engine that was used last
         self._state: _State | None = None
         self._held: list[torch.Tensor] = []  # the weights' memory, whose addresses no others then get
 
@@ -55,18 +56,22 @@ class _Graph:
         return self._graph(*args) if made is None else _run(made, args)
 
     def _engine_for(self, args: Sequence[Any]) -> tuple[Engine, list[int]] | None:
-        weights = [args[i] for i in self._weights]
+        weights = self._weights_of(args)
         state = _state_of(weights)
         if state != self._state:
             self._engines.clear()  # which hold copies of what the weights were
+            self._last = None
             self._state, self._held = state, [w.detach() for w in weights]
         key = tuple([_key_of(args[i]) for i in self._others])
+        if key == self._last:
+            return self._engines[key]
         if key in self._engines:
             self._engines.move_to_end(key)
         else:
             self._engines[key] = self._made(args)
             if len(self._engines) > self.KEPT:
                 self._engines.popitem(last=False)
+        self._last = key
         return self._engines[key]
 
     def _made(self, args: Sequence[Any]) -> tuple[Engine, list[int]] | None:
@@ -144,6 +149,13 @@ def _state_of(weights: Sequence[torch.Tensor]) -> _State:
         return places, list(map(_version, weights))
     except RuntimeError:  # inference tensors count no versions
         return places, [-1 if w.is_inference() else w._version for w in weights]
+
+
+def _getter(places: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """The items at these places, as a tuple.  Not one by one: there are hundreds."""
+    if len(places) < 2:  # of which itemgetter makes no tuple
+        return lambda items: tuple([items[i] for i in places])
+    return itemgetter(*places)
 
 
 def _key_of(value: Any) -> Any:

@@ -29,16 +29,20 @@ constexpr std::array kAlternatives = {Alternative{"img_range", "255"},      Alte
                                       Alternative{"rgb_mean", "0,0,0"},     Alternative{"shifted_blocks", "even"},
                                       Alternative{"shifted_blocks", "all"}, Alternative{"shifted_blocks", "none"}};
 
-/// Mask2Former's learned queries, repeated for each picture before anything reads them. The first norm of the features
-/// may be spelled out as operators on constants.
+/// Mask2Former's learned queries, repeated for each picture before anything reads them: those of the first layer's
+/// residual, and those that are added wherever queries are projected.
+constexpr std::string_view kFeatures = "transformer_module.queries_features.weight";
+constexpr std::string_view kPositions = "transformer_module.queries_embedder.weight";
 constexpr std::array kNameless = {
-    ReadBefore{.name = "transformer_module.queries_features.weight",
-               .next = "transformer_module.decoder.layernorm.weight",
-               .is_of_file = true},
-    ReadBefore{.name = "transformer_module.queries_embedder.weight",
-               .next = "transformer_module.decoder.layers.0.self_attn.q_proj.bias"},
+    ReadBefore{.name = kFeatures, .next = "transformer_module.decoder.layers.0.cross_attn_layer_norm.weight"},
+    ReadBefore{.name = kPositions, .next = "transformer_module.decoder.layers.0.self_attn.q_proj.bias"},
 };
-constexpr ExportNames kExportNames = {.published = published_name, .nameless = kNameless};
+constexpr std::array kComputed = {
+    ComputedQueries{.from = {kFeatures, kPositions},
+                    .projection = "transformer_module.decoder.layers.0.cross_attn.q_proj",
+                    .next = "transformer_module.decoder.layers.0.cross_attn.out_proj.weight"},
+};
+constexpr ExportNames kExportNames = {.published = published_name, .nameless = kNameless, .computed = kComputed};
 
 /// The sides of the windows that a graph's softmaxes run over, ascending.
 std::set<std::int64_t> windows_of(Graph const& graph) {

@@ -6,9 +6,9 @@
 
 #include "base/check.h"
 #include "formats/file_kind.h"
+#include "formats/text.h"
 #include "plain_pickle.h"
 #include "safetensors.h"
-#include "text.h"
 #include "torch_legacy.h"
 #include "torch_zip.h"
 

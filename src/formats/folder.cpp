@@ -8,8 +8,8 @@
 #include "base/check.h"
 #include "base/mapped_file.h"
 #include "formats/checkpoint.h"
+#include "formats/text.h"
 #include "settings.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hdf5.h"
 
-#include "text.h"
+#include "formats/text.h"
 
 namespace vitrum::hdf5 {
 namespace {

@@ -5,9 +5,9 @@
 #include <array>
 
 #include "base/check.h"
+#include "formats/text.h"
 #include "hdf5.h"
 #include "numbers.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "text.h"
+#include "formats/text.h"
 
 namespace vitrum {
 

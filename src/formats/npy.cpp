@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "base/check.h"
+#include "formats/text.h"
 #include "numbers.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "formats/file_kind.h"
+#include "formats/text.h"
 #include "onnx_check.h"
 #include "onnx_tensor.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

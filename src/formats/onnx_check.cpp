@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "base/check.h"
-#include "text.h"
+#include "formats/text.h"
 
 namespace vitrum {
 namespace {

@@ -5,8 +5,8 @@
 #include <bit>
 #include <charconv>
 
+#include "formats/text.h"
 #include "tensor_extent.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

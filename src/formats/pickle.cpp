@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pickle.h"
 
+#include "formats/text.h"
 #include "pickle_calls.h"
 #include "pickle_cursor.h"
 #include "pickle_globals.h"
-#include "text.h"
 
 namespace vitrum::pickle {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "text.h"
+#include "formats/text.h"
 
 namespace vitrum::pickle {
 namespace {

@@ -5,7 +5,7 @@
 #include <bit>
 #include <charconv>
 
-#include "text.h"
+#include "formats/text.h"
 
 namespace vitrum::pickle {
 namespace {

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
+#include "formats/text.h"
 #include "pickle_calls.h"
 #include "pickle_globals.h"
 #include "tensor_extent.h"
-#include "text.h"
 
 namespace vitrum::pickle {
 namespace {

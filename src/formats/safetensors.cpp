@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "base/check.h"
+#include "formats/text.h"
 #include "safetensors_header.h"
 #include "tensor_extent.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

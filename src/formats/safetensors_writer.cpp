@@ -6,8 +6,8 @@
 
 #include "base/atomic_file.h"
 #include "base/check.h"
+#include "formats/text.h"
 #include "source.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

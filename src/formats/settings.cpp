@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
-#include "text.h"
+#include "formats/text.h"
 
 namespace vitrum {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text.h"
+#include "formats/text.h"
 
 #include <fmt/format.h>
 

@@ -5,10 +5,10 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "formats/text.h"
 #include "pickle.h"
 #include "pickle_globals.h"
 #include "pickle_tensors.h"
-#include "text.h"
 
 namespace vitrum {
 namespace {

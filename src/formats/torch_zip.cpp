@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "formats/text.h"
 #include "pickle.h"
 #include "pickle_tensors.h"
-#include "text.h"
 #include "zip.h"
 
 namespace vitrum {

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/check.h"
-#include "text.h"
+#include "formats/text.h"
 
 namespace vitrum {
 namespace {

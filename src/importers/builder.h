@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "base/check.h"
+#include "formats/text.h"
 #include "ir/graph.h"
 
 namespace vitrum::onnx {
@@ -24,9 +25,11 @@ public:
         provenance_ = std::move(provenance);
     }
     [[nodiscard]] std::string const& label() const { return label_; }
+    /// The arguments may be a file's own texts.
     template <class... Args>
     [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) const {
-        throw Error(fmt::format("{}: {}: {}", file_, label_, fmt::format(text, std::forward<Args>(args)...)));
+        std::string const why = one_line(fmt::format(text, std::forward<Args>(args)...));
+        throw Error(fmt::format("{}: {}: {}", file_, label_, why));
     }
 
     std::vector<ValueId> emit_all(dense::Op const& op, std::vector<ValueId> inputs);

@@ -158,7 +158,7 @@ void Converter::refuse_operators(OnnxNode const& node) const {
         if (other.domain.empty() && !is_function && !is_control && find_rule(other.op) == nullptr)
             missing.insert(other.op);
     }
-    if (missing.size() == 1) b_.refuse("the operator {} is not supported", node.op);
+    if (missing.size() == 1) b_.refuse("the operator {} is not supported", excerpt(node.op));
     b_.refuse("the operators {} are not supported", fmt::join(missing, ", "));
 }
 

@@ -94,7 +94,7 @@ OnnxSource::OnnxSource(OnnxModel model, std::map<std::string, std::int64_t> sett
     for (auto const& [name, value] : settings_) {
         if (names.contains(name) && value >= 1) continue;
         std::string known;
-        for (auto const& one : names) known += one.empty() ? "" : " " + one;
+        for (auto const& one : names) known += one.empty() ? "" : " " + excerpt(one);
         fail_as(ErrorKind::usage, "{}: no extent is named \"{}\"; --set takes:{}", model_.path.string(), name,
                 known.empty() ? " none" : known);
     }
@@ -104,7 +104,7 @@ std::vector<DenseType> OnnxSource::inputs(Sizes const& sizes) const {
     std::map<std::string, std::int64_t, std::less<>> named(settings_.begin(), settings_.end());
     std::vector<DenseType> types;
     for (OnnxPort const& input : model_.graph.inputs) {
-        std::string const label(input.name);
+        std::string const label = excerpt(input.name);
         auto const file = model_.path.string();
         if (!input.dtype || !input.dims) fail("{}: input \"{}\" is no tensor of a known type and rank", file, label);
         if (input.dims->size() > Shape::kMaxRank)
@@ -122,7 +122,7 @@ std::vector<DenseType> OnnxSource::inputs(Sizes const& sizes) const {
             if (extent < 0) extent = asked;
             if (extent < 0) {
                 fail_as(ErrorKind::usage, "{}: extent {} of input \"{}\" is open; say it with --set {}=…", file, i,
-                        label, dim.name.empty() ? "NAME" : dim.name);
+                        label, dim.name.empty() ? "NAME" : excerpt(dim.name));
             }
             if (asked >= 0 && asked != extent) {
                 fail_as(ErrorKind::usage, "{}: made for inputs of one size: extent {} of \"{}\" is {}, not {}", file, i,
@@ -141,14 +141,14 @@ static std::string stated(OnnxPort const& port) {
     std::string text;
     for (OnnxDim const& dim : *port.dims) {
         text += text.empty() ? "" : ", ";
-        text += dim.extent >= 0 ? std::to_string(dim.extent) : dim.name.empty() ? "?" : std::string(dim.name);
+        text += dim.extent >= 0 ? std::to_string(dim.extent) : dim.name.empty() ? "?" : excerpt(dim.name);
     }
     return "[" + text + "]";
 }
 
 DenseType OnnxSource::input(OnnxPort const& port, std::vector<std::int64_t> const& shape, Named& named) const {
     auto const file = model_.path.string();
-    std::string const label(port.name);
+    std::string const label = excerpt(port.name);
     if (!port.dtype) fail("{}: input \"{}\" is no tensor of a known type", file, label);
     if (shape.size() > Shape::kMaxRank) {
         fail_as(ErrorKind::usage, "{}: input \"{}\" has {} dimensions, of which at most {} are supported", file, label,
@@ -165,7 +165,9 @@ DenseType OnnxSource::input(OnnxPort const& port, std::vector<std::int64_t> cons
     }
     if (fits) return type;
     std::string known;
-    for (auto const& [name, extent] : named) known += fmt::format("{}{} = {}", known.empty() ? "" : ", ", name, extent);
+    for (auto const& [name, extent] : named) {
+        known += fmt::format("{}{} = {}", known.empty() ? "" : ", ", excerpt(name), extent);
+    }
     fail_as(ErrorKind::usage, "{}: input \"{}\" is {}{}{}, but the array is {}", file, label, stated(port),
             known.empty() ? "" : " with ", known, type.shape.str());
 }

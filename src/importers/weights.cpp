@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <set>
 #include <sstream>
 
 #include <fmt/format.h>
 
 #include "level_table.h"
+#include "query_projection.h"
 #include "relative_table.h"
 
 namespace vitrum {
@@ -97,6 +99,7 @@ ExportedWeights::ExportedWeights(std::vector<ConstantRead> const& reads, std::ma
     collect_uses(reads, picture);
     name_by_neighbours();
     for (ReadBefore const& rule : names_.nameless) name_nameless(rule);
+    for (ComputedQueries const& rule : names_.computed) name_computed(rule);
     auto const owners = std::make_shared<std::vector<std::shared_ptr<void const>>>();
     for (auto const& [name, weight] : by_name_) {
         known_.tensors.push_back({name, weight.view});
@@ -124,7 +127,6 @@ void ExportedWeights::collect_uses(std::vector<ConstantRead> const& reads, Sizes
         Use use{.name = is_parameter_name(read.name) ? published(read.name) : "",
                 .weight = {view_of(constant), constant.owner}};
         use.is_matrix = read.role == ConstantRead::Role::matrix || read.role == ConstantRead::Role::transposed_matrix;
-        use.is_of_file = !read.name.empty();
         if (read.role == ConstantRead::Role::matrix) use.weight.view = transposed(use.weight.view);
         else if (auto const table = relative_table(constant)) use.table = Weight{view_of(*table), table->owner};
         else if (auto const levels = level_table(constant, picture))
@@ -152,19 +154,70 @@ void ExportedWeights::name_filter(std::string const& node) {
     for (std::size_t i = uses_.size() - 2; i < uses_.size(); ++i) add_known(uses_[i].name, uses_[i].weight);
 }
 
+/// Queries [heads, count, channels / heads] in front of `next`, with no more matrices before them than those of keys
+/// and values.
+void ExportedWeights::name_computed(ComputedQueries const& rule) {
+    auto const next = std::ranges::find_if(uses_, [&](Use const& use) { return use.name.ends_with(rule.next); });
+    if (next == uses_.end()) return;
+    auto const prefix = next->name.substr(0, next->name.size() - rule.next.size());
+    std::array<std::optional<Weight>, 2> from;
+    for (std::size_t i = 0; i < from.size(); ++i) from[i] = known(prefix + std::string(rule.from[i]));
+    if (!from[0] || !from[1] || from[0]->view.shape != from[1]->view.shape) return;
+    Shape const shape = from[0]->view.shape;
+    std::vector<double> sum(static_cast<std::size_t>(shape.count()));
+    std::vector<float> part(sum.size());
+    for (auto const& weight : from) {
+        copy_to_f32(weight->view, part.data());
+        std::ranges::transform(sum, part, sum.begin(), std::plus<>());
+    }
+    int matrices = 0;
+    std::optional<Constant> projection;
+    for (auto use = std::make_reverse_iterator(next); use != uses_.rend() && use->name.empty(); ++use) {
+        if (use->is_matrix) ++matrices;
+        if (!projection) projection = query_projection(use->weight.view, shape, sum);
+    }
+    constexpr int kKeysAndValues = 2;
+    if (!projection || matrices > kKeysAndValues) return;
+    Constant const none = filled({shape[1]}, 0);
+    add_known(prefix + fmt::format("{}.weight", rule.projection), {view_of(*projection), projection->owner});
+    add_known(prefix + fmt::format("{}.bias", rule.projection), {view_of(none), none.owner});
+}
+
 /// The last weight of that kind in front of the first node that reads `next`, which may have a container's prefix.
 void ExportedWeights::name_nameless(ReadBefore const& rule) {
     auto const next = std::ranges::find_if(uses_, [&](Use const& use) { return use.name.ends_with(rule.next); });
     if (next == uses_.end()) return;
     auto const prefix = next->name.substr(0, next->name.size() - rule.next.size());
     for (auto use = std::make_reverse_iterator(next); use != uses_.rend(); ++use) {
-        if (!use->name.empty() || use->is_matrix || (rule.is_of_file && !use->is_of_file)) continue;
+        if (!use->name.empty() || use->is_matrix) continue;
         auto const left = squeezed(use->weight.view.shape, use->weight.view.strides);
         if (left.size() != 2) continue;
         Shape const shape{left[0].first, left[1].first};
         add_known(prefix + std::string(rule.name), {*viewed_as(use->weight.view, shape), use->weight.owner});
         return;
     }
+}
+
+/// The matrix in front of a named bias is of the same layer; in front of several, of those layers one after the other:
+/// simplifiers merge products of one value.
+void ExportedWeights::name_products(std::size_t matrix) {
+    constexpr std::string_view kBias = "bias";
+    Use& use = uses_[matrix];
+    ConstTensorView rest = use.weight.view;
+    std::vector<std::pair<std::string, Weight>> layers;
+    for (std::size_t i = matrix + 1; i < uses_.size() && rest.shape[0] > 0; ++i) {
+        std::string const& bias = uses_[i].name;
+        std::int64_t const rows = uses_[i].weight.view.shape.count();
+        if (!bias.ends_with(".bias") || rows > rest.shape[0]) return;
+        ConstTensorView own = rest;
+        own.shape[0] = rows;
+        layers.emplace_back(bias.substr(0, bias.size() - kBias.size()) + "weight", Weight{own, use.weight.owner});
+        rest.data += rows * rest.strides[0] * static_cast<std::int64_t>(size_of(rest.dtype));
+        rest.shape[0] -= rows;
+    }
+    if (layers.empty() || rest.shape[0] > 0) return;
+    if (layers.size() == 1) use.name = layers.front().first;
+    for (auto const& [name, weight] : layers) add_known(name, weight);
 }
 
 void ExportedWeights::name_by_neighbours() {
@@ -175,12 +228,7 @@ void ExportedWeights::name_by_neighbours() {
             before = use.name;
             continue;
         }
-        if (use.is_matrix && i + 1 < uses_.size() && uses_[i + 1].name.ends_with(".bias") &&
-            uses_[i + 1].weight.view.shape.count() == use.weight.view.shape[0]) {
-            std::string const& bias = uses_[i + 1].name;
-            use.name = bias.substr(0, bias.size() - 4) + "weight";
-            add_known(use.name, use.weight);
-        }
+        if (use.is_matrix) name_products(i);
         if (!use.table) continue;
         auto const behind = std::find_if(uses_.begin() + static_cast<std::ptrdiff_t>(i), uses_.end(),
                                          [](Use const& u) { return !u.name.empty(); });
@@ -212,11 +260,14 @@ std::vector<ExportedWeights::Use const*> ExportedWeights::places_of(std::vector<
         std::string const name = prefix + wanted[row].name;
         bool const is_known = by_name_.contains(name);
         auto const worth = [&](Use const& use) {
-            constexpr int kSameName = 1000, kNoName = 10, kRow = 2, kOtherName = 1;
+            constexpr int kSameName = 1000, kNoName = 10, kOtherRole = 5, kRow = 2, kOtherName = 1;
             if (use.name == name) return kSameName;
             if (is_known || !read_as(use, wanted[row].shape)) return 0;
             if (!use.name.empty()) return kOtherName;
-            return wanted[row].is_row ? kRow : kNoName;
+            if (wanted[row].is_row) return kRow;
+            // Positions of as many pixels as there are channels look like a matrix.
+            bool const is_for_matrix = wanted[row].name.ends_with(".weight") && wanted[row].shape.rank() == 2;
+            return is_for_matrix && !use.is_matrix ? kOtherRole : kNoName;
         };
         for (std::size_t column = 0; column < columns; ++column) {
             at(row + 1, column + 1) =

@@ -156,6 +156,18 @@ TEST(Engine, KeepsProgramsByTheirMemory) {
     EXPECT_TRUE(first.expired());
 }
 
+TEST(Session, KeepsFewGraphsOfAnOnnxFile) {
+    Engine const engine = Engine::open(VITRUM_TEST_DATA "/onnx/convolutions_open.onnx", {.threads = 1});
+    ASSERT_NE(engine.data().onnx, nullptr) << "a graph for each size";
+    Session session(engine);
+    session.prepare({1, 16, 22});  // the largest first: an arena that grows drops what is bound
+    std::weak_ptr<Graph const> const first = engine.data().program({1, 16, 22})->graph;
+    for (std::int64_t width = 21; width > 18; --width) session.prepare({1, 16, width});
+    EXPECT_FALSE(first.expired());
+    session.prepare({1, 16, 18});
+    EXPECT_TRUE(first.expired());
+}
+
 TEST(Engine, ServesSessionsOnSeveralThreadsAtOnce) {
     Engine const engine = small_engine({.threads = 1});
     std::vector<std::vector<float>> results(4);

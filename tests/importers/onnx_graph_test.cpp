@@ -93,6 +93,21 @@ TEST(OnnxGraph, RefusesWhatItCannotDoByName) {
     EXPECT_PART(error_of(contradiction, {1, 2, 3}), "float32[2, 3] cannot be multiplied by float32[4, 2]");
 }
 
+TEST(OnnxGraph, ErrorsStayOnOneLineWhateverTheFilesNames) {
+    OnnxFile op, extent, shape;
+    op.input("x", kPicture).output("y").node("A\nB", {"x"}, "y");
+    EXPECT_PART(error_of(op), "the operator A\\x0aB is not supported");
+    extent.input("z", kPicture).input("x\n", {"e\nf"}).output("y").node("Relu", {"x\n"}, "y");
+    EXPECT_PART(error_of(extent), "input \"x\\x0a\" is open; say it with --set e\\x0af=");
+    shape.input("x\n", {"1", "e\nf"}).output("y").node("Relu", {"x\n"}, "y");
+    try {
+        static_cast<void>(shape.source({{"e\nf", 2}}).inputs(std::vector<std::vector<std::int64_t>>{{1, 3}}));
+        ADD_FAILURE() << "should have thrown";
+    } catch (Error const& error) {
+        EXPECT_EQ(std::string_view(error.what()).find('\n'), std::string_view::npos) << error.what();
+    }
+}
+
 TEST(OnnxGraph, OpenExtentsAreBoundBySizesNamesAndSettings) {
     OnnxFile file;
     file.input("x", kPicture)

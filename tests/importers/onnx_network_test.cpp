@@ -41,7 +41,8 @@ TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Data, OnnxNetwork,
-                         testing::Combine(testing::Values("convolution_bands", "convolutions_open", "elan_script11",
+                         testing::Combine(testing::Values("convolution_bands", "convolutions_open", "convolutions_qdq",
+                                                          "elan_script11", "mask2former_dynamo18_onnxsim",
                                                           "mask2former_open_script17", "mask2former_script17",
                                                           "mst_cassi_script17", "mstpp_script17", "swinir_clipped",
                                                           "swinir_dynamo18", "swinir_open_dynamo18",
@@ -67,6 +68,7 @@ TEST_P(RecognisedNetwork, IsTheFamilysGraphAndAgreesWithOnnxRuntime) {
 
 INSTANTIATE_TEST_SUITE_P(Data, RecognisedNetwork,
                          testing::Values(Exported{"elan_script11", "ELAN", "GroupWindowAttention"},
+                                         Exported{"mask2former_dynamo18_onnxsim", "Mask2Former", "QueryAttention"},
                                          Exported{"mask2former_open_script17", "Mask2Former", "DeformableAttention"},
                                          Exported{"mask2former_script17", "Mask2Former", "QueryAttention"},
                                          Exported{"mst_cassi_script17", "MST", "ShiftBack"},
@@ -76,6 +78,14 @@ INSTANTIATE_TEST_SUITE_P(Data, RecognisedNetwork,
                                          Exported{"swinir_open_script17", "SwinIR", "WindowAttention"},
                                          Exported{"swinir_script17", "SwinIR", "WindowAttention"}),
                          [](auto const& at) { return at.param.name; });
+
+TEST(OnnxNetwork, TellsWhatQuantisedAndWhatItQuantisedTo) {
+    std::string const graph = Engine::open(file("convolutions_qdq.onnx")).graph_text();
+    for (std::string const part : {"to=int8 int8[1, 3, ", "  # x_QuantizeLinear", "  # x_DequantizeLinear",
+                                   "# /1/Relu_output_0_QuantizeLinear", "@/1/Relu_output_0_scale"}) {
+        EXPECT_NE(graph.find(part), std::string::npos) << part << " in\n" << graph;
+    }
+}
 
 TEST(OnnxRecognition, KeepsTheFilesOwnTensorNamesAndServesEverySize) {
     Engine const engine = Engine::open(file("swinir_script17.onnx"));  // exported for 8 × 12

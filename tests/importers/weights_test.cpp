@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -42,6 +43,57 @@ TEST(ExportedWeights, AMatrixInFrontOfANamedBiasIsItsLayersWeight) {
     auto const weights = weights_of(file, {1, 4, 2});
     EXPECT_EQ(numbers(weights.known(), "net.fc.weight"), (std::vector<float>{1, 4, 2, 5, 3, 6}));
     EXPECT_EQ(numbers(weights.known(), "onnx::MatMul_7"), std::vector<float>());
+}
+
+TEST(ExportedWeights, AMatrixInFrontOfSeveralNamedBiasesIsTheirLayersWeights) {
+    OnnxFile file;
+    file.input("x", {"height", "2"}).output("y").output("z").integers("0", {0}).integers("2", {2}).integers("3", {3});
+    file.tensor("_v_1", {2, 3}, counted(6)).tensor("q.bias", {2}, counted(2)).tensor("k.bias", {1}, counted(1));
+    file.integers("axis", {1}).node("MatMul", {"x", "_v_1"}, "m");
+    file.node("Slice", {"m", "0", "2", "axis"}, "q").node("Slice", {"m", "2", "3", "axis"}, "k");
+    file.node("Add", {"q", "q.bias"}, "y").node("Add", {"k", "k.bias"}, "z");
+    auto const weights = weights_of(file, {1, 4, 2});
+    EXPECT_EQ(numbers(weights.known(), "q.weight"), (std::vector<float>{1, 4, 2, 5}));
+    EXPECT_EQ(numbers(weights.known(), "k.weight"), (std::vector<float>{3, 6}));
+    OnnxFile larger = file;  // than the biases behind it
+    larger.tensor("_v_2", {2, 4}, counted(8)).tensor("v.bias", {1}, counted(1)).node("MatMul", {"x", "_v_2"}, "n");
+    larger.node("Mul", {"n", "v.bias"}, "w").output("w");
+    EXPECT_EQ(numbers(weights_of(larger, {1, 4, 2}).known(), "v.weight"), std::vector<float>());
+}
+
+TEST(ExportedWeights, QueriesThatWereComputedHaveAProjectionThatMakesThem) {
+    // Two queries of two heads of two channels: features + positions = [3 0 0 1], [0 2 1 0].
+    OnnxFile file;
+    file.input("x", {"2", "2", "height"}).output("y").tensor("attn.features", {2, 4}, {1, 0, 0, 1, 0, 1, 0, 0});
+    file.tensor("attn.positions", {2, 4}, {2, 0, 0, 0, 0, 1, 1, 0}).tensor("v_1", {2, 2, 2}, counted(8));
+    file.tensor("attn.out.weight", {1}, {1}).node("MatMul", {"v_1", "x"}, "m");
+    file.node("Mul", {"m", "attn.out.weight"}, "y");
+    OnnxSource const source = file.source();
+    auto const reads =
+        source.trace(source.inputs(std::vector<std::vector<std::int64_t>>{{2, 2, 5}}), *make_reference_backend());
+    static constexpr std::array kRules = {
+        ComputedQueries{.from = {"features", "positions"}, .projection = "q_proj", .next = "out.weight"}};
+    ExportedWeights const weights(reads.reads, source.named_tensors(), {.computed = kRules});
+    auto const matrix = numbers(weights.known(), "attn.q_proj.weight");
+    EXPECT_EQ(numbers(weights.known(), "attn.q_proj.bias"), std::vector<float>(4));
+    ASSERT_EQ(matrix.size(), 16U);
+    std::vector<double> const rows = {3, 0, 0, 1, 0, 2, 1, 0};
+    for (std::size_t i = 0; i < 8; ++i) {  // by head, query and channel
+        std::size_t const channel = i / 4 * 2 + i % 2, query = i / 2 % 2;
+        double sum = 0;
+        for (std::size_t c = 0; c < 4; ++c) sum += static_cast<double>(matrix[channel * 4 + c]) * rows[query * 4 + c];
+        EXPECT_NEAR(sum / std::sqrt(2.0), static_cast<double>(i + 1), 1e-5);
+    }
+}
+
+TEST(ExportedWeights, AMatrixThatNodesMultiplyByGoesBeforeOneThatTheyAdd) {
+    OnnxFile file;
+    file.input("x", {"2", "2"}).output("y").tensor("a.scale", {2}, {1, 1}).tensor("b.scale", {2}, {2, 2});
+    file.tensor("v_1", {2, 2}, {1, 2, 3, 4}).tensor("v_2", {2, 1, 2}, {5, 6, 7, 8});
+    file.node("Mul", {"x", "a.scale"}, "s").node("MatMul", {"s", "v_1"}, "q").node("Add", {"q", "v_2"}, "k");
+    file.node("Mul", {"k", "b.scale"}, "y");
+    auto const found = weights_of(file, {1, 2, 2}).find({{"scale", {2}}, {"fc.weight", {2, 2}}}, "a.");
+    EXPECT_EQ(numbers(found.checkpoint, "fc.weight"), (std::vector<float>{1, 3, 2, 4}));
 }
 
 TEST(ExportedWeights, SpreadBiasesAreATableOfTheirModule) {

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export small networks of every family in every way and expect vitrum to
-recognise them and to agree with ONNX Runtime.
+recognise them, to make of them what it makes of the networks' own checkpoints,
+operator by operator, and to agree with ONNX Runtime.
 
     python tests/slow/onnx_exports.py --vitrum build/dev/bin/vitrum [--case NAME]
+        [--exports FOLDER]
 
 Both of PyTorch's exporters, several opsets, fixed and open sizes; again after
 onnxsim where that is installed.  Where ONNX Runtime cannot run a file, the
-outputs are PyTorch's.
+outputs are PyTorch's.  Exporting takes most of the time: files in the folder
+that --exports names are kept, and are not made again.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from itertools import zip_longest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "zoo"))
 try:
@@ -79,9 +83,6 @@ CASES = {
     "mask2former, resnet": ("Mask2Former", resnet_segmenter, SEGMENTER,
                             (1, 3, 96, 128), 1),
 }
-# What onnxsim leaves of these is not recognised: it merges q, k and v, and
-# computes the first queries.
-NOT_SIMPLIFIED = {"mask2former", "mask2former, resnet"}
 # PyTorch has scaled_dot_product_attention from opset 14 on.
 OLDEST_OPSET = {"mask2former": 14, "mask2former, resnet": 14}
 
@@ -141,29 +142,48 @@ def answers(path, model, inputs):
     return session.run(None, {k: x.numpy() for k, x in inputs.items()})
 
 
-def check(vitrum, path, family, model, inputs):
+def checkpoint_of(model, path):
+    """The network as it is published."""
+    if isinstance(model, mask2former.Network):
+        model.model.save_pretrained(path)
+    else:
+        torch.save(model.state_dict(), path)
+    return path
+
+
+def inspected(vitrum, path):
+    told = subprocess.run([vitrum, "inspect", str(path), "--graph", "--json"],
+                          capture_output=True, text=True)
+    return json.loads(told.stdout) if told.returncode == 0 else told.stderr
+
+
+def check(vitrum, path, native, model, inputs):
     """What is wrong with the file, or nothing."""
     names = getattr(model, "outputs", ["output"])
     golden = dict(zip(names, answers(path, model, inputs)))
     io = path.with_suffix(".safetensors")
     save_file({**{k: x.numpy() for k, x in inputs.items()}, **golden}, io)
-    told = subprocess.run([vitrum, "inspect", str(path), "--json"],
-                          capture_output=True, text=True)
-    if told.returncode:
-        return told.stderr
-    info = json.loads(told.stdout)
-    if info["family"] != family:
+    info = inspected(vitrum, path)
+    if isinstance(info, str):
+        return info
+    if info["family"] != native["family"]:
         return f"{info['family']}: {'; '.join(info['notes'])}"
+    lines = zip_longest(info["graph"].splitlines(), native["graph"].splitlines())
+    for ours, theirs in lines:
+        if ours != theirs:
+            return f"{ours}\ninstead of the checkpoint's\n{theirs}"
     done = subprocess.run([vitrum, "verify", str(path), "--golden", str(io)],
                           capture_output=True, text=True)
     return done.stdout + done.stderr if done.returncode else ""
 
 
-def check_all(vitrum, name):
+def check_all(vitrum, name, folder):
     """How many exports of the case are wrong."""
     family, network, config, size, values = CASES[name]
     model = make(network, config)
     inputs = inputs_of(model, size, values)
+    native = inspected(vitrum, checkpoint_of(model, folder / f"{name}.pth"))
+    assert native["family"] == family, native
     names = dict(input_names=list(inputs), verbose=False,
                  output_names=list(getattr(model, "outputs", ["output"])))
     failed = 0
@@ -172,20 +192,26 @@ def check_all(vitrum, name):
             continue
         if how.endswith("open"):
             arguments = with_open_sides(arguments, inputs)
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "model.onnx"
+        path = folder / f"{name}, {how}.onnx"
+        if not path.exists():
             with torch.inference_mode():
                 torch.onnx.export(model, tuple(inputs.values()), path,
                                   **names, **arguments)
-            wrong = {"": check(vitrum, path, family, model, inputs)}
-            simplifies = onnxsim is not None and name not in NOT_SIMPLIFIED
-            if simplifies and how != "dynamo 18, open":
-                onnx.save(onnxsim.simplify(onnx.load(path))[0], path)
-                wrong[", onnxsim"] = check(vitrum, path, family, model, inputs)
-        for tool, text in wrong.items():
-            print(f"{name}, {how}{tool}: {text or 'recognised'}", flush=True)
+        paths = [path]
+        if onnxsim is not None and how != "dynamo 18, open":
+            paths.append(simplified(path))
+        for path in paths:
+            text = check(vitrum, path, native, model, inputs)
+            print(f"{path.stem}: {text or 'recognised'}", flush=True)
             failed += bool(text)
     return failed
+
+
+def simplified(path):
+    to = path.with_stem(f"{path.stem}, onnxsim")
+    if not to.exists():
+        onnx.save(onnxsim.simplify(onnx.load(path))[0], to)
+    return to
 
 
 def main():
@@ -193,12 +219,17 @@ def main():
     parser.add_argument("--vitrum", required=True)
     parser.add_argument("--case", action="append", choices=CASES,
                         help="only these")
+    parser.add_argument("--exports", type=pathlib.Path)
     args = parser.parse_args()
     warnings.filterwarnings("ignore")
     # Sizes in the graph, as the published networks' own code leaves them there.
     for module in (swinir, elan, mst):
         module.pad_to_multiple = make_onnx_cases.pad_openly
-    failed = sum(check_all(args.vitrum, name) for name in args.case or CASES)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.exports or pathlib.Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        failed = sum(check_all(args.vitrum, name, folder)
+                     for name in args.case or CASES)
     if failed:
         sys.exit(f"{failed} exports are not recognised")
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -29,13 +30,21 @@ struct FoundWeights {
 /// A weight [rows, columns] that exporters leave without a name, by the named parameter that nodes read next.
 struct ReadBefore {
     std::string_view name, next;
-    bool is_of_file = false;  ///< what was computed from it may stand between
+};
+
+/// An attention whose queries a simplifier may have computed, since what they are projected from are weights: the sum
+/// of two [queries, channels]. Any matrix that gives the same queries does.
+struct ComputedQueries {
+    std::array<std::string_view, 2> from;
+    std::string_view projection;  ///< of the queries: "attn.q_proj"
+    std::string_view next;        ///< the named parameter that nodes read next
 };
 
 /// What an exporting library calls a family's parameters, and what it does not name.
 struct ExportNames {
     std::string (*published)(std::string_view name) = nullptr;  ///< the name in published checkpoints; null: the same
     std::span<ReadBefore const> nameless = {};
+    std::span<ComputedQueries const> computed = {};
 };
 
 /// The weights of an imported graph, as PyTorch's modules hold them. Exporters keep most names, but transpose the
@@ -70,13 +79,14 @@ private:
         std::optional<Weight> table = {};   ///< the table that it was spread from, [offsets, heads]
         std::optional<Weight> levels = {};  ///< the levels' embeddings that were added to sine positions, [levels, C]
         bool is_matrix = false;             ///< the right side of a product
-        bool is_of_file = false;            ///< else it was computed
     };
 
     void collect_uses(std::vector<ConstantRead> const& reads, Sizes const& picture);
     void name_filter(std::string const& node);
     void name_by_neighbours();
+    void name_products(std::size_t matrix);
     void name_nameless(ReadBefore const& rule);
+    void name_computed(ComputedQueries const& rule);
     [[nodiscard]] std::string published(std::string const& name) const;
     void add_known(std::string const& name, Weight const& weight);
     [[nodiscard]] std::optional<Weight> known(std::string const& name) const;
