@@ -108,7 +108,7 @@ bool can_lose(CaseInput const& input) {
            input.shape.count() > 0;
 }
 
-void check_lost_numbers_show(Backend const& backend, OpCase const& c) {
+void check_lost_numbers_show(Backend const& backend, OpCase const& c, Precision precision) {
     ThreadPool threads(1);
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     // NaN from a file may have any payload.
@@ -119,7 +119,7 @@ void check_lost_numbers_show(Backend const& backend, OpCase const& c) {
             Values values = make_values(c);
             values[i][values[i].size() * 3 / 5] = lost;
             std::vector<float> const expected = reference_output(c, values);
-            PreparedOp prepared(backend, c, values, threads);
+            PreparedOp prepared(backend, c, values, threads, -1, precision);
             prepared.run();
             auto const result = prepared.output();
             std::size_t hidden = 0;

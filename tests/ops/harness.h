@@ -33,6 +33,6 @@ void check_against_reference(Backend const& backend, OpCase const& c, Precision 
 
 /// Demands that a NaN or an infinity among the activations shows in every result in which it shows in the reference's:
 /// as a NaN or an infinity, whichever. What is lost silently leaves as a wrong picture.
-void check_lost_numbers_show(Backend const& backend, OpCase const& c);
+void check_lost_numbers_show(Backend const& backend, OpCase const& c, Precision precision = Precision::fp32);
 
 }  // namespace vitrum::test

@@ -67,7 +67,6 @@ struct GridSampleNumber {
 
     [[nodiscard]] __device__ double held_position(double position, std::int64_t size) const {
         auto const n = static_cast<double>(size);
-        if (!std::isfinite(position)) return border == SampleBorder::zeros ? -2 * n - 8 : 0;
         if (border == SampleBorder::border) return limited(position, 0, n - 1);
         if (border == SampleBorder::reflection) {
             double const inside = align_corners ? reflected(position, 0, n - 1) : reflected(position, -0.5, n - 0.5);
@@ -79,7 +78,7 @@ struct GridSampleNumber {
         auto const n = static_cast<double>(size);
         double const c = static_cast<double>(coordinate);
         double position = align_corners ? (c + 1) / 2 * (n - 1) : ((c + 1) * n - 1) / 2;
-        if (mode != SampleMode::cubic || !std::isfinite(position)) position = held_position(position, size);
+        if (mode != SampleMode::cubic) position = held_position(position, size);
         position = limited(position, -1e9, 1e9);
         if (mode == SampleMode::nearest) return {static_cast<std::int64_t>(nearbyint(position)), 1, {1, 0, 0, 0}};
         double const whole = floor(position), rest = position - whole;
@@ -97,6 +96,10 @@ struct GridSampleNumber {
         Quotient const by_plane = divide(item, places);
         std::int64_t const n = divide(by_plane.whole, channels).whole;
         float const* const place = grid + (n * places + by_plane.rest) * 2;
+        if (!std::isfinite(static_cast<double>(place[0]) + static_cast<double>(place[1]))) {
+            y[item] = NAN;  // whatever the border: a lost number must show
+            return;
+        }
         Side const rows = side(place[1], h), columns = side(place[0], w);
         float const* const plane = x + by_plane.whole * h * w;
         double sum = 0;
