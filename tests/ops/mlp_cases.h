@@ -68,6 +68,27 @@ inline constexpr auto kMlpCases = std::to_array<MlpCase>({
      .stream = 1e5,
      .activation = Activation::leaky_relu},
     {.name = "swin_third", .h = 3, .w = 6, .c = 384, .hidden = 800},
+    // Pixels enough for kernels that want to fill a GPU.
+    {.name = "rows_relu",
+     .h = 23,
+     .w = 29,
+     .c = 64,
+     .hidden = 100,
+     .norm = false,
+     .activation = Activation::leaky_relu},
+    {.name = "rows_many_relu",
+     .n = 3,
+     .h = 19,
+     .w = 37,
+     .c = 72,
+     .hidden = 1030,
+     .norm = false,
+     .residual = Residual::other,
+     .stream = 1e5,
+     .activation = Activation::leaky_relu},
+    {.name = "rows_third", .h = 19, .w = 29, .c = 384, .hidden = 500},
+    {.name = "rows_fourth", .h = 21, .w = 25, .c = 768, .hidden = 260, .residual = Residual::none},
+    {.name = "rows_fifth", .h = 16, .w = 32, .c = 1536, .hidden = 64, .stream = 1e-6},
     {.name = "far_gelu", .h = 6, .w = 7, .norm = false, .residual = Residual::none, .stream = 20},
 });
 
@@ -78,6 +99,12 @@ inline constexpr auto kWideMlpCases = std::to_array<MlpCase>({
     {.name = "tiny_middle", .h = 7, .w = 9, .c = 180, .hidden = 360, .inside = 1e-6},
     {.name = "many_tiles_light", .h = 199, .w = 191},
     {.name = "many_tiles_middle", .h = 159, .w = 163, .c = 180, .hidden = 360},
+    {.name = "huge_first", .h = 7, .w = 9, .c = 96, .hidden = 384, .inside = 1e6},
+    {.name = "tiny_second", .h = 7, .w = 9, .c = 192, .hidden = 768, .inside = 1e-6},
+    {.name = "many_tiles_first", .h = 159, .w = 163, .c = 96, .hidden = 384},
+    {.name = "many_tiles_second", .h = 131, .w = 130, .c = 192, .hidden = 768},
+    {.name = "huge_rows", .h = 23, .w = 31, .c = 256, .hidden = 512, .inside = 1e6},
+    {.name = "tiny_rows", .h = 23, .w = 31, .c = 256, .hidden = 512, .inside = 1e-6},
 });
 
 [[nodiscard]] OpCase to_case(MlpCase const& c);

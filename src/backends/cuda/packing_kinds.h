@@ -39,6 +39,7 @@ enum PackingKind : int {
     kSwinFc1,
     kSwinFc2,
     kHopperConv,
+    kHopperRows,
     kScaled,
 };
 

@@ -97,6 +97,22 @@ __device__ inline void begin_product<184>(float (&d)[92], std::uint32_t const* a
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
 }
 template <>
+__device__ inline void begin_product<192>(float (&d)[96], std::uint32_t const* a, std::uint64_t b, int add) {
+    asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, %101, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n192k16.f32.f16.f16 {"
+        "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+        "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, "
+        "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, "
+        "%60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "
+        "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95}, "
+        "{%96, %97, %98, %99}, %100, add, 1, 1, 0;\n}"
+        : VITRUM_SUMS(0), VITRUM_SUMS(4), VITRUM_SUMS(8), VITRUM_SUMS(12), VITRUM_SUMS(16), VITRUM_SUMS(20), VITRUM_SUMS(24),
+          VITRUM_SUMS(28), VITRUM_SUMS(32), VITRUM_SUMS(36), VITRUM_SUMS(40), VITRUM_SUMS(44), VITRUM_SUMS(48), VITRUM_SUMS(52),
+          VITRUM_SUMS(56), VITRUM_SUMS(60), VITRUM_SUMS(64), VITRUM_SUMS(68), VITRUM_SUMS(72), VITRUM_SUMS(76), VITRUM_SUMS(80),
+          VITRUM_SUMS(84), VITRUM_SUMS(88), VITRUM_SUMS(92)
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
+}
+template <>
 __device__ inline void begin_product<16>(float (&d)[8], std::uint64_t a, std::uint64_t b, int add) {
     asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, %10, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16 {"
