@@ -68,6 +68,15 @@ inline constexpr auto kMlpCases = std::to_array<MlpCase>({
      .stream = 1e5,
      .activation = Activation::leaky_relu},
     {.name = "swin_third", .h = 3, .w = 6, .c = 384, .hidden = 800},
+    // Queries: pictures of one row.
+    {.name = "queries_relu",
+     .w = 100,
+     .c = 256,
+     .hidden = 600,
+     .norm = false,
+     .stream = 1e5,
+     .activation = Activation::leaky_relu},
+    {.name = "queries_gelu", .n = 3, .w = 20, .c = 70, .hidden = 131, .norm = false},
     // Pixels enough for kernels that want to fill a GPU.
     {.name = "rows_relu",
      .h = 23,
