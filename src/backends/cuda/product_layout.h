@@ -13,6 +13,7 @@ namespace vitrum::cuda {
 
 constexpr int kProductRows = 64;      // of a block of rows: what a warpgroup has
 constexpr int kProductColumns = 128;  // of a block of a packed weight
+constexpr int kMostPrepared = 1536;   // channels of rows that there is code for
 constexpr int kProductStage = 64;     // of the depth: what is brought at a time; the depth is padded to a multiple
 
 /// Where element (k, row) of a block of `rows` rows lies, in halves; likewise of columns.

@@ -35,6 +35,7 @@ void HopperRowMlpKernel::launch(Mlp const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Mlp::kX]), y(launch.outputs[0]), residual(in[Mlp::kResidual]);
     std::int64_t const hidden_channels = in[Mlp::kFc1Weight].shape[0];
+    bool const has_norm = in[Mlp::kNormWeight].data != nullptr;
     Parts const parts(in[Mlp::kX].shape, hidden_channels, launch.workspace);
     auto const info = [](std::byte const* weight, std::int64_t columns, std::int64_t depth) {
         return reinterpret_cast<SwinWeightInfo const*>(weight + ProductWeights(columns, depth).operand_bytes());
@@ -49,8 +50,8 @@ void HopperRowMlpKernel::launch(Mlp const& op, Launch const& launch) {
                                            .rows = rows,
                                            .channels = x.c,
                                            .map = {},
-                                           .norm_weight = floats(in[Mlp::kNormWeight]),
-                                           .norm_bias = floats(in[Mlp::kNormBias]),
+                                           .norm_weight = has_norm ? floats(launch.packed[4]) : nullptr,
+                                           .norm_bias = has_norm ? floats(launch.packed[5]) : nullptr,
                                            .epsilon = op.norm_epsilon,
                                            .hidden = {fc1_info, fc1_bias + round_up(hidden_channels, kProductColumns)},
                                            .to = parts.x,

@@ -58,30 +58,40 @@ struct Preparation {
     Matrix x;
     std::int64_t rows;
     int channels;
-    Map map;  ///< row to pixel; −1 is a row of zeros, also behind the norm
-    float const *norm_weight, *norm_bias;
+    Map map;                               ///< row to pixel; −1 is a row of zeros, also behind the norm
+    float const *norm_weight, *norm_bias;  ///< packed, so that octets are aligned; null: no norm
     float epsilon;
     Hidden hidden;
     RowOperands to;
     RowScales* scales;
 };
 
-/// A row of kLanes lanes: each has every kLanes-th octet of channels, kOctets in all.
-template <int kLanes, int kOctets>
+constexpr int kRowLanes = 16;
+
+__device__ inline void load_octet(float (&to)[8], float const* from) {
+    auto const* const quads = reinterpret_cast<float4 const*>(from);
+    float4 const low = quads[0], high = quads[1];
+    to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
+    to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+}
+
+/// A row of as many lanes: each has every kRowLanes-th octet of channels, kOctets in all.
+template <int kOctets>
 struct PreparedRow {
     float v[kOctets][8];
     int sub;  ///< which lane of the row
 
-    [[nodiscard]] __device__ int first(int i) const { return 8 * (sub + kLanes * i); }
+    [[nodiscard]] __device__ int first(int i) const { return 8 * (sub + kRowLanes * i); }
 
     __device__ void load(float const* from, int channels) {
 #pragma unroll
         for (int i = 0; i < kOctets; ++i) {
-            bool const is = from != nullptr && first(i) < channels;
-            auto const* const quads = reinterpret_cast<float4 const*>(from + first(i));
-            float4 const low = is ? quads[0] : make_float4(0, 0, 0, 0), high = is ? quads[1] : make_float4(0, 0, 0, 0);
-            v[i][0] = low.x, v[i][1] = low.y, v[i][2] = low.z, v[i][3] = low.w;
-            v[i][4] = high.x, v[i][5] = high.y, v[i][6] = high.z, v[i][7] = high.w;
+            if (from != nullptr && first(i) < channels) {
+                load_octet(v[i], from + first(i));
+            } else {
+#pragma unroll
+                for (float& value : v[i]) value = 0;
+            }
         }
     }
     /// The variance is one around the mean.
@@ -93,10 +103,11 @@ struct PreparedRow {
 #pragma unroll
         for (int i = 0; i < kOctets; ++i) {
             if (first(i) >= channels) continue;
+            float w[8], b[8];
+            load_octet(w, weight + first(i));
+            load_octet(b, bias + first(i));
 #pragma unroll
-            for (int j = 0; j < 8; ++j) {
-                v[i][j] = fmaf((v[i][j] - mean) * factor, weight[first(i) + j], bias[first(i) + j]);
-            }
+            for (int j = 0; j < 8; ++j) v[i][j] = fmaf((v[i][j] - mean) * factor, w[j], b[j]);
         }
     }
     [[nodiscard]] __device__ float largest() const {
@@ -104,7 +115,7 @@ struct PreparedRow {
 #pragma unroll
         for (int i = 0; i < kOctets * 8; ++i) most = fmaxf(most, fabsf(v[i / 8][i % 8]));
 #pragma unroll
-        for (int lane = kLanes / 2; lane > 0; lane /= 2) {
+        for (int lane = kRowLanes / 2; lane > 0; lane /= 2) {
             most = fmaxf(most, __shfl_xor_sync(0xFFFFFFFFU, most, lane));
         }
         return most;
@@ -120,7 +131,7 @@ struct PreparedRow {
             for (int j = 0; j < 8; ++j) total += f(v[i][j]);
         }
 #pragma unroll
-        for (int lane = kLanes / 2; lane > 0; lane /= 2) total += __shfl_xor_sync(0xFFFFFFFFU, total, lane);
+        for (int lane = kRowLanes / 2; lane > 0; lane /= 2) total += __shfl_xor_sync(0xFFFFFFFFU, total, lane);
         return total;
     }
     __device__ void store(RowOperands const& to, std::int64_t row, float scale) const {
@@ -139,13 +150,13 @@ struct PreparedRow {
 
 constexpr int kPrepareThreads = 128;
 
-template <int kLanes, int kOctets, class Map>
+template <int kOctets, class Map>
 __global__ void __launch_bounds__(kPrepareThreads) prepare_kernel(__grid_constant__ Preparation<Map> const p) {
     let_next_start();
     std::int64_t const thread = static_cast<std::int64_t>(blockIdx.x) * kPrepareThreads + threadIdx.x;
-    std::int64_t const row = thread / kLanes;
-    PreparedRow<kLanes, kOctets> own;
-    own.sub = static_cast<int>(threadIdx.x) % kLanes;
+    std::int64_t const row = thread / kRowLanes;
+    PreparedRow<kOctets> own;
+    own.sub = static_cast<int>(threadIdx.x) % kRowLanes;
     std::int64_t const pixel = row < p.rows ? p.map(row) : -1;
     await_previous();
     own.load(pixel < 0 ? nullptr : p.x.at(pixel), p.channels);
@@ -159,20 +170,18 @@ __global__ void __launch_bounds__(kPrepareThreads) prepare_kernel(__grid_constan
     if (own.sub == 0) p.scales[row] = {scale, p.hidden.scale(squares, p.channels)};
 }
 
-/// The most channels that there is code for.
-constexpr int kMostPrepared = 1536;
-
 template <class Map>
 void prepare(void* stream, Preparation<Map> const& p) {
-    auto const run = [&]<int kLanes, int kOctets>() {
-        start_shared<Start::early>(stream, prepare_kernel<kLanes, kOctets, Map>,
-                                   round_up(p.rows, 2 * kProductRows) * kLanes / kPrepareThreads, kPrepareThreads, 0,
+    auto const run = [&]<int kOctets>() {
+        start_shared<Start::early>(stream, prepare_kernel<kOctets, Map>,
+                                   round_up(p.rows, 2 * kProductRows) * kRowLanes / kPrepareThreads, kPrepareThreads, 0,
                                    p);
     };
-    if (p.to.depth <= 256) run.template operator()<4, 8>();
-    else if (p.to.depth <= 384) run.template operator()<4, 12>();
-    else if (p.to.depth <= 768) run.template operator()<8, 12>();
-    else run.template operator()<16, 12>();
+    constexpr int kStep = 8 * kRowLanes;
+    if (p.to.depth <= 2 * kStep) run.template operator()<2>();
+    else if (p.to.depth <= 3 * kStep) run.template operator()<3>();
+    else if (p.to.depth <= 6 * kStep) run.template operator()<6>();
+    else run.template operator()<kMostPrepared / kStep>();
 }
 
 }  // namespace vitrum::cuda::hopper

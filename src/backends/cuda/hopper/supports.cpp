@@ -70,11 +70,11 @@ std::vector<Packing> HopperMlpKernel::packings(Mlp const&, Problem const& proble
 namespace {
 
 Support rows_support(Problem const& problem, std::int64_t rows, std::int64_t channels, std::int64_t results) {
-    constexpr std::int64_t kFewRows = 512, kMostChannels = 1536;
+    constexpr std::int64_t kFewRows = 512;
     if (rows < kFewRows) return {false, fmt::format("{} pixels, fewer than {}", rows, kFewRows)};
-    if (channels < 32 || channels > kMostChannels || channels % 8 != 0 || results % 4 != 0) {
+    if (channels < 32 || channels > kMostPrepared || channels % 8 != 0 || results % 4 != 0) {
         return {false, fmt::format("{} and {} channels: serves multiples of 8 from 32 to {}, and of 4", channels,
-                                   results, kMostChannels)};
+                                   results, kMostPrepared)};
     }
     return precision_support(problem);
 }
@@ -93,9 +93,15 @@ Support HopperRowMlpKernel::supports(Mlp const&, Problem const& problem) {
 std::vector<Packing> HopperRowMlpKernel::packings(Mlp const&, Problem const& problem) {
     auto const padded = [](std::int64_t columns) { return static_cast<int>(round_up(columns, kProductColumns)); };
     Shape const &fc1 = problem.inputs[Mlp::kFc1Weight], &fc2 = problem.inputs[Mlp::kFc2Weight];
-    return {pack_hopper_rows(Mlp::kFc1Weight, fc1, false), pack_hopper_rows(Mlp::kFc2Weight, fc2, true),
-            pack_swin_vector(Mlp::kFc1Bias, padded(fc1[0]), false),
-            pack_swin_vector(Mlp::kFc2Bias, padded(fc2[0]), false)};
+    std::vector<Packing> all = {
+        pack_hopper_rows(Mlp::kFc1Weight, fc1, false), pack_hopper_rows(Mlp::kFc2Weight, fc2, true),
+        pack_swin_vector(Mlp::kFc1Bias, padded(fc1[0]), false), pack_swin_vector(Mlp::kFc2Bias, padded(fc2[0]), false)};
+    if (problem.present[Mlp::kNormWeight]) {
+        int const channels = static_cast<int>(fc2[0]);
+        all.push_back(pack_swin_vector(Mlp::kNormWeight, channels, false));
+        all.push_back(pack_swin_vector(Mlp::kNormBias, channels, false));
+    }
+    return all;
 }
 
 Support HopperRowWindowKernel::supports(Op const& op, Problem const& problem) {
