@@ -131,7 +131,16 @@ TEST(CudaSelection, OperatorsOfMask2FormerMultiplyScaledRows) {
         EXPECT_EQ(kernel_for<DeformableAttention>("swin_tiny", precision), "fused_tiles_fp16");
     }
     EXPECT_EQ(kernel_for<Conv2d>("k1_c256", Precision::fp32), "implicit_gemm_fp32");
-    EXPECT_EQ(kernel_for<QueryAttention>("levels_of_swin_tiny", Precision::fp32), "split_keys_3xtf32");
+}
+
+/// What is done for each query is little, and decides what is attended to.
+TEST(CudaSelection, ProductsOfQueriesAreAsExactAsFloat32) {
+    for (Precision const precision : {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16}) {
+        EXPECT_EQ(kernel_for<Conv2d>("k1_queries", precision), "few_rows_3xtf32");
+        EXPECT_EQ(kernel_for<Mlp>("queries_relu", precision), "few_rows_3xtf32");
+    }
+    EXPECT_EQ(kernel_for<QueryAttention>("levels_of_swin_tiny", Precision::fp32), "split_key_tiles_fp32");
+    EXPECT_EQ(kernel_for<QueryAttention>("levels_of_swin_tiny", Precision::fp16), "split_key_tiles_tf32");
 }
 
 /// Only some operators have anything between their steps that has to be cut.

@@ -33,5 +33,24 @@ void HopperMlpKernel::launch(Mlp const&, Launch const&) {
     VITRUM_ASSERT(false);
 }
 
+std::size_t HopperRowMlpKernel::workspace_bytes(Mlp const&, Problem const&, int) {
+    return 0;
+}
+void HopperRowMlpKernel::launch(Mlp const&, Launch const&) {
+    VITRUM_ASSERT(false);
+}
+std::size_t HopperRowWindowKernel::workspace_bytes(Op const&, Problem const&, int) {
+    return 0;
+}
+void HopperRowWindowKernel::launch(Op const&, Launch const&) {
+    VITRUM_ASSERT(false);
+}
+std::size_t HopperRowConvKernel::workspace_bytes(Conv2d const&, Problem const&, int) {
+    return 0;
+}
+void HopperRowConvKernel::launch(Conv2d const&, Launch const&) {
+    VITRUM_ASSERT(false);
+}
+
 }  // namespace cuda
 }  // namespace vitrum

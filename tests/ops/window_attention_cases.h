@@ -100,6 +100,21 @@ inline constexpr auto kWindowAttentionCases = std::to_array<WindowAttentionCase>
     {.name = "swin_third", .h = 9, .w = 13, .c = 256, .heads = 8, .window = 7},
     {.name = "swin_third_shifted", .n = 2, .h = 7, .w = 9, .c = 224, .heads = 8, .window = 7, .shift = 3},
     {.name = "heads48_dim32", .h = 7, .w = 8, .c = 1536, .heads = 48, .window = 7, .shift = 3},
+    // Pixels enough for kernels that want to fill a GPU.
+    {.name = "rows_first_shifted", .h = 23, .w = 31, .c = 96, .heads = 3, .window = 7, .shift = 3},
+    {.name = "rows_second", .h = 24, .w = 25, .c = 192, .heads = 6, .window = 7, .residual = Residual::none},
+    {.name = "rows_third_shifted",
+     .n = 2,
+     .h = 17,
+     .w = 19,
+     .c = 384,
+     .heads = 12,
+     .window = 7,
+     .shift = 3,
+     .residual = Residual::other,
+     .logits = 10},
+    {.name = "rows_window8_shifted", .h = 32, .w = 24, .c = 64, .heads = 2, .shift = 4, .stream = 1e5},
+    {.name = "rows_window5", .n = 3, .h = 15, .w = 16, .c = 32, .heads = 1, .window = 5, .shift = 2},
     // Optional inputs.
     {.name = "no_norm", .h = 16, .w = 16, .c = 60, .shift = 4, .norm = false},
     {.name = "no_residual", .h = 16, .w = 16, .c = 60, .shift = 4, .residual = Residual::none},
@@ -138,6 +153,8 @@ inline constexpr auto kWideWindowAttentionCases = std::to_array<WindowAttentionC
     {.name = "tiny_middle", .h = 16, .w = 8, .c = 180, .shift = 4, .inside = 1e-6},
     {.name = "many_tiles_light", .h = 200, .w = 192, .shift = 4},
     {.name = "many_tiles_middle", .n = 2, .h = 104, .w = 128, .c = 180, .shift = 4},
+    {.name = "huge_rows", .h = 23, .w = 31, .c = 96, .heads = 3, .window = 7, .shift = 3, .inside = 1e5},
+    {.name = "tiny_rows", .h = 23, .w = 31, .c = 96, .heads = 3, .window = 7, .shift = 3, .inside = 1e-5},
 });
 
 [[nodiscard]] OpCase to_case(WindowAttentionCase const& c);

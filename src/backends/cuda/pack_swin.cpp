@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "packing_kinds.h"
+#include "product_layout.h"
 #include "rounding.h"
 
 namespace vitrum::cuda {
@@ -143,6 +144,24 @@ void fill_conv(float const* from, Shape const& shape, PackingKey const& key, std
     });
 }
 
+void fill_rows(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    // See pack_hopper_rows.
+    std::int64_t const outputs = shape[0], inputs = shape[1];
+    ProductWeights const weights(outputs, inputs);
+    float const unit = fill_info(from, shape, half_unit(numbers_of(from, shape)), to + weights.operand_bytes());
+    auto* half = reinterpret_cast<std::uint16_t*>(to);
+    for (std::int64_t block = 0; block < weights.blocks; ++block, half += weights.block_halves()) {
+        for (int column = 0; column < kProductColumns; ++column) {
+            int const place = key.param != 0 ? channel_of_column(column, kProductColumns) : column;
+            std::int64_t const output = block * kProductColumns + place;
+            if (output >= outputs) continue;
+            for (std::int64_t k = 0; k < inputs; ++k) {
+                half[product_index(k, column, kProductColumns)] = half_bits(from[output * inputs + k] / unit);
+            }
+        }
+    }
+}
+
 Packing operands(int input, PackingKind kind, int operand_bytes, decltype(Packing::pack) pack) {
     return {.input = input, .key = {.kind = kind}, .bytes = operand_bytes + sizeof(SwinWeightInfo), .pack = pack};
 }
@@ -154,8 +173,12 @@ Packing vector(int input, PackingKey const& key, int floats, decltype(Packing::p
 /// The width whose weight has that many input or output channels.
 template <class Make>
 Packing of_width(std::int64_t channels, Make const& make) {
-    VITRUM_ASSERT(channels == SwinMedium::kChannels || channels == SwinSmall::kChannels);
-    return channels == SwinMedium::kChannels ? make(SwinMedium{}) : make(SwinSmall{});
+    switch (channels) {
+        case SwinMedium::kChannels: return make(SwinMedium{});
+        case SwinFirst::kChannels: return make(SwinFirst{});
+        case SwinSecond::kChannels: return make(SwinSecond{});
+        default: VITRUM_ASSERT(channels == SwinSmall::kChannels); return make(SwinSmall{});
+    }
 }
 
 }  // namespace
@@ -193,6 +216,13 @@ Packing pack_swin_table(int input, Shape const& shape) {
 
 Packing pack_swin_vector(int input, int floats, bool is_norm) {
     return vector(input, {.kind = is_norm ? kSwinNorm : kSwinVector, .param = floats}, floats, fill_plain_vector);
+}
+
+Packing pack_hopper_rows(int input, Shape const& shape, bool to_pixels) {
+    return {.input = input,
+            .key = {.kind = kHopperRows, .param = to_pixels ? 1 : 0},
+            .bytes = ProductWeights(shape[0], shape[1]).bytes(),
+            .pack = fill_rows};
 }
 
 Packing pack_hopper_conv(int input, Shape const& shape, Conv2d const& op, bool has_residual) {

@@ -24,5 +24,7 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_swin_vector(int input, int floats, bool is_norm);
 /// [outputs, inputs, 3, 3] of such a convolution, see ConvBlocks.
 [[nodiscard]] Packing pack_hopper_conv(int input, Shape const& shape, Conv2d const& op, bool has_residual);
+/// [outputs, inputs] of a product of rows, see ProductWeights; columns of `pixels` are ordered by channel_of_column.
+[[nodiscard]] Packing pack_hopper_rows(int input, Shape const& shape, bool to_pixels);
 
 }  // namespace vitrum::cuda

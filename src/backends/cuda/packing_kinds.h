@@ -45,6 +45,7 @@ enum PackingKind : int {
     kGroupBoth,
     kPixelOperand,
     kGroupOutputOperand,
+    kHopperRows,
     kScaled,
 };
 

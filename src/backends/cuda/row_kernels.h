@@ -18,6 +18,25 @@ namespace vitrum::cuda {
     return {};
 }
 
+/// The same by Hopper's warpgroups, for rows enough to fill a GPU (hopper/row_product.cuh).
+struct HopperRowMlpKernel : Kernel<Mlp> {
+    static constexpr std::string_view kName = "scaled_rows_hopper_fp16";
+    static Support supports(Mlp const& op, Problem const& problem);
+    static std::vector<Packing> packings(Mlp const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Mlp const& op, Problem const& problem, int threads);
+    static std::vector<int> reusable_inputs(Mlp const&, Problem const&) { return {Mlp::kX, Mlp::kResidual}; }
+    static void launch(Mlp const& op, Launch const& launch);
+};
+
+struct HopperRowConvKernel : Kernel<Conv2d> {
+    static constexpr std::string_view kName = "scaled_rows_hopper_fp16";
+    static Support supports(Conv2d const& op, Problem const& problem);
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Conv2d const& op, Problem const& problem, int threads);
+    static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
 /// 1 × 1 convolutions.
 struct RowConvKernel : Kernel<Conv2d> {
     static constexpr KernelName kName{"scaled_rows", Precision::fp16};
@@ -42,6 +61,19 @@ struct RowMlpKernel : Kernel<Mlp> {
     static std::size_t workspace_bytes(Mlp const& op, Problem const& problem, int threads);
     static std::vector<int> reusable_inputs(Mlp const&, Problem const&) { return {Mlp::kX, Mlp::kResidual}; }
     static void launch(Mlp const& op, Launch const& launch);
+};
+
+/// Heads of 32 channels behind a norm, by Hopper's warpgroups, for pixels enough to fill a GPU.
+struct HopperRowWindowKernel : Kernel<WindowAttention> {
+    using Op = WindowAttention;
+    static constexpr std::string_view kName = "scaled_rows_hopper_fp16";
+    static constexpr int kDim = 32;  ///< of a head
+    static Support supports(Op const& op, Problem const& problem);
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
+    /// As of RowWindowKernel.
+    static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
+    static void launch(Op const& op, Launch const& launch);
 };
 
 struct RowWindowKernel : Kernel<WindowAttention> {

@@ -29,6 +29,9 @@ struct SwinWidth {
 };
 using SwinMedium = SwinWidth<180, 6, 360>;
 using SwinSmall = SwinWidth<60, 6, 120>;
+/// The first two stages of Swin-T and Swin-S.
+using SwinFirst = SwinWidth<96, 3, 384>;
+using SwinSecond = SwinWidth<192, 6, 768>;
 
 /// Which channel a column of the stream stands for: of two tiles of eight columns each lane has four neighbours in
 /// memory.

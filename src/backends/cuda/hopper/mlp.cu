@@ -41,7 +41,7 @@ struct Layout {
     using Fc1 = Ring<kSlots, W::kChunks, W::kFc1Bytes>;
     using Fc2 = Ring<kSlots, W::kChunks, W::kFc2Bytes>;
     using Mover = TileMover<W, RowTile>;
-    static constexpr bool kAhead = kGroups <= 2;  ///< four warpgroups lack the registers
+    static constexpr bool kAhead = kGroups <= 3;  ///< four warpgroups lack the registers
     static constexpr int kFc2 = Fc1::kBytes;
     static constexpr int kTiles = kFc2 + Fc2::kBytes;
     static constexpr int kVectors = kTiles + kGroups * Mover::kTileBytes;
@@ -242,8 +242,12 @@ void HopperMlpKernel::launch(Mlp const& op, Launch const& launch) {
                                       .fc1 = launch.packed[0],
                                       .fc2 = launch.packed[1],
                                       .epsilon = op.norm_epsilon};
-    if (x.c == SwinMedium::kChannels) hopper::run<SwinMedium, 2, 2>(arguments, launch);
-    else hopper::run<SwinSmall, 4, SwinSmall::kChunks>(arguments, launch);
+    switch (x.c) {
+        case SwinMedium::kChannels: return hopper::run<SwinMedium, 2, 2>(arguments, launch);
+        case SwinFirst::kChannels: return hopper::run<SwinFirst, 3, SwinFirst::kChunks>(arguments, launch);
+        case SwinSecond::kChannels: return hopper::run<SwinSecond, 2, 2>(arguments, launch);
+        default: return hopper::run<SwinSmall, 4, SwinSmall::kChunks>(arguments, launch);
+    }
 }
 
 }  // namespace vitrum::cuda

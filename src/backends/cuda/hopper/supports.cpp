@@ -4,6 +4,8 @@
 #include "../fused_kernels.h"
 #include "../pack.h"
 #include "../pack_swin.h"
+#include "../product_layout.h"
+#include "../row_kernels.h"
 #include "../shift_layout.h"
 #include "device.h"
 
@@ -46,10 +48,11 @@ std::vector<Packing> HopperWindowAttentionKernel::packings(Op const&, Problem co
 
 Support HopperMlpKernel::supports(Mlp const& op, Problem const& problem) {
     std::int64_t const channels = problem.inputs[Mlp::kX][3], hidden = problem.inputs[Mlp::kFc1Weight][0];
-    bool const has_width = (channels == SwinMedium::kChannels && hidden == SwinMedium::kHidden) ||
-                           (channels == SwinSmall::kChannels && hidden == SwinSmall::kHidden);
-    if (!has_width)
-        return {false, fmt::format("{} channels, {} hidden: serves 60, 120 and 180, 360", channels, hidden)};
+    auto const is = [&]<class W>(W) { return channels == W::kChannels && hidden == W::kHidden; };
+    if (!is(SwinMedium{}) && !is(SwinSmall{}) && !is(SwinFirst{}) && !is(SwinSecond{})) {
+        constexpr std::string_view kServed = "60, 120; 96, 384; 180, 360 and 192, 768";
+        return {false, fmt::format("{} channels, {} hidden: serves {}", channels, hidden, kServed)};
+    }
     if (op.activation != Activation::gelu) return {false, "serves GELU only"};
     if (!problem.present[Mlp::kNormWeight]) return {false, "serves normalised inputs only"};
     return precision_support(problem);
@@ -116,6 +119,83 @@ Support HopperPixelConvKernel::supports(Conv2d const& op, Problem const& problem
 
 std::vector<Packing> HopperPixelConvKernel::packings(Conv2d const&, Problem const&) {
     return {pack_pixel_operand(Conv2d::kWeight)};
+}
+
+namespace {
+
+Support rows_support(Problem const& problem, std::int64_t rows, std::int64_t channels, std::int64_t results) {
+    constexpr std::int64_t kFewRows = 512;
+    if (rows < kFewRows) return {false, fmt::format("{} pixels, fewer than {}", rows, kFewRows)};
+    if (channels < 32 || channels > kMostPrepared || channels % 8 != 0 || results % 4 != 0) {
+        return {false, fmt::format("{} and {} channels: serves multiples of 8 from 32 to {}, and of 4", channels,
+                                   results, kMostPrepared)};
+    }
+    return precision_support(problem);
+}
+
+std::int64_t pixels_of(Shape const& x) {
+    return x[0] * x[1] * x[2];
+}
+
+}  // namespace
+
+Support HopperRowMlpKernel::supports(Mlp const&, Problem const& problem) {
+    Shape const& x = problem.inputs[Mlp::kX];
+    return rows_support(problem, pixels_of(x), x[3], x[3]);
+}
+
+std::vector<Packing> HopperRowMlpKernel::packings(Mlp const&, Problem const& problem) {
+    auto const padded = [](std::int64_t columns) { return static_cast<int>(round_up(columns, kProductColumns)); };
+    Shape const &fc1 = problem.inputs[Mlp::kFc1Weight], &fc2 = problem.inputs[Mlp::kFc2Weight];
+    std::vector<Packing> all = {
+        pack_hopper_rows(Mlp::kFc1Weight, fc1, false), pack_hopper_rows(Mlp::kFc2Weight, fc2, true),
+        pack_swin_vector(Mlp::kFc1Bias, padded(fc1[0]), false), pack_swin_vector(Mlp::kFc2Bias, padded(fc2[0]), false)};
+    if (problem.present[Mlp::kNormWeight]) {
+        int const channels = static_cast<int>(fc2[0]);
+        all.push_back(pack_swin_vector(Mlp::kNormWeight, channels, false));
+        all.push_back(pack_swin_vector(Mlp::kNormBias, channels, false));
+    }
+    return all;
+}
+
+Support HopperRowWindowKernel::supports(Op const& op, Problem const& problem) {
+    Shape const& x = problem.inputs[Op::kX];
+    if (x[3] != std::int64_t{op.heads} * kDim) {
+        return {false, fmt::format("{} heads of {} channels in all: serves heads of {}", op.heads, x[3], kDim)};
+    }
+    if (op.window > 8) return {false, fmt::format("windows of {0} × {0}, more than 8 × 8", op.window)};
+    if (!problem.present[Op::kNormWeight]) return {false, "serves normalised inputs only"};
+    if (!problem.present[Op::kQkvBias]) return {false, "serves q, k and v with biases only"};
+    return rows_support(problem, pixels_of(x), x[3], x[3]);
+}
+
+std::vector<Packing> HopperRowWindowKernel::packings(Op const&, Problem const& problem) {
+    int const channels = static_cast<int>(problem.inputs[Op::kX][3]);
+    auto const padded = [](int columns) { return static_cast<int>(round_up(columns, kProductColumns)); };
+    return {pack_hopper_rows(Op::kQkvWeight, problem.inputs[Op::kQkvWeight], false),
+            pack_hopper_rows(Op::kProjWeight, problem.inputs[Op::kProjWeight], true),
+            pack_swin_vector(Op::kQkvBias, padded(3 * channels), false),
+            pack_swin_vector(Op::kProjBias, padded(channels), false),
+            pack_transposed(Op::kBiasTable, problem.inputs[Op::kBiasTable]),
+            pack_swin_vector(Op::kNormWeight, channels, false),
+            pack_swin_vector(Op::kNormBias, channels, false)};
+}
+
+Support HopperRowConvKernel::supports(Conv2d const& op, Problem const& problem) {
+    if (op.kernel != 1 || op.stride != 1 || op.pixel_shuffle != 1) return {false, "for 1 × 1 and stride 1 only"};
+    if (op.activation == Activation::gelu) return {false, "knows no GELU"};
+    Shape const& weight = problem.inputs[Conv2d::kWeight];
+    return rows_support(problem, pixels_of(problem.inputs[Conv2d::kX]), weight[1], weight[0]);
+}
+
+std::vector<Packing> HopperRowConvKernel::packings(Conv2d const&, Problem const& problem) {
+    Shape const& weight = problem.inputs[Conv2d::kWeight];
+    std::vector<Packing> all = {pack_hopper_rows(Conv2d::kWeight, weight, true)};
+    if (problem.present[Conv2d::kBias]) {
+        int const padded = static_cast<int>(round_up(weight[0], kProductColumns));
+        all.push_back(pack_swin_vector(Conv2d::kBias, padded, false));
+    }
+    return all;
 }
 
 Support HopperConvKernel::supports(Conv2d const& op, Problem const& problem) {

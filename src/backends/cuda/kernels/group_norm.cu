@@ -20,21 +20,35 @@ struct Statistics {
     Sum* sums;  ///< [N · groups][parts]
 
     [[nodiscard]] __host__ __device__ int channels() const { return x.c / groups; }
+    /// Numbers of a group that are read together.
+    [[nodiscard]] __host__ __device__ int width() const { return x.vector && channels() % 4 == 0 ? 4 : 1; }
 };
 
+template <int kWidth>
 __global__ void __launch_bounds__(kThreads) sums_kernel(Statistics s) {
     __shared__ Sum shared[kThreads];
     Quotient const by_part = divide(static_cast<std::int64_t>(blockIdx.x), s.parts);
     Quotient const by_group = divide(by_part.whole, s.groups);
-    int const thread = static_cast<int>(threadIdx.x), channels = s.channels();
-    std::int64_t const first = by_group.rest * channels, plane = s.x.h * s.x.w;
-    std::int64_t const numbers = plane * channels, step = s.parts * kThreads;
+    int const thread = static_cast<int>(threadIdx.x), widths = s.channels() / kWidth;
+    std::int64_t const first = by_group.rest * s.channels(), plane = s.x.h * s.x.w;
+    std::int64_t const items = plane * widths, step = s.parts * kThreads;
     Sum own{0, 0};
-    for (std::int64_t i = by_part.rest * kThreads + thread; i < numbers; i += step) {
-        Quotient const at = divide(i, channels);
-        auto const value = static_cast<double>(s.x.at(by_group.whole * plane + at.whole)[first + at.rest]);
-        own.values += value;
-        own.squares += value * value;
+#pragma unroll 4
+    for (std::int64_t i = by_part.rest * kThreads + thread; i < items; i += step) {
+        Quotient const at = divide(i, widths);
+        float const* const from = s.x.at(by_group.whole * plane + at.whole) + first + at.rest * kWidth;
+        float numbers[kWidth];
+        if constexpr (kWidth == 4) {
+            float4 const four = *reinterpret_cast<float4 const*>(from);
+            numbers[0] = four.x, numbers[1] = four.y, numbers[2] = four.z, numbers[3] = four.w;
+        } else {
+            numbers[0] = *from;
+        }
+        for (float const number : numbers) {
+            auto const value = static_cast<double>(number);
+            own.values += value;
+            own.squares += value * value;
+        }
     }
     shared[thread] = own;
     for (int half = kThreads / 2; half > 0; half /= 2) {
@@ -78,9 +92,11 @@ struct ApplyQuad {
         Quotient const at = divide(i, y.quads());
         int const c = static_cast<int>(at.rest) * 4, left = y.c - c, channels = y.c / groups;
         Moments const* const own = moments + divide(at.whole, y.h * y.w).whole * groups;
+        int const group = c / channels;
+        bool const is_one = channels % 4 == 0;  // of all four
         float4 const v = each(load4(x.at(at.whole) + c, left, x.vector), [&](float value, int j) {
             if (j >= left) return 0.0F;
-            Moments const& m = own[(c + j) / channels];
+            Moments const& m = own[is_one ? group : (c + j) / channels];
             auto const normal = static_cast<float>((static_cast<double>(value) - m.mean) * m.factor);
             return fmaf(normal, weight[c + j], bias[c + j]);
         });
@@ -115,7 +131,8 @@ void GroupNormKernel::launch(GroupNorm const& op, Launch const& launch) {
     Pixels const x(in[GroupNorm::kX]), y(launch.outputs[0]);
     Parts const parts(op, in[GroupNorm::kX].shape, launch.workspace);
     Statistics const statistics{x, op.groups, parts.parts, parts.sums};
-    start(launch.stream, sums_kernel, x.n * op.groups * parts.parts, kThreads, statistics);
+    start(launch.stream, statistics.width() == 4 ? sums_kernel<4> : sums_kernel<1>, x.n * op.groups * parts.parts,
+          kThreads, statistics);
     for_each(launch.stream, x.n * op.groups, Finish{statistics, op.epsilon, parts.moments});
     ApplyQuad const apply{x, y, op.groups, parts.moments, floats(in[GroupNorm::kWeight]), floats(in[GroupNorm::kBias])};
     for_each(launch.stream, y.count() * y.quads(), apply);

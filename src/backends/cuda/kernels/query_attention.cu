@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queries that look at all pixels of a picture, on tensor cores. There are few queries, so that the pixels are split
-// among blocks, whose softmaxes are then joined (as flash-decoding does). Numbers are the sum of two TF32 operands: it
-// is here that masks are decided, and products are few.
+// among blocks, whose softmaxes are then joined (as flash-decoding does).
+#include "../operands.h"
 #include "../query_kernels.h"
 #include "fragments.cuh"
 
@@ -10,11 +10,13 @@ namespace {
 
 using Op = QueryAttention;
 
-constexpr int kDim = QueryTilesKernel::kMostDim, kDimSteps = kDim / 8;
+constexpr int kDim = kQueryTileDim, kDimSteps = kDim / 8;
 constexpr int kQueriesPerBlock = 128;
 constexpr int kKeysAtOnce = 64, kKeyTiles = kKeysAtOnce / 8;
-/// Tensor cores cut sums off instead of rounding them: sums begin from zero every so many steps of eight numbers.
-constexpr int kStepsAtOnce = 2;
+/// Of float32 numbers, which are the sum of two TF32 operands, tensor cores cut sums off instead of rounding them: sums
+/// begin from zero every so many steps of eight numbers.
+template <int kParts>
+constexpr int kStepsAtOnce = kParts == 1 ? kDimSteps : 2;
 constexpr int kPartFloats = kDim + 4;  ///< of a query's part: maximum, sum, whether it saw a key, –, weighted values
 
 /// How the keys of a picture are cut.
@@ -82,32 +84,37 @@ struct Stage {
     }
 };
 
-/// A right operand of 8 × 8 numbers as two parts.
-struct TwoParts {
-    std::uint32_t high[2], low[2];
+/// A right operand of 8 × 8 numbers, rounded or as two parts.
+template <int kParts>
+struct RightParts {
+    std::uint32_t parts[kParts][2];
 
-    __device__ TwoParts(float first, float second) {
+    __device__ RightParts(float first, float second) {
         float const v[2] = {first, second};
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
-            high[i] = Tf32::pack(v[i]);
-            low[i] = Tf32::pack(v[i] - Tf32::unpack(high[i]));
+            parts[0][i] = Tf32::pack(v[i]);
+            if constexpr (kParts == 2) parts[1][i] = Tf32::pack(v[i] - Tf32::unpack(parts[0][i]));
         }
     }
 };
 /// A left operand of 16 × 8.
-struct TwoLeftParts {
-    std::uint32_t high[4], low[4];
+template <int kParts>
+struct LeftParts {
+    std::uint32_t parts[kParts][4];
 
     __device__ void set(int i, float v) {
-        high[i] = Tf32::pack(v);
-        low[i] = Tf32::pack(v - Tf32::unpack(high[i]));
+        parts[0][i] = Tf32::pack(v);
+        if constexpr (kParts == 2) parts[1][i] = Tf32::pack(v - Tf32::unpack(parts[0][i]));
     }
 };
-__device__ void add_product(float (&sums)[4], TwoLeftParts const& left, TwoParts const& right) {
-    multiply_add<Tf32>(sums, left.low, right.high);
-    multiply_add<Tf32>(sums, left.high, right.low);
-    multiply_add<Tf32>(sums, left.high, right.high);
+template <int kParts>
+__device__ void add_product(float (&sums)[4], LeftParts<kParts> const& left, RightParts<kParts> const& right) {
+    if constexpr (kParts == 2) {
+        multiply_add<Tf32>(sums, left.parts[1], right.parts[0]);
+        multiply_add<Tf32>(sums, left.parts[0], right.parts[1]);
+    }
+    multiply_add<Tf32>(sums, left.parts[0], right.parts[0]);
 }
 
 /// The largest or the sum, or any bit, of the four lanes that share a row.
@@ -121,10 +128,11 @@ template <class T, class F>
 }
 
 /// Sixteen queries of a warp: lane 4 g + t has rows g and g + 8.
+template <int kParts>
 struct Queries {
     std::int64_t first;
     int lane, g, t;
-    TwoLeftParts operands[kDimSteps];
+    LeftParts<kParts> operands[kDimSteps];
     float sums[kDimSteps][4] = {};
     float largest[2] = {-INFINITY, -INFINITY}, total[2] = {};
     bool seen[2] = {};
@@ -171,12 +179,12 @@ struct Queries {
 #pragma unroll
             for (float& logit : logits[j]) logit = 0;
 #pragma unroll
-            for (int s = 0; s < kDimSteps; s += kStepsAtOnce) {
+            for (int s = 0; s < kDimSteps; s += kStepsAtOnce<kParts>) {
                 float added[4] = {};
 #pragma unroll
-                for (int i = s; i < s + kStepsAtOnce; ++i) {
+                for (int i = s; i < s + kStepsAtOnce<kParts>; ++i) {
                     float const* const key = stage.keys[8 * j + g] + 8 * i + t;
-                    add_product(added, operands[i], TwoParts(key[0], key[4]));
+                    add_product(added, operands[i], RightParts<kParts>(key[0], key[4]));
                 }
 #pragma unroll
                 for (int i = 0; i < 4; ++i) logits[j][i] += added[i];
@@ -218,21 +226,21 @@ struct Queries {
             for (int i = 0; i < kDimSteps * 2; ++i) sums[i / 2][2 * half + i % 2] *= scale;
         }
 #pragma unroll
-        for (int j = 0; j < kKeyTiles; j += kStepsAtOnce) add_values(stage, logits, j);
+        for (int j = 0; j < kKeyTiles; j += kStepsAtOnce<kParts>) add_values(stage, logits, j);
     }
 
-    /// Adds the values of kStepsAtOnce tiles of keys, times their weights.
+    /// Adds the values of as many tiles of keys at once, times their weights.
     __device__ void add_values(Stage const& stage, float const (&weights_of)[kKeyTiles][4], int first_tile) {
         float added[kDimSteps][4] = {};
 #pragma unroll
-        for (int j = first_tile; j < first_tile + kStepsAtOnce; ++j) {
-            TwoLeftParts weights;  // keys 2 t and 2 t + 1 in the places of t and t + 4, in both operands
+        for (int j = first_tile; j < first_tile + kStepsAtOnce<kParts>; ++j) {
+            LeftParts<kParts> weights;  // keys 2 t and 2 t + 1 in the places of t and t + 4, in both operands
 #pragma unroll
             for (int i = 0; i < 4; ++i) weights.set(i, weights_of[j][i % 2 * 2 + i / 2]);
 #pragma unroll
             for (int d = 0; d < kDimSteps; ++d) {
                 float const* const value = stage.values[8 * j + 2 * t] + 8 * d + g;
-                add_product(added[d], weights, TwoParts(value[0], value[Stage::kStride]));
+                add_product(added[d], weights, RightParts<kParts>(value[0], value[Stage::kStride]));
             }
         }
 #pragma unroll
@@ -265,12 +273,13 @@ struct Queries {
 };
 
 /// A block has some queries of a head, sixteen for a warp, and one part of the keys.
+template <int kParts>
 __global__ void __launch_bounds__(kQueriesPerBlock * 2) query_kernel(Layout l) {
     __shared__ Stage stages[2];
     Item const item(l);
     std::int64_t const begin = item.part * l.cut.keys_per_part, end = min(l.count, begin + l.cut.keys_per_part);
     stages[0].fetch(l, item, begin);
-    Queries queries(l, item);
+    Queries<kParts> queries(l, item);
     int buffer = 0;
     for (std::int64_t first = begin; first < end; first += kKeysAtOnce, buffer ^= 1) {
         std::uint32_t const visible = queries.visible(l, item, first);
@@ -284,39 +293,54 @@ __global__ void __launch_bounds__(kQueriesPerBlock * 2) query_kernel(Layout l) {
     queries.store(l, item);
 }
 
-/// One channel of a query's result from its parts: those that saw a key, or all if none did.
-struct Join {
-    Layout l;
+constexpr int kJoinWarps = 4;
 
-    __device__ void operator()(std::int64_t item) const {
-        Quotient const by_channel = divide(item, l.y.c);
-        Quotient const by_query = divide(by_channel.whole, l.queries.w);
-        int const head = static_cast<int>(by_channel.rest) / l.dim, d = static_cast<int>(by_channel.rest) % l.dim;
-        float const* const parts = l.part_of(by_query.whole, head, by_query.rest, 0);
-        float seen = 0, largest = -INFINITY, total = 0, sum = 0;
-        for (std::int64_t i = 0; i < l.cut.parts; ++i) seen = fmaxf(seen, parts[i * kPartFloats + 2]);
-        for (std::int64_t i = 0; i < l.cut.parts; ++i) {
-            float const* const part = parts + i * kPartFloats;
-            if (part[2] == seen) largest = fmaxf(largest, part[0]);
-        }
-        for (std::int64_t i = 0; i < l.cut.parts; ++i) {
-            float const* const part = parts + i * kPartFloats;
-            float const weight = part[2] == seen ? exp2f(part[0] - largest) : 0.0F;
-            total = fmaf(weight, part[1], total);
-            sum = fmaf(weight, part[kPartFloats - kDim + d], sum);
-        }
-        l.y.at(by_channel.whole)[by_channel.rest] = sum / total;
+/// A query's result of a head from its parts: those that saw a key, or all if none did. A warp has one; its lanes are
+/// first parts, then channels.
+__global__ void __launch_bounds__(kJoinWarps * 32) join_kernel(Layout l) {
+    std::int64_t const item = static_cast<std::int64_t>(blockIdx.x) * kJoinWarps + threadIdx.x / 32;
+    if (item >= l.queries.count() * l.heads) return;  // a whole warp
+    int const lane = static_cast<int>(threadIdx.x) % 32;
+    Quotient const by_head = divide(item, l.heads), by_query = divide(by_head.whole, l.queries.w);
+    float const* const parts = l.part_of(by_query.whole, static_cast<int>(by_head.rest), by_query.rest, 0);
+    auto const join = [](float value, auto const& of_two) {
+        for (int other = 16; other > 0; other /= 2) value = of_two(value, __shfl_xor_sync(0xFFFFFFFFU, value, other));
+        return value;
+    };
+    float seen = 0, largest = -INFINITY, total = 0, sum = 0;
+    for (std::int64_t i = lane; i < l.cut.parts; i += 32) seen = fmaxf(seen, parts[i * kPartFloats + 2]);
+    seen = join(seen, larger);
+    for (std::int64_t i = lane; i < l.cut.parts; i += 32) {
+        if (parts[i * kPartFloats + 2] == seen) largest = fmaxf(largest, parts[i * kPartFloats]);
     }
-};
+    largest = join(largest, larger);
+    for (std::int64_t first = 0; first < l.cut.parts; first += 32) {
+        float const* const own = parts + (first + lane) * kPartFloats;
+        bool const counts = first + lane < l.cut.parts && own[2] == seen;
+        float const weight = counts ? exp2f(own[0] - largest) : 0.0F;
+        if (counts) total = fmaf(weight, own[1], total);
+        int const count = static_cast<int>(min(static_cast<std::int64_t>(32), l.cut.parts - first));
+#pragma unroll 8
+        for (int i = 0; i < count; ++i) {
+            float const of_part = __shfl_sync(0xFFFFFFFFU, weight, i);
+            float const value = lane < l.dim ? parts[(first + i) * kPartFloats + kPartFloats - kDim + lane] : 0.0F;
+            sum = fmaf(of_part, value, sum);
+        }
+    }
+    total = join(total, [](float a, float b) { return a + b; });
+    if (lane < l.dim) l.y.at(by_head.whole)[static_cast<int>(by_head.rest) * l.dim + lane] = sum / total;
+}
 
 }  // namespace
 
-std::size_t QueryTilesKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
+template <Precision operands>
+std::size_t QueryTilesKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
     Shape const& queries = problem.inputs[Op::kQueries];
     return static_cast<std::size_t>(Cut(op, queries, problem.inputs[Op::kKeys]).floats(op, queries)) * sizeof(float);
 }
 
-void QueryTilesKernel::launch(Op const& op, Launch const& launch) {
+template <Precision operands>
+void QueryTilesKernel<operands>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const queries(in[Op::kQueries]), keys(in[Op::kKeys]);
     Layout const l{.queries = queries,
@@ -331,9 +355,13 @@ void QueryTilesKernel::launch(Op const& op, Launch const& launch) {
                    .joined = reinterpret_cast<float*>(launch.workspace)};
     VITRUM_ASSERT(l.keys.vector && l.values.vector);
     std::int64_t const warps = std::min<std::int64_t>(divide_up(queries.w, 16), kQueriesPerBlock / 16);
-    start(launch.stream, query_kernel, queries.n * l.heads * l.cut.tiles * l.cut.parts, static_cast<int>(warps) * 32,
-          l);
-    if (l.cut.parts > 1) for_each(launch.stream, queries.count() * queries.c, Join{l});
+    start(launch.stream, query_kernel<operand_parts(operands)>, queries.n * l.heads * l.cut.tiles * l.cut.parts,
+          static_cast<int>(warps) * 32, l);
+    if (l.cut.parts == 1) return;
+    start(launch.stream, join_kernel, divide_up(queries.count() * l.heads, kJoinWarps), kJoinWarps * 32, l);
 }
+
+template struct QueryTilesKernel<Precision::tf32>;
+template struct QueryTilesKernel<Precision::fp32>;
 
 }  // namespace vitrum::cuda

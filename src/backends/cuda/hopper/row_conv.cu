@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// 1 × 1 convolutions as products of rows.
+#include "../row_kernels.h"
+#include "row_product.cuh"
+
+namespace vitrum::cuda {
+namespace {
+
+struct Parts {
+    std::int64_t at_once;
+    hopper::RowOperands x;
+    hopper::RowScales* scales;
+    std::size_t bytes;
+
+    Parts(Shape const& shape, std::byte* workspace) : x{nullptr, ProductWeights(0, shape[3]).depth} {
+        std::int64_t const pixels = shape[0] * shape[1] * shape[2];
+        at_once = round_up(items_at_once(pixels, x.depth * 2), 2 * kProductRows);
+        WorkspaceParts parts(workspace);
+        x.data = parts.take<std::byte>(hopper::RowOperands::bytes(std::min(at_once, pixels), x.depth));
+        scales = parts.take<hopper::RowScales>(at_once);
+        bytes = parts.bytes();
+    }
+};
+
+}  // namespace
+
+std::size_t HopperRowConvKernel::workspace_bytes(Conv2d const&, Problem const& problem, int) {
+    return Parts(problem.inputs[Conv2d::kX], nullptr).bytes;
+}
+
+void HopperRowConvKernel::launch(Conv2d const& op, Launch const& launch) {
+    auto const in = launch.inputs;
+    Pixels const x(in[Conv2d::kX]), y(launch.outputs[0]), residual(in[Conv2d::kResidual]);
+    Parts const parts(in[Conv2d::kX].shape, launch.workspace);
+    VITRUM_ASSERT(x.vector && y.vector && (residual.data == nullptr || residual.vector));
+    for (std::int64_t first = 0; first < x.count(); first += parts.at_once) {
+        std::int64_t const rows = std::min(parts.at_once, x.count() - first);
+        hopper::prepare(launch.stream, hopper::Preparation<InOrder>{.x = x.from(first),
+                                                                    .rows = rows,
+                                                                    .channels = x.c,
+                                                                    .map = {},
+                                                                    .norm_weight = nullptr,
+                                                                    .norm_bias = nullptr,
+                                                                    .epsilon = 0,
+                                                                    .hidden = {},
+                                                                    .to = parts.x,
+                                                                    .scales = parts.scales});
+        hopper::multiply(
+            launch.stream, rows, y.c, parts.x, launch.packed[0],
+            hopper::PixelOutlet<InOrder>{.y = y.from(first),
+                                         .residual = residual.from(first),
+                                         .rows = rows,
+                                         .columns = y.c,
+                                         .bias = in[Conv2d::kBias].data == nullptr ? nullptr : floats(launch.packed[1]),
+                                         .slope = op.activation == Activation::leaky_relu ? op.negative_slope : 1.0F,
+                                         .residual_first = op.residual_place == ResidualPlace::before_activation,
+                                         .map = {},
+                                         .scales = &parts.scales->operands,
+                                         .weight = reinterpret_cast<SwinWeightInfo const*>(
+                                             launch.packed[0] + ProductWeights(y.c, x.c).operand_bytes())});
+    }
+}
+
+}  // namespace vitrum::cuda
