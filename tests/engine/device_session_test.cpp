@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "engine/engine_data.h"
-#include "fake_device.h"
+#include "fake_engine.h"
 #include "small_network.h"
 #include "vitrum/error.h"
 
@@ -17,11 +17,7 @@ namespace vitrum {
 namespace {
 
 using test::FakeLog;
-
-Engine on_fake_device(FakeLog& log, Graph graph = small_graph(), std::optional<Precision> precision = std::nullopt) {
-    CompileOptions const options{.device = Device::cuda, .threads = 1, .precision = precision};
-    return Engine(std::make_shared<Engine::Data>(small_info(), std::move(graph), options, test::make_fake_device(log)));
-}
+using test::on_fake_device;
 
 Engine on_reference(Graph graph = small_graph()) {
     return Engine(std::make_shared<Engine::Data>(small_info(), std::move(graph),
@@ -63,93 +59,6 @@ TEST(DeviceSession, AsksKernelsForThePrecisionThatWasChosen) {
 TEST(DeviceSession, AnotherDeviceHasItsOwnPrecision) {
     FakeLog log;
     EXPECT_EQ(on_fake_device(log).on_device(Device::reference).precision(), Precision::fp32);
-}
-
-/// Two convolutions of one number, of which the second reads 3e5 times the picture.
-Graph steep_graph() {
-    Graph graph;
-    auto const weight = [&](float value, char const* name) {
-        auto owner = std::make_shared<std::vector<float> const>(std::vector{value});
-        return graph.add_constant(name, {{1, 1, 1, 1}, owner->data(), owner});
-    };
-    auto zero = std::make_shared<std::vector<float> const>(std::vector{0.0F});
-    auto const bias = graph.add_constant("bias", {{1}, zero->data(), zero});
-    auto const x = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 1});
-    auto const large = graph.add(Conv2d{.kernel = 1}, {x, weight(3e4F, "up"), bias, kNone}, "up");
-    graph.add_output("output", graph.add(Conv2d{.kernel = 1}, {large, weight(1 / 3e4F, "down"), bias, kNone}, "down"));
-    return graph;
-}
-
-/// What comes out of a checked run on a picture of that value, the first number of it.
-float checked(Session& session, float value) {
-    std::ranges::fill(session.input(), value);
-    session.run_checked();
-    return session.output().front();
-}
-
-TEST(CheckedRun, EndsInTheFirstPrecisionThatGivesNumbers) {
-    for (auto const precision : {Precision::fp16, Precision::bf16, Precision::tf32, Precision::fp32}) {
-        FakeLog log;
-        log.rounds = true;
-        Session session(on_fake_device(log, steep_graph(), precision));
-        session.prepare({1, 4, 4});
-        EXPECT_NEAR(checked(session, 4), 4, 0.05) << "3e4 · 4 is beyond what fp16 holds";
-        EXPECT_EQ(session.reruns(), (Reruns{precision == Precision::fp16 ? 1 : 0, 0})) << name_of(precision);
-        EXPECT_EQ(log.precisions.contains(Precision::tf32),
-                  precision == Precision::fp16 || precision == Precision::tf32);
-    }
-}
-
-TEST(CheckedRun, GoesBackToThePrecisionThatWasAskedFor) {
-    FakeLog log;
-    log.rounds = true;
-    Session session(on_fake_device(log, steep_graph(), Precision::fp16));
-    session.prepare({1, 4, 4});
-    for (int round = 1; round <= 3; ++round) {
-        EXPECT_NEAR(checked(session, 4), 4, 0.01);
-        EXPECT_NEAR(checked(session, 1), 1, 0.01);
-        EXPECT_EQ(session.reruns(), (Reruns{round, 0}));
-    }
-    std::ranges::fill(session.input(), 4.0F);
-    session.run();
-    EXPECT_FALSE(std::isfinite(session.output().front())) << "a run that is not checked stays as it was asked for";
-}
-
-TEST(CheckedRun, LeavesWhatFloat32DoesNotMend) {
-    FakeLog log;
-    log.rounds = true;
-    Session session(on_fake_device(log, steep_graph(), Precision::fp16));
-    session.prepare({1, 4, 4});
-    EXPECT_FALSE(std::isfinite(checked(session, std::numeric_limits<float>::infinity())));
-    EXPECT_EQ(session.reruns(), (Reruns{0, 1}));
-    EXPECT_NEAR(checked(session, 1), 1, 0.01);
-}
-
-TEST(CheckedRun, SharesTheWeightsOfAllPrecisions) {
-    FakeLog log;
-    log.rounds = true;
-    Engine const engine = on_fake_device(log, steep_graph(), Precision::fp16);
-    Session session(engine);
-    session.prepare({1, 4, 4});
-    static_cast<void>(checked(session, std::numeric_limits<float>::infinity()));
-    for (auto const& [address, uploads] : log.weight_uploads) EXPECT_EQ(uploads, 1);
-}
-
-TEST(CheckedRun, WithoutMemoryForTheMoreExactRunIsAnErrorThatTheSessionSurvives) {
-    FakeLog log;
-    log.rounds = true;
-    log.more_workspace[Precision::tf32] = 1000;
-    Session session(on_fake_device(log, steep_graph(), Precision::fp16));
-    session.prepare({1, 4, 4});
-    log.memory_limit = log.bytes_held;
-    try {
-        static_cast<void>(checked(session, 4));
-        FAIL() << "should have thrown";
-    } catch (Error const& error) {
-        EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
-    }
-    session.prepare({1, 4, 4});
-    EXPECT_NEAR(checked(session, 1), 1, 0.01);
 }
 
 TEST(DeviceSession, RecordsARunWhenASizeComesAgainAndReplaysIt) {

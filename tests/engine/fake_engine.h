@@ -3,6 +3,7 @@
 
 #include "engine/engine_data.h"
 #include "fake_device.h"
+#include "small_network.h"
 
 namespace vitrum::test {
 
@@ -11,6 +12,13 @@ namespace vitrum::test {
     CompileOptions const options{.device = Device::cuda, .threads = 1, .precision = precision};
     return Engine(
         std::make_shared<Engine::Data>(engine.info(), *engine.data().only.graph, options, make_fake_device(log)));
+}
+
+/// A graph on a fake device, the small network's if no other.
+[[nodiscard]] inline Engine on_fake_device(FakeLog& log, Graph graph = small_graph(),
+                                           std::optional<Precision> precision = std::nullopt) {
+    CompileOptions const options{.device = Device::cuda, .threads = 1, .precision = precision};
+    return Engine(std::make_shared<Engine::Data>(small_info(), std::move(graph), options, make_fake_device(log)));
 }
 
 }  // namespace vitrum::test
