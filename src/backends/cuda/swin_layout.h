@@ -72,11 +72,14 @@ struct ConvBlocks {
     int columns, blocks, chunks;
 
     constexpr ConvBlocks(std::int64_t outputs, std::int64_t inputs, bool is_wide)
-        : columns(is_wide                               ? (inputs > kConvChunk ? 192 : 128)
+        : columns(is_wide                               ? (inputs > kConvChunk && inputs <= 3 * kConvChunk ? 192 : 128)
                   : outputs > 16 || inputs > kConvChunk ? 64
                                                         : 16),
           blocks(static_cast<int>(divide_up(outputs, columns))),
-          chunks(inputs > kConvChunk ? 3 : 1) {}
+          chunks(inputs <= kConvChunk       ? 1
+                 : inputs <= 3 * kConvChunk ? 3
+                                            : kMostChunks) {}
+    static constexpr int kMostChunks = 4;
     /// Whether blocks of more than 64 columns pay and serve: they are stored by four neighbours of a pixel at a time,
     /// add a residual before the products, and know no GELU.
     [[nodiscard]] static constexpr bool are_wide(Conv2d const& op, std::int64_t outputs, bool has_residual) {

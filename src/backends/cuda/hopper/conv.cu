@@ -291,7 +291,10 @@ void HopperConvKernel::launch(Conv2d const& op, Launch const& launch) {
     // Wide blocks know no other way out (see ConvBlocks); rows of whole quads are aligned in every buffer of ours.
     VITRUM_ASSERT(blocks.columns <= 64 ||
                   (store.y.vector && (store.residual.data == nullptr || store.residual.vector)));
-    if (blocks.chunks > 1) {
+    if (blocks.chunks == ConvBlocks::kMostChunks) {
+        if (blocks.columns == 128) hopper::run<128, ConvBlocks::kMostChunks>(x, store, blocks, launch);
+        else hopper::run<64, ConvBlocks::kMostChunks>(x, store, blocks, launch);
+    } else if (blocks.chunks > 1) {
         if (blocks.columns == 192) hopper::run<192, 3>(x, store, blocks, launch);
         else hopper::run<64, 3>(x, store, blocks, launch);
     } else {

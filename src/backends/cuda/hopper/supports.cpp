@@ -201,8 +201,8 @@ std::vector<Packing> HopperRowConvKernel::packings(Conv2d const&, Problem const&
 Support HopperConvKernel::supports(Conv2d const& op, Problem const& problem) {
     std::int64_t const inputs = problem.inputs[Conv2d::kWeight][1];
     if (op.kernel != 3 || op.stride != 1) return {false, "for 3 × 3 and stride 1 only"};
-    if (inputs < 16 || inputs > 3 * kConvChunk) {
-        return {false, fmt::format("{} input channels: serves 16 to {}", inputs, 3 * kConvChunk)};
+    if (inputs < 16 || inputs > ConvBlocks::kMostChunks * kConvChunk) {
+        return {false, fmt::format("{} input channels: serves 16 to {}", inputs, ConvBlocks::kMostChunks * kConvChunk)};
     }
     bool const has_residual = problem.present[Conv2d::kResidual];
     if (has_residual &&
