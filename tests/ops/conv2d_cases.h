@@ -51,8 +51,8 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
     {.name = "c240_to_60", .h = 5, .w = 6, .c_in = 240, .c_out = 60},
     {.name = "c64_to_256", .h = 6, .w = 7, .c_in = 64, .c_out = 256},
     {.name = "c256", .h = 4, .w = 5, .c_in = 256, .c_out = 256},
-    {.name = "c256_tiles", .h = 20, .w = 35, .c_in = 256, .c_out = 256},
-    {.name = "c200_tiles_residual", .n = 2, .h = 17, .w = 18, .c_in = 200, .c_out = 128, .residual = true},
+    {.name = "c256_tiles", .h = 17, .w = 4, .c_in = 256, .c_out = 256},
+    {.name = "c200_tiles_residual", .n = 2, .h = 3, .w = 17, .c_in = 200, .c_out = 128, .residual = true},
     {.name = "no_bias", .h = 6, .w = 7, .c_in = 12, .c_out = 60, .bias = false},
     // 1 × 1.
     {.name = "k1_one_pixel", .c_in = 3, .c_out = 12, .kernel = 1},
