@@ -59,11 +59,11 @@ void give_back_mapped_pages(std::span<std::byte const> bytes) {
     auto const file = mappings().around(bytes.data());
     if (bytes.empty() || file.empty()) return;
     auto const address = reinterpret_cast<std::uintptr_t>(bytes.data());
-    auto const first = std::max(address / kWindow * kWindow, reinterpret_cast<std::uintptr_t>(file.data()));
-    auto const last = std::min((address + bytes.size() + kWindow - 1) / kWindow * kWindow,
-                               reinterpret_cast<std::uintptr_t>(file.data()) + file.size());
+    auto const begin = reinterpret_cast<std::uintptr_t>(file.data());
+    auto const first = std::max(address / kWindow * kWindow, begin);
+    auto const last = std::min((address + bytes.size() + kWindow - 1) / kWindow * kWindow, begin + file.size());
     // Of a private mapping that nobody writes to, this drops what can be read again. Where it fails, memory stays.
-    madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    madvise(const_cast<std::byte*>(file.data() + (first - begin)), last - first, MADV_DONTNEED);
 }
 
 MappedFile::MappedFile(std::filesystem::path const& path) : path_(path) {

@@ -90,7 +90,7 @@ Support HopperRegionKernel::supports(Op const& op, Problem const& problem) {
     if (x[3] != GroupValueWeights::kChannels) return {false, fmt::format("{} channels: serves 60", x[3])};
     if (problem.inputs[Op::kQuery].rank() == 0) return {false, "projects no queries"};
     if (problem.precision == Precision::tf32) return {false, "probabilities of one float16"};
-    if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
+    if (Support regions = regions_fit(op, x); !regions.ok) return regions;
     return precision_support(problem);
 }
 
@@ -102,7 +102,7 @@ Support HopperWideRegionKernel::supports(Op const& op, Problem const& problem) {
     Shape const& x = problem.inputs[Op::kX];
     if (x[3] != GroupBothWeights::kChannels) return {false, fmt::format("{} channels: serves 180", x[3])};
     if (problem.inputs[Op::kQuery].rank() != 0) return {false, "projects queries itself"};
-    if (Support const regions = regions_fit(op, x); !regions.ok) return regions;
+    if (Support regions = regions_fit(op, x); !regions.ok) return regions;
     return precision_support(problem);
 }
 
@@ -112,7 +112,7 @@ std::vector<Packing> HopperWideRegionKernel::packings(Op const&, Problem const&)
 
 Support HopperPixelConvKernel::supports(Conv2d const& op, Problem const& problem) {
     Shape const& weight = problem.inputs[Conv2d::kWeight];
-    if (Support const alone = pixels_alone(op, problem); !alone.ok) return alone;
+    if (Support alone = pixels_alone(op, problem); !alone.ok) return alone;
     if (weight[0] % 4 != 0 || weight[1] % 4 != 0) return {false, "channels that are no multiple of 4"};
     return precision_support(problem);
 }
