@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes build/aarch64-sysroot/root: this distribution's packages of another processor, unpacked into a folder of their own.
-# Installed beside this machine's own (multiarch), several of them would replace those. Needs no root.
+# Installed beside this machine's own (multiarch), several of them would replace those. Needs no root. They come from where
+# this machine's packages come from; Ubuntu keeps those of arm64 in its ports archive, which has to be among its sources.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/build-packages.sh
@@ -14,15 +15,9 @@ folder=$PWD/build/aarch64-sysroot
 made_of="$VERSION_CODENAME ${packages[*]}"
 [ "$(cat "$folder/made-of" 2>/dev/null)" = "$made_of" ] && exit 0
 
-case $ID in
-  debian) source="http://deb.debian.org/debian $VERSION_CODENAME main" keys=debian-archive-keyring.gpg ;;
-  ubuntu) source="http://ports.ubuntu.com/ubuntu-ports $VERSION_CODENAME main universe" keys=ubuntu-archive-keyring.gpg ;;
-  *) echo "Packages for aarch64 are known for Debian and Ubuntu, not for '$ID'." >&2 && exit 1 ;;
-esac
 rm -rf "$folder"
 mkdir -p "$folder"/{root,lists/partial,archives/partial}
 : >"$folder/status"
-echo "deb [arch=arm64 signed-by=/usr/share/keyrings/$keys] $source" >"$folder/sources.list"
 cat >"$folder/apt.conf" <<CONFIG
 APT::Architecture "arm64";
 APT::Architectures { "arm64"; };
@@ -32,8 +27,6 @@ Debug::NoLocking "true";
 Dir::State::Lists "$folder/lists";
 Dir::State::status "$folder/status";
 Dir::Cache "$folder";
-Dir::Etc::sourcelist "$folder/sources.list";
-Dir::Etc::sourceparts "-";
 CONFIG
 export APT_CONFIG=$folder/apt.conf
 echo "Fetching packages for aarch64 into $folder"
