@@ -9,12 +9,6 @@
 
 namespace vitrum::cuda {
 
-/// Where a channel stands in the depth of Hopper's products whose left operand lanes load as quads of channels: two of
-/// a quad in either eight of sixteen.
-[[nodiscard]] constexpr int place_in_depth(int channel) {
-    return channel / 16 * 16 + channel % 4 / 2 * 8 + channel % 16 / 4 * 2 + channel % 2;
-}
-
 /// ELAN's projection to queries and values [rows, channels], group after group (or, with queries given, to values
 /// alone), as float16 operands of a power of two times the weights, each as the sum of two. Per group: queries as right
 /// operands [16 channels of the group][step][part][lane][2 tiles][4 channels], then values as left ones, likewise

@@ -73,9 +73,8 @@ struct ShiftWidth {
         return hidden / kOwn * kParts * kFirstHalves + operand_index(channel, hidden % kOwn, kOwn);
     }
     [[nodiscard]] static constexpr int second(int channel, int hidden) {
-        int const quad = channel % 16 / 4, column = channel / 16 * 16 + channel % 4 / 2 * 8 + 2 * quad + channel % 2;
         int const neighbour = hidden / kOwn, k = neighbour % kNeighbours * kOwn + hidden % kOwn;
-        return neighbour / kNeighbours * kParts * kSecondHalves + operand_index(k, column, kColumns);
+        return neighbour / kNeighbours * kParts * kSecondHalves + operand_index(k, place_in_depth(channel), kColumns);
     }
 };
 using ShiftLight = ShiftWidth<60, 2>;

@@ -41,6 +41,13 @@ using SwinSecond = SwinWidth<192, 6, 768>;
     return column / 16 * 16 + 4 * quad + 2 * tile + column % 2;
 }
 
+/// The column that stands for a channel, in whole sixteens: the other way round. So too lie the channels of a depth
+/// whose left operands lanes load as quads.
+[[nodiscard]] constexpr int place_in_depth(int channel) {
+    return channel / 16 * 16 + channel % 4 / 2 * 8 + channel % 16 / 4 * 2 + channel % 2;
+}
+static_assert(channel_of_column(place_in_depth(37), 48) == 37);
+
 /// Where element (k, column) of an operand [depth][columns] lies, in halves (see ptx/wgmma.cuh).
 [[nodiscard]] constexpr int operand_index(int k, int column, int columns) {
     return k / 8 * columns * 8 + column * 8 + k % 8;

@@ -117,10 +117,7 @@ __global__ void __launch_bounds__(OutputLayout::kThreads, 1)
     auto& shared = dynamic_shared<L::Shared>();
     let_next_start();
     int const thread = static_cast<int>(threadIdx.x);
-    for (int i = thread * 16; i < L::Operand::kHalves * 2; i += L::kThreads * 16) {
-        copy_async(shared.weights + i, output.weights + i);
-    }
-    commit_copies();
+    copy_block_async<L::kThreads>(shared.weights, output.weights, L::Operand::kHalves * 2);
     if (thread < L::kColumns / 4) {
         shared.bias[thread] = load_some(output.bias + 4 * thread, L::Operand::kChannels - 4 * thread);
     }

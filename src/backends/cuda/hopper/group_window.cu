@@ -96,10 +96,7 @@ private:
 
     __device__ void fetch_weights() const {
         auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + place_.group * Weights::kGroupBytes;
-        for (int i = static_cast<int>(threadIdx.x) * 16; i < Weights::kGroupBytes; i += L::kThreads * 16) {
-            copy_async(shared_.weights + i, from + i);
-        }
-        commit_copies();
+        copy_block_async<L::kThreads>(shared_.weights, from, Weights::kGroupBytes);
     }
     __device__ void fetch_query(float4 (&query)[L::kUnits]) const {
         float const* const row = d_.query.at(place_.pixel(static_cast<int>(threadIdx.x))) + place_.group * L::kDim;

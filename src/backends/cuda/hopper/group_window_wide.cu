@@ -82,10 +82,7 @@ private:
 
     __device__ void fetch_weights() const {
         auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + place_.group * Weights::kGroupBytes;
-        for (int i = static_cast<int>(threadIdx.x) * 16; i < Weights::kGroupBytes; i += L::kThreads * 16) {
-            copy_async(shared_.weights + i, from + i);
-        }
-        commit_copies();
+        copy_block_async<L::kThreads>(shared_.weights, from, Weights::kGroupBytes);
     }
 
     /// The token of a lane's upper row; the lower one's is 8 more.

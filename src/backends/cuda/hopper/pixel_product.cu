@@ -59,10 +59,7 @@ struct PixelThread {
 private:
     __device__ void fetch_weights() const {
         int const thread = static_cast<int>(threadIdx.x);
-        for (int i = thread * 16; i < PixelOperand::kParts * kPartBytes; i += kGroup * 16) {
-            copy_async(shared.weights + i, p.weights + i);
-        }
-        commit_copies();
+        copy_block_async<kGroup>(shared.weights, p.weights, PixelOperand::kParts * kPartBytes);
         int const left = thread < kDepth / 4 && p.bias != nullptr ? p.y.c - 4 * thread : 0;
         if (thread < kDepth / 4) shared.bias[thread] = load_some(p.bias + 4 * thread, left);
     }

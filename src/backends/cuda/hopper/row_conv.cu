@@ -56,8 +56,7 @@ void HopperRowConvKernel::launch(Conv2d const& op, Launch const& launch) {
                                          .residual_first = op.residual_place == ResidualPlace::before_activation,
                                          .map = {},
                                          .scales = &parts.scales->operands,
-                                         .weight = reinterpret_cast<SwinWeightInfo const*>(
-                                             launch.packed[0] + ProductWeights(y.c, x.c).operand_bytes())});
+                                         .weight = hopper::product_weight_info(launch.packed[0], y.c, x.c)});
     }
 }
 

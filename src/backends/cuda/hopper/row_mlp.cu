@@ -37,10 +37,7 @@ void HopperRowMlpKernel::launch(Mlp const& op, Launch const& launch) {
     std::int64_t const hidden_channels = in[Mlp::kFc1Weight].shape[0];
     bool const has_norm = in[Mlp::kNormWeight].data != nullptr;
     Parts const parts(in[Mlp::kX].shape, hidden_channels, launch.workspace);
-    auto const info = [](std::byte const* weight, std::int64_t columns, std::int64_t depth) {
-        return reinterpret_cast<SwinWeightInfo const*>(weight + ProductWeights(columns, depth).operand_bytes());
-    };
-    SwinWeightInfo const* const fc1_info = info(launch.packed[0], hidden_channels, x.c);
+    SwinWeightInfo const* const fc1_info = hopper::product_weight_info(launch.packed[0], hidden_channels, x.c);
     float const* const fc1_bias = floats(launch.packed[2]);
     VITRUM_ASSERT(x.vector && y.vector && (residual.data == nullptr || residual.vector));
     for (std::int64_t first = 0; first < x.count(); first += parts.at_once) {
@@ -59,16 +56,17 @@ void HopperRowMlpKernel::launch(Mlp const& op, Launch const& launch) {
         hopper::multiply(launch.stream, rows, static_cast<int>(parts.hidden.depth), parts.x, launch.packed[0],
                          hopper::HiddenOutlet{parts.hidden, parts.scales, fc1_info, fc1_bias, op.activation});
         hopper::multiply(launch.stream, rows, x.c, parts.hidden, launch.packed[1],
-                         hopper::PixelOutlet<InOrder>{.y = y.from(first),
-                                                      .residual = residual.from(first),
-                                                      .rows = rows,
-                                                      .columns = x.c,
-                                                      .bias = floats(launch.packed[3]),
-                                                      .slope = 1.0F,
-                                                      .residual_first = false,
-                                                      .map = {},
-                                                      .scales = &parts.scales->hidden,
-                                                      .weight = info(launch.packed[1], x.c, parts.hidden.depth)});
+                         hopper::PixelOutlet<InOrder>{
+                             .y = y.from(first),
+                             .residual = residual.from(first),
+                             .rows = rows,
+                             .columns = x.c,
+                             .bias = floats(launch.packed[3]),
+                             .slope = 1.0F,
+                             .residual_first = false,
+                             .map = {},
+                             .scales = &parts.scales->hidden,
+                             .weight = hopper::product_weight_info(launch.packed[1], x.c, parts.hidden.depth)});
     }
 }
 

@@ -221,6 +221,12 @@ private:
     }
 };
 
+/// Of a packed weight.
+[[nodiscard]] inline SwinWeightInfo const* product_weight_info(std::byte const* weight, std::int64_t columns,
+                                                               std::int64_t depth) {
+    return reinterpret_cast<SwinWeightInfo const*>(weight + ProductWeights(columns, depth).operand_bytes());
+}
+
 template <class Outlet>
 void multiply(void* stream, std::int64_t rows, int columns, RowOperands const& left, std::byte const* right,
               Outlet const& out) {

@@ -202,10 +202,7 @@ void HopperRowWindowKernel::launch(Op const& op, Launch const& launch) {
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
     Windows const windows(x.h, x.w, op.window, op.shift);
     Parts const parts(op, in[Op::kX].shape, launch.workspace);
-    auto const info = [](std::byte const* weight, std::int64_t columns, std::int64_t depth) {
-        return reinterpret_cast<SwinWeightInfo const*>(weight + ProductWeights(columns, depth).operand_bytes());
-    };
-    SwinWeightInfo const* const qkv_info = info(launch.packed[0], 3 * x.c, x.c);
+    SwinWeightInfo const* const qkv_info = hopper::product_weight_info(launch.packed[0], 3 * x.c, x.c);
     float const *const qkv_bias = floats(launch.packed[2]), *const norm_weight = floats(launch.packed[5]),
                        *const norm_bias = floats(launch.packed[6]);
     VITRUM_ASSERT(x.vector && y.vector && (residual.data == nullptr || residual.vector));
@@ -230,17 +227,18 @@ void HopperRowWindowKernel::launch(Op const& op, Launch const& launch) {
                                         first,     op.heads, op.scale,     floats(launch.packed[4])};
         start_shared<Start::early>(launch.stream, hopper::heads_kernel, count * op.heads, 2 * hopper::kMostTokens, 0,
                                    heads);
-        hopper::multiply(launch.stream, rows, x.c, parts.x, launch.packed[1],
-                         hopper::PixelOutlet<WindowRows>{.y = y,
-                                                         .residual = residual,
-                                                         .rows = rows,
-                                                         .columns = x.c,
-                                                         .bias = floats(launch.packed[3]),
-                                                         .slope = 1.0F,
-                                                         .residual_first = false,
-                                                         .map = map,
-                                                         .scales = &parts.scales->hidden,
-                                                         .weight = info(launch.packed[1], x.c, x.c)});
+        hopper::multiply(
+            launch.stream, rows, x.c, parts.x, launch.packed[1],
+            hopper::PixelOutlet<WindowRows>{.y = y,
+                                            .residual = residual,
+                                            .rows = rows,
+                                            .columns = x.c,
+                                            .bias = floats(launch.packed[3]),
+                                            .slope = 1.0F,
+                                            .residual_first = false,
+                                            .map = map,
+                                            .scales = &parts.scales->hidden,
+                                            .weight = hopper::product_weight_info(launch.packed[1], x.c, x.c)});
     }
 }
 

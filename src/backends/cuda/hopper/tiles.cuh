@@ -31,6 +31,13 @@ struct Lane {
     [[nodiscard]] __device__ bool first() const { return threadIdx.x % 32 == 0; }
 };
 
+/// By all kThreads threads of a block: weights that stay in shared memory, on their way until wait_for_copies().
+template <int kThreads>
+__device__ void copy_block_async(std::byte* to, std::byte const* from, int bytes) {
+    for (int i = static_cast<int>(threadIdx.x) * 16; i < bytes; i += kThreads * 16) copy_async(to + i, from + i);
+    commit_copies();
+}
+
 /// sums (+)= a · b, begun: `kSteps` sixteens of the depth, b packed by operand_index.
 template <int kColumns, int kSteps>
 __device__ void begin_products(float (&sums)[kColumns / 2], std::uint32_t const* a, std::uint32_t b, bool add) {

@@ -266,7 +266,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) conv_mlp_kernel
 
 template <class Tile>
 void launch_conv_mlp(void* stream, ConvMlpData const& data) {
-    start_shared<Start::early>(stream, conv_mlp_kernel<Tile>, data.grid.count(), Tile::kThreads, sizeof(typename Tile::Shared), data);
+    start_shared<Start::early>(stream, conv_mlp_kernel<Tile>, data.grid.count(), Tile::kThreads,
+                               sizeof(typename Tile::Shared), data);
 }
 
 }  // namespace vitrum::cuda

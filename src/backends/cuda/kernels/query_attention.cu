@@ -303,17 +303,17 @@ __global__ void __launch_bounds__(kJoinWarps * 32) join_kernel(Layout l) {
     int const lane = static_cast<int>(threadIdx.x) % 32;
     Quotient const by_head = divide(item, l.heads), by_query = divide(by_head.whole, l.queries.w);
     float const* const parts = l.part_of(by_query.whole, static_cast<int>(by_head.rest), by_query.rest, 0);
-    auto const join = [](float value, auto const& of_two) {
-        for (int other = 16; other > 0; other /= 2) value = of_two(value, __shfl_xor_sync(0xFFFFFFFFU, value, other));
+    auto const largest_of_warp = [](float value) {
+        for (int other = 16; other > 0; other /= 2) value = larger(value, __shfl_xor_sync(0xFFFFFFFFU, value, other));
         return value;
     };
     float seen = 0, largest = -INFINITY, total = 0, sum = 0;
     for (std::int64_t i = lane; i < l.cut.parts; i += 32) seen = fmaxf(seen, parts[i * kPartFloats + 2]);
-    seen = join(seen, larger);
+    seen = largest_of_warp(seen);
     for (std::int64_t i = lane; i < l.cut.parts; i += 32) {
         if (parts[i * kPartFloats + 2] == seen) largest = fmaxf(largest, parts[i * kPartFloats]);
     }
-    largest = join(largest, larger);
+    largest = largest_of_warp(largest);
     for (std::int64_t first = 0; first < l.cut.parts; first += 32) {
         float const* const own = parts + (first + lane) * kPartFloats;
         bool const counts = first + lane < l.cut.parts && own[2] == seen;
@@ -327,7 +327,7 @@ __global__ void __launch_bounds__(kJoinWarps * 32) join_kernel(Layout l) {
             sum = fmaf(of_part, value, sum);
         }
     }
-    total = join(total, [](float a, float b) { return a + b; });
+    total = warp_sum(total);
     if (lane < l.dim) l.y.at(by_head.whole)[static_cast<int>(by_head.rest) * l.dim + lane] = sum / total;
 }
 

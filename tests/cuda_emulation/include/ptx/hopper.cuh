@@ -53,8 +53,6 @@ inline void load_bulk(std::uint32_t to, void const* from, int bytes, std::uint32
     at.complete();
 }
 inline void fence_shared() {}
-inline void let_next_start() {}
-inline void await_previous() {}
 
 template <int kRegisters>
 void take_registers() {}
