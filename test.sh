@@ -16,6 +16,6 @@ fi
 scripts/install-packages.sh "${build_packages[@]}" "${test_packages[@]}"
 python=$(scripts/python-packages.sh)
 grep -qs 'VITRUM_PYTHON_PACKAGE:BOOL=ON' build/dev/CMakeCache.txt ||
-  cmake --preset dev -DVITRUM_PYTHON_PACKAGE=ON -DPython_EXECUTABLE="$python"
+  cmake --preset dev -DCMAKE_UNITY_BUILD=ON -DVITRUM_PYTHON_PACKAGE=ON -DPython_EXECUTABLE="$python"
 cmake --build --preset dev
 ctest --test-dir build/dev --output-on-failure -j "$(nproc)" ${slow[@]+"${slow[@]}"} "$@"

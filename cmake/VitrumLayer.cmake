@@ -1,16 +1,35 @@
 # A layer is a static library that exports its own include folder and nothing else, so that an include which
 # skips the layering of docs/architecture.md finds no file and does not build. COMPUTES: tests spend their time in it, so
-# that sanitizers get it optimised; precompiled headers would have to be so too.
+# that sanitizers get it optimised; precompiled headers would have to be so too. Of the undefined behaviour that is looked
+# for there, two kinds take most of the compiler's time and find what the address sanitizer finds. TOGETHER: no two
+# files use one name for private things, so that sanitizers' builds may compile them together.
 function(vitrum_layer name)
-  cmake_parse_arguments(LAYER "COMPUTES" "" "SOURCES;USES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(LAYER "COMPUTES;TOGETHER" "" "SOURCES;USES;PRIVATE" ${ARGN})
   add_library(vitrum_${name} STATIC ${LAYER_SOURCES})
   target_include_directories(vitrum_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include)
   target_link_libraries(vitrum_${name} PUBLIC ${LAYER_USES} PRIVATE ${LAYER_PRIVATE})
   vitrum_warnings(vitrum_${name})
   if(LAYER_COMPUTES AND VITRUM_SANITIZE)
-    target_compile_options(vitrum_${name} PRIVATE -O2)
+    target_compile_options(vitrum_${name} PRIVATE -O1 -fno-sanitize=pointer-overflow,alignment)
   else()
     vitrum_use_precompiled(vitrum_${name} vitrum_layer_headers)
+  endif()
+  if(NOT LAYER_TOGETHER)
+    vitrum_compile_apart(vitrum_${name})
+  else()
+    vitrum_together_for_sanitizers(vitrum_${name})
+  endif()
+endfunction()
+
+# CMAKE_UNITY_BUILD=ON, which ./test.sh and the sanitizers' run give, compiles the files of a target together: headers take
+# most of the time. What is shipped is compiled file by file all the same, so that each one has to name all that it uses.
+function(vitrum_compile_apart target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+endfunction()
+
+function(vitrum_together_for_sanitizers target)
+  if(NOT VITRUM_SANITIZE)
+    vitrum_compile_apart(${target})
   endif()
 endfunction()
 

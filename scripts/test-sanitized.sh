@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 source scripts/build-packages.sh
 
 scripts/install-packages.sh "${build_packages[@]}" "${test_packages[@]}"
-[ -f build/asan/build.ninja ] || cmake --preset asan
+[ -f build/asan/build.ninja ] || cmake --preset asan -DCMAKE_UNITY_BUILD=ON
 cmake --build --preset asan
 export UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$PWD/scripts/leaks-of-others.txt:print_suppressions=0

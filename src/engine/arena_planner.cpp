@@ -4,14 +4,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "alignment.h"
+
 namespace vitrum {
 namespace {
-
-constexpr std::size_t kAlignment = 64;
-
-std::size_t round_up(std::size_t bytes) {
-    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
 
 bool live_together(ArenaBlock const& a, ArenaBlock const& b) {
     return a.first <= b.last && b.first <= a.last;
@@ -27,12 +23,12 @@ ArenaPlan plan_arena(std::vector<ArenaBlock> const& blocks) {
     ArenaPlan plan{std::vector<std::size_t>(blocks.size(), 0), 0};
     std::vector<std::size_t> by_offset;  // already placed
     for (std::size_t const i : by_size) {
-        std::size_t const bytes = round_up(blocks[i].bytes);
+        std::size_t const bytes = aligned(blocks[i].bytes);
         std::size_t offset = 0;
         for (std::size_t const other : by_offset) {
             if (!live_together(blocks[i], blocks[other])) continue;
             if (offset + bytes <= plan.offsets[other]) break;
-            offset = std::max(offset, plan.offsets[other] + round_up(blocks[other].bytes));
+            offset = std::max(offset, plan.offsets[other] + aligned(blocks[other].bytes));
         }
         plan.offsets[i] = offset;
         plan.bytes = std::max(plan.bytes, offset + bytes);

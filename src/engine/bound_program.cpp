@@ -4,16 +4,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "alignment.h"
 #include "packed_weights.h"
 
 namespace vitrum {
 namespace {
-
-constexpr std::size_t kAlignment = 64;
-
-std::size_t aligned(std::size_t bytes) {
-    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
 
 std::size_t bytes_of(TensorView const& view) {
     return static_cast<std::size_t>(view.shape.count()) * size_of(view.dtype);

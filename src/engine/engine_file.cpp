@@ -9,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include "alignment.h"
 #include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/mapped_file.h"
@@ -22,7 +23,6 @@ static_assert(std::endian::native == std::endian::little, "the file's numbers ar
 
 constexpr std::array<char, 8> kMagic = {'\x89', 'V', 'I', 'T', 'R', 'U', 'M', '\n'};
 constexpr std::uint32_t kVersion = 1;
-constexpr std::uint64_t kAlignment = 64;
 
 struct Preamble {
     std::array<char, 8> magic = kMagic;
@@ -32,10 +32,6 @@ struct Preamble {
     std::uint64_t data_bytes = 0, data_hash = 0;
 };
 static_assert(sizeof(Preamble) == 48);
-
-std::uint64_t aligned(std::uint64_t offset) {
-    return (offset + kAlignment - 1) / kAlignment * kAlignment;
-}
 
 std::span<std::byte const> bytes_of(auto const& object) {
     return std::as_bytes(std::span(&object, 1));

@@ -35,7 +35,8 @@ private:
 TEST_P(EmulatedCuda, AgreesWithReference) {
     auto const& [setting, at] = GetParam();
     if (setting == Setting::cut) cuda::chunk_bytes = 20000;
-    check_against_reference(EmulatedBackend(setting != Setting::packed), at.c, at.precision);
+    EmulatedBackend const backend(setting != Setting::packed);
+    check_against_reference({{backend, at.precision}}, at.c);
 }
 
 TEST_P(EmulatedCuda, LosesNoNumberSilently) {
@@ -43,7 +44,8 @@ TEST_P(EmulatedCuda, LosesNoNumberSilently) {
     std::int64_t values = 0;
     for (CaseInput const& input : at.c.inputs) values += input.present() ? input.shape.count() : 0;
     if (values > 40000 || setting != Setting::padded) GTEST_SKIP() << "each operator has cases of less work";
-    check_lost_numbers_show(EmulatedBackend(true), at.c, at.precision);
+    EmulatedBackend const backend(true);
+    check_lost_numbers_show({{backend, at.precision}}, at.c);
 }
 
 /// Each case in every precision for which it has a kernel of its own.
@@ -204,7 +206,8 @@ protected:
 
 TEST_P(EmulatedHopper, AgreesWithReference) {
     auto const& [precision, c] = GetParam();
-    for (bool const is_padded : {true, false}) check_against_reference(EmulatedBackend(is_padded), c, precision);
+    EmulatedBackend const padded(true), packed(false);
+    check_against_reference({{padded, precision}, {packed, precision}}, c);
 }
 
 /// Those of Hopper's kernels that can be run here.

@@ -30,13 +30,61 @@ bool may_overwrite(OpCase const& c, std::vector<int> const& reusable, int index)
     return true;
 }
 
-void check_in_place(Backend const& backend, OpCase const& c, Values const& values, ThreadPool& threads, int index,
-                    Precision precision, std::vector<float> const& expected) {
-    SCOPED_TRACE(fmt::format("in place of input {}", index));
-    PreparedOp prepared(backend, c, values, threads, index, precision);
+/// A case with its values and the reference's result.
+struct Known {
+    OpCase const& c;
+    Values const& values;
+    std::vector<float> expected;
+};
+
+std::string description(Subject const& subject) {
+    return fmt::format("{} in {}", subject.backend.isa(), name_of(subject.precision));
+}
+
+/// Where several threads work, one's writes may be what another still has to read; where one does, its own may.
+void check_in_place(Subject const& subject, Known const& known, ThreadPool& threads, std::vector<int> const& reusable,
+                    std::vector<float> const& expected) {
+    for (int const index : reusable) {
+        if (!known.c.inputs[static_cast<std::size_t>(index)].present()) continue;
+        if (!may_overwrite(known.c, reusable, index)) continue;
+        SCOPED_TRACE(fmt::format("in place of input {}", index));
+        PreparedOp prepared(subject.backend, known.c, known.values, threads, index, subject.precision);
+        prepared.run();
+        EXPECT_TRUE(prepared.guards_intact());
+        EXPECT_EQ(prepared.output(), expected) << "differs from the result in memory of its own";
+    }
+}
+
+void check(Subject const& subject, Known const& known) {
+    SCOPED_TRACE(description(subject));
+    int const most = subject.backend.memory() == nullptr ? 3 : 1;  // a device has threads of its own
+    for (int count = 1; count <= most; ++count) {
+        SCOPED_TRACE(fmt::format("{} threads", count));
+        ThreadPool threads(count);
+        PreparedOp prepared(subject.backend, known.c, known.values, threads, -1, subject.precision);
+        ASSERT_FALSE(prepared.refused()) << "no kernel for " << known.c.name << refusals(prepared.selection());
+        prepared.run();
+        EXPECT_TRUE(prepared.guards_intact()) << prepared.selection().kernel << " writes outside of its memory";
+        auto const result = prepared.output();
+        double const error = normalised_error(result, known.expected);
+        EXPECT_LE(error, tolerance(known.c, subject.precision)) << prepared.selection().kernel;
+        if (count == 1 || count == most) {
+            check_in_place(subject, known, threads, prepared.selection().reusable_inputs, result);
+        }
+    }
+}
+
+void check_shows(Subject const& subject, Known const& known) {
+    SCOPED_TRACE(description(subject));
+    ThreadPool threads(1);
+    PreparedOp prepared(subject.backend, known.c, known.values, threads, -1, subject.precision);
     prepared.run();
-    EXPECT_TRUE(prepared.guards_intact());
-    EXPECT_EQ(prepared.output(), expected) << "differs from the result in memory of its own";
+    auto const result = prepared.output();
+    std::size_t hidden = 0;
+    for (std::size_t k = 0; k < result.size(); ++k) {
+        if (!std::isfinite(known.expected[k]) && std::isfinite(result[k])) ++hidden;
+    }
+    EXPECT_EQ(hidden, 0U) << prepared.selection().kernel << " hides it in that many results";
 }
 
 }  // namespace
@@ -80,27 +128,10 @@ std::vector<float> reference_output(OpCase const& c, Values const& values) {
     return prepared.output();
 }
 
-void check_against_reference(Backend const& backend, OpCase const& c, Precision precision) {
+void check_against_reference(std::vector<Subject> const& subjects, OpCase const& c) {
     Values const values = make_values(c);
-    std::vector<float> const expected = reference_output(c, values);
-    int const most = backend.memory() == nullptr ? 3 : 1;  // a device has threads of its own
-    for (int count = 1; count <= most; ++count) {
-        SCOPED_TRACE(fmt::format("{} threads", count));
-        ThreadPool threads(count);
-        PreparedOp prepared(backend, c, values, threads, -1, precision);
-        ASSERT_FALSE(prepared.refused()) << "no kernel for " << c.name << refusals(prepared.selection());
-        prepared.run();
-        EXPECT_TRUE(prepared.guards_intact()) << prepared.selection().kernel << " writes outside of its memory";
-        auto const result = prepared.output();
-        double const error = normalised_error(result, expected);
-        EXPECT_LE(error, tolerance(c, precision)) << prepared.selection().kernel;
-        for (int const index : prepared.selection().reusable_inputs) {
-            if (!c.inputs[static_cast<std::size_t>(index)].present()) continue;
-            if (may_overwrite(c, prepared.selection().reusable_inputs, index)) {
-                check_in_place(backend, c, values, threads, index, precision, result);
-            }
-        }
-    }
+    Known const known{c, values, reference_output(c, values)};
+    for (Subject const& subject : subjects) check(subject, known);
 }
 
 bool can_lose(CaseInput const& input) {
@@ -108,25 +139,16 @@ bool can_lose(CaseInput const& input) {
            input.shape.count() > 0;
 }
 
-void check_lost_numbers_show(Backend const& backend, OpCase const& c, Precision precision) {
-    ThreadPool threads(1);
+void check_lost_numbers_show(std::vector<Subject> const& subjects, OpCase const& c) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    // NaN from a file may have any payload.
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
         if (!can_lose(c.inputs[i])) continue;
-        for (float const lost : {std::nanf("257"), kInfinity, -kInfinity}) {
+        for (float const lost : {std::nanf("257"), kInfinity, -kInfinity}) {  // NaN from a file may have any payload
             SCOPED_TRACE(fmt::format("{} in input {}", lost, i));
             Values values = make_values(c);
             values[i][values[i].size() * 3 / 5] = lost;
-            std::vector<float> const expected = reference_output(c, values);
-            PreparedOp prepared(backend, c, values, threads, -1, precision);
-            prepared.run();
-            auto const result = prepared.output();
-            std::size_t hidden = 0;
-            for (std::size_t k = 0; k < result.size(); ++k) {
-                if (!std::isfinite(expected[k]) && std::isfinite(result[k])) ++hidden;
-            }
-            EXPECT_EQ(hidden, 0U) << prepared.selection().kernel << " hides it in that many results";
+            Known const known{c, values, reference_output(c, values)};
+            for (Subject const& subject : subjects) check_shows(subject, known);
         }
     }
 }

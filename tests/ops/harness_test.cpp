@@ -57,7 +57,8 @@ OpCase const& a_case() {
 }
 
 void check(void (*launch)(Op const&, Launch const&), std::vector<int> reusable = {}) {
-    check_against_reference(FaultyBackend(launch, std::move(reusable)), a_case());
+    FaultyBackend const backend(launch, std::move(reusable));
+    check_against_reference({{backend}}, a_case());
 }
 
 TEST(Harness, AcceptsACorrectKernel) {
@@ -112,7 +113,7 @@ TEST(Harness, SeesAnInputThatIsNotReusable) {
                                     add(launch);
                                     // Reads an input once more after the output is written: wrong only where both are
                                     // the same memory.
-                                    if (launch.threads->size() == 2)
+                                    if (launch.threads->size() == 3)
                                         data_of(launch.outputs[0])[1] = 0 * data_of(launch.inputs[1])[0] +
                                                                         data_of(launch.inputs[0])[1] +
                                                                         data_of(launch.inputs[1])[1];
@@ -124,10 +125,11 @@ TEST(Harness, SeesAnInputThatIsNotReusable) {
 TEST(Harness, RunsAndLooksAtADevice) {
     FakeLog log;
     auto const device = make_fake_device(log);
-    check_against_reference(*device, a_case());
+    check_against_reference({{*device}}, a_case());
     EXPECT_EQ(log.launches, 1);
     log.stray_write = true;
-    EXPECT_NONFATAL_FAILURE(check_against_reference(*make_fake_device(log), a_case()), "outside of its memory");
+    auto const strays = make_fake_device(log);
+    EXPECT_NONFATAL_FAILURE(check_against_reference({{*strays}}, a_case()), "outside of its memory");
 }
 
 TEST(Harness, ReadsFarBeyondAnInputFault) {

@@ -15,7 +15,8 @@ namespace {
 class ReferenceBackend : public testing::TestWithParam<OpCase> {};
 
 TEST_P(ReferenceBackend, KeepsTheContract) {
-    check_against_reference(*make_reference_backend(), GetParam());
+    auto const backend = make_reference_backend();
+    check_against_reference({{*backend}}, GetParam());
 }
 
 /// Inputs that decide what is read and need not show themselves: masks by their sign, levels that no sample meets, what

@@ -4,15 +4,11 @@
 #include <memory>
 #include <vector>
 
+#include "constant.h"
 #include "engine/engine_data.h"
 
 namespace vitrum {
 namespace {
-
-ValueId constant(Graph& graph, std::string const& name, Shape const& shape, std::vector<float> values) {
-    auto owner = std::make_shared<std::vector<float>>(std::move(values));
-    return graph.add_constant(name, {shape, owner->data(), owner});
-}
 
 /// Output channel c·scale² + k looks at input channel c only.
 std::vector<float> conv_weights(ConvNetwork const& network) {

@@ -4,17 +4,13 @@
 #include <memory>
 #include <vector>
 
+#include "../constant.h"
 #include "engine/engine_data.h"
 
 namespace vitrum {
 namespace {
 
 constexpr int kQueries = 3, kStride = 4, kTaps = kStride * kStride;
-
-ValueId constant(Graph& graph, std::string const& name, Shape const& shape, std::vector<float> values) {
-    auto owner = std::make_shared<std::vector<float>>(std::move(values));
-    return graph.add_constant(name, {shape, owner->data(), owner});
-}
 
 /// The mean of 4×4 pixels: one colour less half of each of the others.
 std::vector<float> mask_weights(float gain) {
