@@ -202,12 +202,13 @@ private:
 template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) spectral_kernel(SpectralData const data) {
     auto& shared = dynamic_shared<typename Tile::Shared>();
-    take_turn();
+    let_next_start();
     SpectralThread<Tile> thread(data, shared);
     thread.make_values();
     __syncthreads();
     thread.make_features();
     __syncthreads();
+    await_previous();  // for the matrix; x was complete before the kernels that make it began
     thread.store();
 }
 
