@@ -107,6 +107,16 @@ void fill_depthwise(float const* from, Shape const& shape, PackingKey const& key
     }
 }
 
+void fill_half_depthwise(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    std::int64_t const taps = shape.count() / shape[0];
+    std::int64_t const stride = round_up(shape[0], key.param);
+    for (std::int64_t channel = 0; channel < shape[0]; ++channel) {
+        for (std::int64_t tap = 0; tap < taps; ++tap) {
+            reinterpret_cast<std::uint16_t*>(to)[tap * stride + channel] = half_bits(*from++);
+        }
+    }
+}
+
 void fill_transposed(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
     for (std::int64_t i = 0; i < shape[0]; ++i) {
         for (std::int64_t j = 0; j < shape[1]; ++j) floats(to)[j * shape[0] + i] = *from++;
@@ -188,6 +198,13 @@ Packing pack_depthwise(int input, Shape const& shape, std::int64_t step) {
             .key = {.kind = kDepthwise, .param = step},
             .bytes = bytes_of(shape.count() / shape[0] * round_up(shape[0], step)),
             .pack = fill_depthwise};
+}
+
+Packing pack_half_depthwise(int input, Shape const& shape, std::int64_t step) {
+    return {.input = input,
+            .key = {.kind = kHalfDepthwise, .param = step},
+            .bytes = bytes_of(shape.count() / shape[0] * round_up(shape[0], step)) / 2,
+            .pack = fill_half_depthwise};
 }
 
 Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,

@@ -23,6 +23,8 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_depthwise(int input, Shape const& shape);
 /// The same with C padded to a multiple of `step`.
 [[nodiscard]] Packing pack_depthwise(int input, Shape const& shape, std::int64_t step);
+/// The same in float16.
+[[nodiscard]] Packing pack_half_depthwise(int input, Shape const& shape, std::int64_t step);
 /// A weight [columns, channels, …] as right operands of tensor cores.
 [[nodiscard]] Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,
                                      std::int64_t channels_step);
