@@ -309,6 +309,7 @@ inline constexpr auto kConv2dCases = std::to_array<Conv2dCase>({
      .residual = true},
     {.name = "k1_shuffle2", .h = 4, .w = 6, .c_in = 30, .c_out = 60, .kernel = 1, .pixel_shuffle = 2},
     {.name = "k1_shuffle2_c62", .n = 2, .h = 7, .w = 9, .c_in = 62, .c_out = 124, .kernel = 1, .pixel_shuffle = 2},
+    {.name = "k1_shuffle2_pixels", .h = 18, .w = 17, .c_in = 62, .c_out = 124, .kernel = 1, .pixel_shuffle = 2},
     {.name = "k1_shuffle2_c124",
      .h = 9,
      .w = 11,
