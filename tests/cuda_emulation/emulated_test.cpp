@@ -95,6 +95,14 @@ TEST(CudaSelection, WhatIsNotNormalisedStaysOutOfFloat16) {
     }
 }
 
+TEST(CudaSelection, ConvolutionsOfMstAreNarrow) {
+    for (Precision const precision : {Precision::tf32, Precision::fp16, Precision::bf16}) {
+        for (char const* const name : {"c31_two_blocks", "k4_stride2", "k4_stride2_chunks"}) {
+            EXPECT_EQ(kernel_for<Conv2d>(name, precision), "narrow_patches_fp16") << name;
+        }
+    }
+}
+
 /// The trained ELAN-light enlarges rounding errors.
 TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
     EXPECT_EQ(kernel_for<ShiftMlp>("light", Precision::fp32), "tiles_3xfp16");

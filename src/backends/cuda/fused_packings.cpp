@@ -71,9 +71,11 @@ template std::vector<Packing> FusedSpectralKernel<FragmentKind::split>::packings
 template <FragmentKind kKind>
 std::vector<Packing> FusedConvMlpKernel<kKind>::packings(ConvMlp const&, Problem const& problem) {
     std::int64_t const channels = fused_channels(problem.inputs[ConvMlp::kX][3]);
+    Shape const& filter = problem.inputs[ConvMlp::kDepthWeight];
     return {pack_fragments(ConvMlp::kFc1Weight, problem.inputs[ConvMlp::kFc1Weight], kKind, 32, channels),
             pack_fragments(ConvMlp::kFc2Weight, problem.inputs[ConvMlp::kFc2Weight], kKind, channels, 32),
-            pack_depthwise(ConvMlp::kDepthWeight, problem.inputs[ConvMlp::kDepthWeight], 32)};
+            kKind == FragmentKind::half ? pack_half_depthwise(ConvMlp::kDepthWeight, filter, 32)
+                                        : pack_depthwise(ConvMlp::kDepthWeight, filter, 32)};
 }
 template std::vector<Packing> FusedConvMlpKernel<FragmentKind::half>::packings(ConvMlp const&, Problem const&);
 template std::vector<Packing> FusedConvMlpKernel<FragmentKind::tf32>::packings(ConvMlp const&, Problem const&);

@@ -45,10 +45,16 @@ struct PatchConvKernel : ProductKernel<Conv2d, operands> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
-/// Of so few channels the products are little beside the pixels, and TF32's range asks for no look at them: 31 to 31
-/// channels of 488 × 512 pixels take 73 µs of MST++ on an H100, and 103 with Hopper's float16 operands.
-struct NarrowPatchConvKernel : PatchConvKernel<Precision::tf32> {
+/// Convolutions of few channels, 3 × 3 or halving both sides by 4 × 4, in float16 operands that are scaled to the range
+/// of each tile of pixels.
+struct NarrowConvKernel : Kernel<Conv2d> {
+    static constexpr KernelName kName{"narrow_patches", Precision::fp16};
     static Support supports(Conv2d const& op, Problem const& problem);
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    static std::vector<int> reusable_inputs(Conv2d const& op, Problem const& problem) {
+        return Conv2dKernel<Precision::fp32>::reusable_inputs(op, problem);
+    }
+    static void launch(Conv2d const& op, Launch const& launch);
 };
 
 struct LayerNormKernel : Kernel<LayerNorm> {

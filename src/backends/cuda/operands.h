@@ -77,8 +77,9 @@ struct OperandExtent {
 }
 
 /// Their weights: the channels of each tap in whole steps.
-[[nodiscard]] constexpr OperandExtent patch_extent(Precision precision, std::int64_t columns, std::int64_t channels) {
-    return {precision, 9 * divide_up(channels, step_depth(precision)),
+[[nodiscard]] constexpr OperandExtent patch_extent(Precision precision, std::int64_t columns, std::int64_t channels,
+                                                   std::int64_t taps = 9) {
+    return {precision, taps * divide_up(channels, step_depth(precision)),
             round_up(columns, patch_columns(precision, columns))};
 }
 

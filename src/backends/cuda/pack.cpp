@@ -74,11 +74,12 @@ void fill_conv(float const* from, Shape const& shape, PackingKey const& key, std
 }
 
 void fill_patch_conv(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    OperandExtent const extent = patch_extent(static_cast<Precision>(key.isa), shape[0], shape[1]);
+    std::int64_t const taps = shape.count() / (shape[0] * shape[1]);
+    OperandExtent const extent = patch_extent(static_cast<Precision>(key.isa), shape[0], shape[1], taps);
     float const unit = half_unit({from, static_cast<std::size_t>(shape.count())});
     bool const is_scaled = extent.precision == Precision::fp16;
     if (is_scaled) std::memcpy(to + extent.bytes(), &unit, sizeof(unit));
-    put_conv({extent, extent.padded_depth() / 9, to}, from, shape, is_scaled ? unit : 1.0F);
+    put_conv({extent, extent.padded_depth() / taps, to}, from, shape, is_scaled ? unit : 1.0F);
 }
 
 void fill_plain(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
@@ -102,6 +103,16 @@ void fill_depthwise(float const* from, Shape const& shape, PackingKey const& key
     for (std::int64_t channel = 0; channel < shape[0]; ++channel) {
         for (std::int64_t tap = 0; tap < taps; ++tap) {
             floats(to)[tap * stride + channel] = *from++;
+        }
+    }
+}
+
+void fill_half_depthwise(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    std::int64_t const taps = shape.count() / shape[0];
+    std::int64_t const stride = round_up(shape[0], key.param);
+    for (std::int64_t channel = 0; channel < shape[0]; ++channel) {
+        for (std::int64_t tap = 0; tap < taps; ++tap) {
+            reinterpret_cast<std::uint16_t*>(to)[tap * stride + channel] = half_bits(*from++);
         }
     }
 }
@@ -153,9 +164,10 @@ Packing pack_conv(int input, Shape const& shape, Precision operands) {
 }
 
 Packing pack_patch_conv(int input, Shape const& shape, Precision operands) {
+    std::int64_t const taps = shape.count() / (shape[0] * shape[1]);
     return {.input = input,
             .key = {.kind = kPatchConv, .isa = static_cast<int>(operands)},
-            .bytes = static_cast<std::size_t>(patch_extent(operands, shape[0], shape[1]).bytes()) + sizeof(float),
+            .bytes = static_cast<std::size_t>(patch_extent(operands, shape[0], shape[1], taps).bytes()) + sizeof(float),
             .pack = fill_patch_conv};
 }
 
@@ -186,6 +198,13 @@ Packing pack_depthwise(int input, Shape const& shape, std::int64_t step) {
             .key = {.kind = kDepthwise, .param = step},
             .bytes = bytes_of(shape.count() / shape[0] * round_up(shape[0], step)),
             .pack = fill_depthwise};
+}
+
+Packing pack_half_depthwise(int input, Shape const& shape, std::int64_t step) {
+    return {.input = input,
+            .key = {.kind = kHalfDepthwise, .param = step},
+            .bytes = bytes_of(shape.count() / shape[0] * round_up(shape[0], step)) / 2,
+            .pack = fill_half_depthwise};
 }
 
 Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,

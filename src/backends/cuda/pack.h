@@ -11,7 +11,7 @@ namespace vitrum::cuda {
 /// A weight [columns, channels, taps…] as operands of that precision, whose depth is tap · padded channels + channel:
 /// as OperandExtent says.
 [[nodiscard]] Packing pack_conv(int input, Shape const& shape, Precision operands);
-/// A 3 × 3 weight as patch_extent says; of fp16, behind it, what it was divided by (see half_unit).
+/// A weight of k × k taps as patch_extent says; of fp16, behind it, what it was divided by (see half_unit).
 [[nodiscard]] Packing pack_patch_conv(int input, Shape const& shape, Precision operands);
 /// A weight [columns, channels].
 [[nodiscard]] Packing pack_linear(int input, Shape const& shape, Precision operands);
@@ -23,6 +23,8 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_depthwise(int input, Shape const& shape);
 /// The same with C padded to a multiple of `step`.
 [[nodiscard]] Packing pack_depthwise(int input, Shape const& shape, std::int64_t step);
+/// The same in float16.
+[[nodiscard]] Packing pack_half_depthwise(int input, Shape const& shape, std::int64_t step);
 /// A weight [columns, channels, …] as right operands of tensor cores.
 [[nodiscard]] Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,
                                      std::int64_t channels_step);

@@ -10,6 +10,7 @@ enum PackingKind : int {
     kParts,
     kPlain,
     kDepthwise,
+    kHalfDepthwise,
     kTransposed,
     kFragments,
     kUpConv,

@@ -17,6 +17,10 @@ template struct PatchConvKernel<Precision::fp16>;
 template struct PatchConvKernel<Precision::tf32>;
 template struct PatchConvKernel<Precision::fp32>;
 
+std::vector<Packing> NarrowConvKernel::packings(Conv2d const&, Problem const& problem) {
+    return {pack_patch_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight], Precision::fp16)};
+}
+
 std::vector<Packing> packings_for(WindowAttention const&, Problem const& problem, Precision operands) {
     return {pack_linear(WindowAttention::kQkvWeight, problem.inputs[WindowAttention::kQkvWeight], operands),
             pack_linear(WindowAttention::kProjWeight, problem.inputs[WindowAttention::kProjWeight], operands),

@@ -62,7 +62,7 @@ void run(Op const& op, Launch const& launch) {
                            .epsilon = op.norm_epsilon,
                            .fc1 = reinterpret_cast<std::uint32_t const*>(launch.packed[0]),
                            .fc2 = reinterpret_cast<std::uint32_t const*>(launch.packed[1]),
-                           .filter = floats(launch.packed[2]),
+                           .filter = launch.packed[2],
                            .hidden = static_cast<int>(round_up(in[Op::kFc1Weight].shape[0], kHiddenChunk)),
                            .grid = TileGrid(x, Tile::kRows, Tile::kColumns)};
     launch_conv_mlp<Tile>(launch.stream, data);

@@ -17,8 +17,8 @@ struct ConvMlpData {
     float const *norm_weight, *norm_bias;  ///< null: no norm, which float16 operands have to have
     float epsilon;
     std::uint32_t const *fc1, *fc2;
-    float const* filter;  ///< [9][hidden]
-    int hidden;           ///< a multiple of kHiddenChunk
+    std::byte const* filter;  ///< [9][hidden], as the tile's hidden quads
+    int hidden;               ///< a multiple of kHiddenChunk
     TileGrid grid;
 };
 
@@ -135,7 +135,7 @@ public:
         for (int half = 0; half < 2; ++half) {
             int const first = chunk * kHiddenChunk + half * 16;
             Hidden filter[9], sums[Tile::kPatch];
-            load_filter(filter, d_.filter + first + 4 * t_, d_.hidden);
+            load_filter(filter, d_.filter, first + 4 * t_, d_.hidden);
             filter_patch<Tile>(
                 filter,
                 [&](int r, int c) { return hidden[(row + r) * Tile::kHaloColumns + column + c][half * 4 + t_]; }, sums);

@@ -87,11 +87,12 @@ __device__ void filter_patch(Quad const (&filter)[9], Source const& source, Quad
     }
 }
 
-/// Quads of nine taps; `channels` lie between taps.
+/// The taps of four channels, of filters [9][channels] that are packed as quads are held.
 template <class Quad>
-__device__ void load_filter(Quad (&filter)[9], float const* from, int channels) {
+__device__ void load_filter(Quad (&filter)[9], std::byte const* filters, int channel, int channels) {
+    auto const* const from = reinterpret_cast<Quad const*>(filters) + channel / 4;
 #pragma unroll
-    for (int tap = 0; tap < 9; ++tap) filter[tap] = Quad(*reinterpret_cast<float4 const*>(from + tap * channels));
+    for (int tap = 0; tap < 9; ++tap) filter[tap] = from[tap * (channels / 4)];
 }
 
 /// Four channels of several pixels, their residual added where there is one.

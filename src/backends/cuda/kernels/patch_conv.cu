@@ -318,10 +318,4 @@ template struct PatchConvKernel<Precision::fp16>;
 template struct PatchConvKernel<Precision::tf32>;
 template struct PatchConvKernel<Precision::fp32>;
 
-Support NarrowPatchConvKernel::supports(Conv2d const& op, Problem const& problem) {
-    Shape const& weight = problem.inputs[Conv2d::kWeight];
-    if (weight[0] > 32 || weight[1] > 32) return {false, "more than 32 channels"};
-    return PatchConvKernel<Precision::tf32>::supports(op, problem);
-}
-
 }  // namespace vitrum::cuda

@@ -15,7 +15,7 @@ struct SpectralData {
     Matrix residual;
     std::uint32_t const *value, *matrix;  ///< W_v; [picture] W_o·A·W_v
     std::int64_t matrix_words;            ///< of a picture
-    float const *position1, *position2;   ///< [9][padded channels]
+    std::byte const *position1, *position2;  ///< [9][padded channels]
     float const* bias;
     int blocks, steps;  ///< of 32 channels; of 16 channels of x
     TileGrid grid;
@@ -96,7 +96,7 @@ public:
             int const quad = item % Tile::kQuads, patch = item / Tile::kQuads;
             int const row = patch / kAcross * Inner::kPatchRows, column = patch % kAcross * Inner::kPatchColumns;
             float4 filter[9], sums[Inner::kPatch];
-            load_filter(filter, d_.position1 + block_ * kSpectralChannels + 4 * quad, d_.blocks * kSpectralChannels);
+            load_filter(filter, d_.position1, block_ * kSpectralChannels + 4 * quad, d_.blocks * kSpectralChannels);
             filter_patch<Inner>(
                 filter,
                 [&](int r, int c) {
@@ -121,7 +121,7 @@ public:
         SumQuads attended[Tile::kProducts][1] = {};
         multiply_own(half, row, column, attended);
         float4 filter[9], sums[Tile::kPatch];
-        load_filter(filter, d_.position2 + channel, d_.blocks * kSpectralChannels);
+        load_filter(filter, d_.position2, channel, d_.blocks * kSpectralChannels);
         filter_patch<Tile>(
             filter,
             [&](int r, int c) {
@@ -202,12 +202,13 @@ private:
 template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) spectral_kernel(SpectralData const data) {
     auto& shared = dynamic_shared<typename Tile::Shared>();
-    take_turn();
+    let_next_start();
     SpectralThread<Tile> thread(data, shared);
     thread.make_values();
     __syncthreads();
     thread.make_features();
     __syncthreads();
+    await_previous();  // for the matrix; x was complete before the kernels that make it began
     thread.store();
 }
 

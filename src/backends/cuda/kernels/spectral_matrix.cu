@@ -55,7 +55,6 @@ __device__ void sum_column(SpectralMoments const& m, std::int64_t picture, int j
 template <int kChannels>
 __global__ void __launch_bounds__(kColumnThreads) columns_kernel(SpectralMoments const m, SpectralWeights const w) {
     constexpr int kTerms = kChannels * 2 * kChannels / kColumnThreads;
-    let_next_start();
     __shared__ double of_warps[kColumnWarps][kMostChannels], column[kMostChannels];
     Quotient const at = divide(static_cast<std::int64_t>(blockIdx.x), m.channels);
     int const results = 2 * m.channels, across = padded(results), slices = kColumnThreads / across;
@@ -68,6 +67,7 @@ __global__ void __launch_bounds__(kColumnThreads) columns_kernel(SpectralMoments
         weights[t] = k < m.channels && i < results ? from[k * w.stride] : 0.0F;
     }
     await_previous();
+    let_next_start();  // not before x is complete: the second pass reads it without waiting
     sum_column(m, at.whole, static_cast<int>(at.rest), of_warps, column);
     double product = 0;
 #pragma unroll

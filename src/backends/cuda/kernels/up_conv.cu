@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transposed convolutions of 2 × 2 with stride 2: each pixel has four of its own in the result. A warp holds sixteen
-// pixels as operands in registers and goes through the four positions; nothing is shared, and stores are whole quads.
+// pixels as operands in registers and goes through the four positions, or has one of them, where pixels are too few for
+// all warps of a GPU; nothing is shared, and stores are whole quads.
 #include "../fused_kernels.h"
 #include "fragments.cuh"
 
@@ -15,13 +16,16 @@ struct UpConv {
     float const* bias;  ///< [channel][position], or null
 };
 
-/// kSteps · 16 channels that are read, kPairs · 16 that are written.
-template <int kSteps, int kPairs>
+/// kSteps · 16 channels that are read, kPairs · 16 that are written, kEach positions of a warp.
+template <int kSteps, int kPairs, int kEach>
 __global__ void __launch_bounds__(kThreads) up_conv_kernel(UpConv const conv) {
     take_turn();
     Pixels const &x = conv.x, &y = conv.y;
-    int const lane = static_cast<int>(threadIdx.x) % 32, t = lane % 4;
-    std::int64_t const first = (static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32) * kGroup + lane / 4;
+    constexpr int kShares = UpConvWeights::kPositions / kEach;
+    int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32, t = lane % 4;
+    int const first_part = warp % kShares * kEach * kPairs;
+    std::int64_t const group = static_cast<std::int64_t>(blockIdx.x) * (kWarps / kShares) + warp / kShares;
+    std::int64_t const first = group * kGroup + lane / 4;
     bool exists[2];
     float* corner[2];
     QuadAt at[2 * kSteps];
@@ -48,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) up_conv_kernel(UpConv const conv) {
         left[s] = Left<Tf32>(quads);
     }
 #pragma unroll 1
-    for (int part = 0; part < UpConvWeights::kPositions * kPairs; ++part) {
+    for (int part = first_part; part < first_part + kEach * kPairs; ++part) {
         int const position = part / kPairs, channel = part % kPairs * 16, count = y.c - channel - 4 * t;
         std::uint32_t const* const weights = conv.weights + part * kSteps * 2 * UpConvWeights::kTileWords;
         SumQuads sums = {};
@@ -77,7 +81,14 @@ __global__ void __launch_bounds__(kThreads) up_conv_kernel(UpConv const conv) {
 
 template <int kSteps, int kPairs>
 void run(void* stream, UpConv const& conv) {
-    start<Start::early>(stream, up_conv_kernel<kSteps, kPairs>, divide_up(conv.x.count(), kWarps * kGroup), kThreads, conv);
+    constexpr int kEnough = 16;  // warps of a multiprocessor
+    std::int64_t const groups = divide_up(conv.x.count(), kGroup);
+    if (groups >= std::int64_t{kEnough} * device_attribute(cudaDevAttrMultiProcessorCount)) {
+        start<Start::early>(stream, up_conv_kernel<kSteps, kPairs, UpConvWeights::kPositions>,
+                            divide_up(groups, kWarps), kThreads, conv);
+    } else {
+        start<Start::early>(stream, up_conv_kernel<kSteps, kPairs, 1>, groups, kThreads, conv);
+    }
 }
 
 }  // namespace
