@@ -165,10 +165,27 @@ __device__ void store_rows(Arguments const& a, M const& memory, PixelTile<M::kRo
     }
 }
 
+/// Brings weights to the second-level cache while the kernel before ends: the first blocks ask for a line in each
+/// thread.
+__device__ inline void ask_for_weights(Arguments const& a) {
+    constexpr int kLine = 128;
+    std::int64_t line = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+    for (ScaledWeight const* const weight : {&a.offset_weight, &a.score_weight, &a.proj_weight}) {
+        std::int64_t const bytes = static_cast<std::int64_t>(weight->steps) * weight->pairs * 32 * sizeof(Registers4);
+        if (line >= 0 && line * kLine < bytes) {
+            prefetch_line(reinterpret_cast<std::byte const*>(weight->operands) + line * kLine);
+        }
+        line -= (bytes + kLine - 1) / kLine;
+    }
+}
+
 template <int kRows>
 __global__ void __launch_bounds__(kThreads, 2) deformable_kernel(Arguments const a) {
     auto& memory = dynamic_shared<Memory<kRows>>();
     PixelTile<kRows> const tile(blockIdx.x, a.x);
+    let_next_start();
+    ask_for_weights(a);
+    await_previous();
     memory.tile.template fill<kWarps, kRows / kWarps>(QueryLoad<kRows>{a.x, a.position, a.x.c, tile}, 0, kRows, 0,
                                                       true);
     __syncthreads();
@@ -195,7 +212,8 @@ __global__ void __launch_bounds__(kThreads, 2) deformable_kernel(Arguments const
 
 template <int kRows>
 void run(void* stream, Arguments const& a) {
-    start_shared(stream, deformable_kernel<kRows>, PixelTile<kRows>::count(a.x), kThreads, sizeof(Memory<kRows>), a);
+    start_shared<Start::early>(stream, deformable_kernel<kRows>, PixelTile<kRows>::count(a.x), kThreads,
+                               sizeof(Memory<kRows>), a);
 }
 
 }  // namespace
