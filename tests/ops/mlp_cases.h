@@ -112,6 +112,17 @@ inline constexpr auto kWideMlpCases = std::to_array<MlpCase>({
     {.name = "tiny_second", .h = 7, .w = 9, .c = 192, .hidden = 768, .inside = 1e-6},
     {.name = "many_tiles_first", .h = 159, .w = 163, .c = 96, .hidden = 384},
     {.name = "many_tiles_second", .h = 131, .w = 130, .c = 192, .hidden = 768},
+    // Rows enough for both products in one kernel.
+    {.name = "many_rows",
+     .h = 113,
+     .w = 109,
+     .c = 256,
+     .hidden = 256,
+     .norm = false,
+     .residual = Residual::other,
+     .stream = 1e4,
+     .activation = Activation::leaky_relu},
+    {.name = "many_rows_gelu", .h = 97, .w = 128, .c = 184, .hidden = 384, .norm = false},
     {.name = "huge_rows", .h = 23, .w = 31, .c = 256, .hidden = 512, .inside = 1e6},
     {.name = "tiny_rows", .h = 23, .w = 31, .c = 256, .hidden = 512, .inside = 1e-6},
 });

@@ -46,7 +46,7 @@ void HopperRowConvKernel::launch(Conv2d const& op, Launch const& launch) {
                                                                     .to = parts.x,
                                                                     .scales = parts.scales});
         hopper::multiply(
-            launch.stream, rows, y.c, parts.x, launch.packed[0],
+            launch.stream, rows, y.c, parts.x, parts.scales, launch.packed[0],
             hopper::PixelOutlet<InOrder>{.y = y.from(first),
                                          .residual = residual.from(first),
                                          .rows = rows,
@@ -55,7 +55,7 @@ void HopperRowConvKernel::launch(Conv2d const& op, Launch const& launch) {
                                          .slope = op.activation == Activation::leaky_relu ? op.negative_slope : 1.0F,
                                          .residual_first = op.residual_place == ResidualPlace::before_activation,
                                          .map = {},
-                                         .scales = &parts.scales->operands,
+                                         .of_hidden = false,
                                          .weight = hopper::product_weight_info(launch.packed[0], y.c, x.c)});
     }
 }

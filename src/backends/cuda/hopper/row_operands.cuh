@@ -18,6 +18,11 @@ struct RowScales {
     float operands, hidden;
 };
 
+/// Of a lane's two rows of a product's sums, eight apart.
+struct PairOfScales {
+    RowScales of[2];
+};
+
 /// Operands [block of 64 rows][depth], in whole blocks of 128 rows.
 struct RowOperands {
     std::byte* data;
@@ -73,6 +78,12 @@ __device__ inline void load_octet(float (&to)[8], float const* from) {
     float4 const low = quads[0], high = quads[1];
     to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
     to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+}
+
+/// Eight numbers times a power of two as operands.
+[[nodiscard]] __device__ inline uint4 packed_octet(float const (&v)[8], float scale) {
+    return make_uint4(Fp16::pack(v[0] * scale, v[1] * scale), Fp16::pack(v[2] * scale, v[3] * scale),
+                      Fp16::pack(v[4] * scale, v[5] * scale), Fp16::pack(v[6] * scale, v[7] * scale));
 }
 
 /// A row of as many lanes: each has every kRowLanes-th octet of channels, kOctets in all.
@@ -138,12 +149,7 @@ struct PreparedRow {
 #pragma unroll
         for (int i = 0; i < kOctets; ++i) {
             if (first(i) >= to.depth) continue;
-            uint4 packed;
-            packed.x = Fp16::pack(v[i][0] * scale, v[i][1] * scale);
-            packed.y = Fp16::pack(v[i][2] * scale, v[i][3] * scale);
-            packed.z = Fp16::pack(v[i][4] * scale, v[i][5] * scale);
-            packed.w = Fp16::pack(v[i][6] * scale, v[i][7] * scale);
-            *reinterpret_cast<uint4*>(to.octet(row, first(i))) = packed;
+            *reinterpret_cast<uint4*>(to.octet(row, first(i))) = packed_octet(v[i], scale);
         }
     }
 };

@@ -12,6 +12,7 @@ namespace vitrum::cuda::hopper {
 
 struct RowProduct {
     RowOperands left;
+    RowScales const* scales;
     std::byte const* right;
     int column_tiles;
 };
@@ -118,28 +119,34 @@ __global__ void __launch_bounds__(T::kThreads, 2)
     wait_for_products<0>();
     settle(sums);
     await_previous();
-    out.store(sums, (row_tile * T::kGroups + group) * kProductRows, column_tile * T::kColumns, lane);
+    std::int64_t const first_row = (row_tile * T::kGroups + group) * kProductRows;
+    RowScales const* const scales = p.scales + first_row + 16 * lane.warp + lane.row;
+    out.store(sums, {{scales[0], scales[8]}}, first_row, column_tile * T::kColumns, lane);
 }
 
 // ---- Where sums go.
 
+/// What is not negative or goes through GELU, times a power of two.
+[[nodiscard]] __device__ inline float activated_operand(Activation activation, float x, float scale) {
+    if (activation == Activation::gelu) return gelu_by_tanh(x, scale);
+    return (activation == Activation::leaky_relu && x < 0 ? 0.0F : x) * scale;
+}
+
 /// To the left operands of the next product: activation(sums + bias), times the row's power of two.
 struct HiddenOutlet {
     RowOperands to;
-    RowScales const* scales;
     SwinWeightInfo const* weight;
     float const* bias;  ///< in whole blocks of columns
     Activation activation;
 
     template <int kCount>
-    __device__ void store(float const (&sums)[kCount], std::int64_t first_row, int first_column,
-                          Lane const& lane) const {
+    __device__ void store(float const (&sums)[kCount], PairOfScales const& scales, std::int64_t first_row,
+                          int first_column, Lane const& lane) const {
         std::byte* const block = to.block(first_row / kProductRows);
         float units[2], factors[2];
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            RowScales const scale = scales[first_row + row(lane, half)];
-            units[half] = weight->unit / scale.operands, factors[half] = scale.hidden;
+            units[half] = weight->unit / scales.of[half].operands, factors[half] = scales.of[half].hidden;
         }
 #pragma unroll
         for (int j = 0; j < kCount / 4; ++j) {
@@ -151,8 +158,8 @@ struct HiddenOutlet {
                 float const* const s = sums + 4 * j + 2 * half;
                 std::int64_t const at = product_index(column, row(lane, half), kProductRows);
                 *reinterpret_cast<std::uint32_t*>(block + at * 2) =
-                    Fp16::pack(activated(fmaf(s[0], units[half], b.x), factors[half]),
-                               activated(fmaf(s[1], units[half], b.y), factors[half]));
+                    Fp16::pack(activated_operand(activation, fmaf(s[0], units[half], b.x), factors[half]),
+                               activated_operand(activation, fmaf(s[1], units[half], b.y), factors[half]));
             }
         }
     }
@@ -160,10 +167,6 @@ struct HiddenOutlet {
 private:
     [[nodiscard]] static __device__ int row(Lane const& lane, int half) {
         return 16 * lane.warp + lane.row + 8 * half;
-    }
-    [[nodiscard]] __device__ float activated(float x, float scale) const {
-        if (activation == Activation::gelu) return gelu_by_tanh(x, scale);
-        return (activation == Activation::leaky_relu && x < 0 ? 0.0F : x) * scale;
     }
 };
 
@@ -177,18 +180,18 @@ struct PixelOutlet {
     float slope;        ///< of what is negative
     bool residual_first;
     Map map;
-    float const* scales;  ///< every second one is of a row
+    bool of_hidden;  ///< whether the operands were a hidden layer
     SwinWeightInfo const* weight;
 
     template <int kCount>
-    __device__ void store(float const (&sums)[kCount], std::int64_t first_row, int first_column,
-                          Lane const& lane) const {
+    __device__ void store(float const (&sums)[kCount], PairOfScales const& scales, std::int64_t first_row,
+                          int first_column, Lane const& lane) const {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             std::int64_t const m = first_row + 16 * lane.warp + lane.row + 8 * half;
             std::int64_t const pixel = m < rows ? map(m) : -1;
             if (pixel < 0) continue;
-            float const unit = weight->unit / scales[2 * m];
+            float const unit = weight->unit / (of_hidden ? scales.of[half].hidden : scales.of[half].operands);
 #pragma unroll
             for (int p = 0; p < kCount / 8; p += kAtOnce) {
                 store_some(sums + 8 * p + 2 * half, pixel, first_column + 16 * p + 4 * lane.quad, unit);
@@ -228,12 +231,12 @@ private:
 }
 
 template <class Outlet>
-void multiply(void* stream, std::int64_t rows, int columns, RowOperands const& left, std::byte const* right,
-              Outlet const& out) {
+void multiply(void* stream, std::int64_t rows, int columns, RowOperands const& left, RowScales const* scales,
+              std::byte const* right, Outlet const& out) {
     auto const run = [&]<class T>(T) {
         int const column_tiles = static_cast<int>(divide_up(columns, T::kColumns));
         start_shared<Start::early>(stream, product_kernel<T, Outlet>, divide_up(rows, T::kRows) * column_tiles,
-                                   T::kThreads, T::kBytes, RowProduct{left, right, column_tiles}, out);
+                                   T::kThreads, T::kBytes, RowProduct{left, scales, right, column_tiles}, out);
     };
     ProductTileSize const size = product_tile(rows, columns);
     if (size.columns == 128) run(ProductTile<2, 128>{});

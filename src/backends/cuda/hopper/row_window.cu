@@ -221,14 +221,14 @@ void HopperRowWindowKernel::launch(Op const& op, Launch const& launch) {
                                                       norm_weight + x.c, norm_bias + x.c},
                                            .to = parts.x,
                                            .scales = parts.scales});
-        hopper::multiply(launch.stream, rows, 3 * x.c, parts.x, launch.packed[0],
-                         hopper::HiddenOutlet{parts.qkv, parts.scales, qkv_info, qkv_bias, Activation::none});
+        hopper::multiply(launch.stream, rows, 3 * x.c, parts.x, parts.scales, launch.packed[0],
+                         hopper::HiddenOutlet{parts.qkv, qkv_info, qkv_bias, Activation::none});
         hopper::WindowHeads const heads{parts.qkv, parts.x,  parts.scales, windows,
                                         first,     op.heads, op.scale,     floats(launch.packed[4])};
         start_shared<Start::early>(launch.stream, hopper::heads_kernel, count * op.heads, 2 * hopper::kMostTokens, 0,
                                    heads);
         hopper::multiply(
-            launch.stream, rows, x.c, parts.x, launch.packed[1],
+            launch.stream, rows, x.c, parts.x, parts.scales, launch.packed[1],
             hopper::PixelOutlet<WindowRows>{.y = y,
                                             .residual = residual,
                                             .rows = rows,
@@ -237,7 +237,7 @@ void HopperRowWindowKernel::launch(Op const& op, Launch const& launch) {
                                             .slope = 1.0F,
                                             .residual_first = false,
                                             .map = map,
-                                            .scales = &parts.scales->hidden,
+                                            .of_hidden = true,
                                             .weight = hopper::product_weight_info(launch.packed[1], x.c, x.c)});
     }
 }

@@ -12,7 +12,7 @@ namespace {
 using Op = DeformableAttention;
 
 constexpr int kWarps = 16, kThreads = kWarps * 32;
-constexpr int kMostColumns = 288;  ///< offsets and scores of a pixel
+constexpr int kMostColumns = 3 * PixelSamples::kMost;  ///< offsets and scores of a pixel
 
 struct Arguments {
     Pixels x, position, y;
@@ -22,16 +22,20 @@ struct Arguments {
     float epsilon;
 };
 
-/// Rows of x + position, the position the same for every picture.
+/// A tile's rows of x + position, the position the same for every picture.
+template <int kRows>
 struct QueryLoad {
     Matrix x, position;
     int channels;
-    std::int64_t pixels;  ///< of a picture
+    PixelTile<kRows> tile;
 
     struct Row {
         float const *x, *position;
     };
-    [[nodiscard]] __device__ Row row(std::int64_t m) const { return {x.at(m), position.at(divide(m, pixels).rest)}; }
+    [[nodiscard]] __device__ Row row(std::int64_t m) const {
+        auto const i = static_cast<int>(m);
+        return {x.at(tile.pixel(i)), position.at(tile.in_picture(i))};
+    }
     using Quad = PlainQuad;
     [[nodiscard]] __device__ Quad quad(int k) const { return {k, channels - k}; }
     struct Raw {
@@ -50,11 +54,10 @@ template <int kRows_>
 struct Memory {
     static constexpr int kRows = kRows_;
     RowTile<kRows> tile;
-    alignas(16) float values[kRows][kMostColumns + 4];  ///< offsets [2S] and scores [S], later results [C]
-    SampleList lists[kWarps];
+    PixelSamples pixels[kRows];  ///< later results [C]
 };
 
-/// values[row][first_column …] = tile · weight + bias, sixteen columns from 16 · pair on by a warp.
+/// Numbers from `first_column` on of each pixel = tile · weight + bias, sixteen columns from 16 · pair on by a warp.
 template <class M>
 __device__ void multiply_tile(M& memory, ScaledWeight const& weight, int pair, float const* bias, int first_column) {
     int const lane = static_cast<int>(threadIdx.x) % 32;
@@ -68,7 +71,7 @@ __device__ void multiply_tile(M& memory, ScaledWeight const& weight, int pair, f
 #pragma unroll
     for (int i = 0; i < M::kRows / 8; ++i) {
         float const *const low = sums.sums[i / 2][0] + i % 2 * 2, *const high = sums.sums[i / 2][1] + i % 2 * 2;
-        *reinterpret_cast<float4*>(&memory.values[8 * i + lane / 4][first_column + column]) =
+        *reinterpret_cast<float4*>(&memory.pixels[8 * i + lane / 4].numbers[first_column + column]) =
             make_float4(low[0], low[1], high[0], high[1]) + added;
     }
 }
@@ -78,7 +81,7 @@ template <class M>
 __device__ void weigh(M& memory, SampledMaps const& maps) {
     int const count = maps.samples();
     for (int i = static_cast<int>(threadIdx.x); i < M::kRows * maps.heads; i += kThreads) {
-        float* const own = memory.values[i / maps.heads] + (2 * maps.heads + i % maps.heads) * count;
+        float* const own = memory.pixels[i / maps.heads].numbers + (2 * maps.heads + i % maps.heads) * count;
         float largest = -INFINITY, sum = 0;
         for (int k = 0; k < count; ++k) largest = fmaxf(largest, own[k]);
         for (int k = 0; k < count; ++k) sum += own[k] = expf(own[k] - largest);
@@ -86,12 +89,53 @@ __device__ void weigh(M& memory, SampledMaps const& maps) {
     }
 }
 
-/// LayerNorm of values + x, a warp for a row.
+/// Samples, then their sums, become rows of operands.
 template <class M>
-__device__ void store_rows(Arguments const& a, M const& memory, std::int64_t first) {
+__device__ void sample(Arguments const& a, M& memory, PixelTile<M::kRows> const& tile) {
+    constexpr int kQuads = RowTile<M::kRows>::kQuads, kRounds = M::kRows * (kScaledDepth / 4) / kThreads;
+    int const thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
+    for (int row = warp; row < M::kRows; row += kWarps) memory.pixels[row].find(a.maps, tile, row);
+    __syncthreads();
+    // Head by head for all pixels, whose samples of a head share lines of the cache.
+    int const of_head = a.maps.dim / 4, items = M::kRows * a.maps.heads * of_head;
+    auto const with_item = [&](int round, auto const& f) {
+        int const item = round * kThreads + thread;
+        int const row = item / of_head % M::kRows, head = item / (of_head * M::kRows);
+        if (item < items) f(memory.pixels[row], (head * of_head + item % of_head) * 4);
+    };
+    float4 sums[kRounds];
+#pragma unroll
+    for (int i = 0; i < kRounds; ++i) {
+        with_item(i, [&](PixelSamples const& pixel, int channel) { sums[i] = pixel.sum(a.maps, channel); });
+    }
+    __syncthreads();
+#pragma unroll
+    for (int i = 0; i < kRounds; ++i) {
+        with_item(i, [&](PixelSamples& pixel, int channel) {
+            *reinterpret_cast<float4*>(pixel.numbers + channel) = sums[i];
+        });
+    }
+    __syncthreads();
+    for (int row = warp; row < M::kRows; row += kWarps) {
+        float4 own[kQuads];
+#pragma unroll
+        for (int i = 0; i < kQuads; ++i) {
+            int const channel = 128 * i + 4 * lane;
+            own[i] = channel < a.x.c ? *reinterpret_cast<float4 const*>(memory.pixels[row].numbers + channel)
+                                     : make_float4(0, 0, 0, 0);
+        }
+        memory.tile.put(row, own, true);
+    }
+}
+
+/// LayerNorm of results + x, a warp for a row.
+template <class M>
+__device__ void store_rows(Arguments const& a, M const& memory, PixelTile<M::kRows> const& tile) {
     constexpr int kQuads = RowTile<M::kRows>::kQuads;
     int const lane = static_cast<int>(threadIdx.x) % 32;
-    for (int row = static_cast<int>(threadIdx.x) / 32; row < M::kRows && first + row < a.x.count(); row += kWarps) {
+    for (int row = static_cast<int>(threadIdx.x) / 32; row < M::kRows; row += kWarps) {
+        if (!tile.has(row)) continue;
+        std::int64_t const pixel = tile.pixel(row);
         float4 v[kQuads];
         float sum = 0, squares = 0;
 #pragma unroll
@@ -99,8 +143,8 @@ __device__ void store_rows(Arguments const& a, M const& memory, std::int64_t fir
             int const channel = 128 * i + 4 * lane;
             bool const is = channel < a.x.c;
             float4 const zero = make_float4(0, 0, 0, 0);
-            v[i] = is ? *reinterpret_cast<float4 const*>(memory.values[row] + channel) : zero;
-            v[i] = v[i] + (is ? *reinterpret_cast<float4 const*>(a.x.at(first + row) + channel) : zero);
+            v[i] = is ? *reinterpret_cast<float4 const*>(memory.pixels[row].numbers + channel) : zero;
+            v[i] = v[i] + (is ? *reinterpret_cast<float4 const*>(a.x.at(pixel) + channel) : zero);
             sum += (v[i].x + v[i].y) + (v[i].z + v[i].w);
         }
         float const mean = warp_sum(sum) / static_cast<float>(a.x.c);
@@ -111,22 +155,39 @@ __device__ void store_rows(Arguments const& a, M const& memory, std::int64_t fir
             squares += (d.x * d.x + d.y * d.y) + (d.z * d.z + d.w * d.w);
         }
         Moments const moments{mean, 1.0F / sqrtf(warp_sum(squares) / static_cast<float>(a.x.c) + a.epsilon)};
-        Norm const norm{nullptr, a.norm_weight, a.norm_bias};
 #pragma unroll
         for (int i = 0; i < kQuads; ++i) {
             int const channel = 128 * i + 4 * lane;
             if (channel >= a.x.c) continue;
-            *reinterpret_cast<float4*>(a.y.at(first + row) + channel) = norm.apply(v[i], moments, channel, 4);
+            Norm::Quad const norm{fetch4(a.norm_weight + channel, 4, true), fetch4(a.norm_bias + channel, 4, true)};
+            *reinterpret_cast<float4*>(a.y.at(pixel) + channel) = norm.apply(v[i], moments);
         }
+    }
+}
+
+/// Brings weights to the second-level cache while the kernel before ends: the first blocks ask for a line in each
+/// thread.
+__device__ inline void ask_for_weights(Arguments const& a) {
+    constexpr int kLine = 128;
+    std::int64_t line = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+    for (ScaledWeight const* const weight : {&a.offset_weight, &a.score_weight, &a.proj_weight}) {
+        std::int64_t const bytes = static_cast<std::int64_t>(weight->steps) * weight->pairs * 32 * sizeof(Registers4);
+        if (line >= 0 && line * kLine < bytes) {
+            prefetch_line(reinterpret_cast<std::byte const*>(weight->operands) + line * kLine);
+        }
+        line -= (bytes + kLine - 1) / kLine;
     }
 }
 
 template <int kRows>
 __global__ void __launch_bounds__(kThreads, 2) deformable_kernel(Arguments const a) {
     auto& memory = dynamic_shared<Memory<kRows>>();
-    std::int64_t const first = static_cast<std::int64_t>(blockIdx.x) * kRows;
-    QueryLoad const load{a.x, a.position, a.x.c, a.position.count()};
-    memory.tile.template fill<kWarps, kRows / kWarps>(load, first, a.x.count(), 0, true);
+    PixelTile<kRows> const tile(blockIdx.x, a.x);
+    let_next_start();
+    ask_for_weights(a);
+    await_previous();
+    memory.tile.template fill<kWarps, kRows / kWarps>(QueryLoad<kRows>{a.x, a.position, a.x.c, tile}, 0, kRows, 0,
+                                                      true);
     __syncthreads();
     int const warp = static_cast<int>(threadIdx.x) / 32;
 #pragma unroll 1
@@ -139,26 +200,20 @@ __global__ void __launch_bounds__(kThreads, 2) deformable_kernel(Arguments const
     __syncthreads();
     weigh(memory, a.maps);
     __syncthreads();
-#pragma unroll 1
-    for (int row = warp; row < kRows; row += kWarps) {
-        float4 samples[RowTile<kRows>::kQuads];
-        std::int64_t const pixel = min(first + row, a.x.count() - 1);
-        memory.lists[warp].fill(a.maps, Place(pixel, a.x.h, a.x.w), a.x, memory.values[row]);
-        memory.lists[warp].sum(a.maps, a.x.c, samples);
-        memory.tile.put(row, samples, true);
-    }
+    sample(a, memory, tile);
     __syncthreads();
 #pragma unroll 1
     for (int pair = warp; pair < a.proj_weight.pairs; pair += kWarps) {
         multiply_tile(memory, a.proj_weight, pair, a.proj_bias, 0);
     }
     __syncthreads();
-    store_rows(a, memory, first);
+    store_rows(a, memory, tile);
 }
 
 template <int kRows>
 void run(void* stream, Arguments const& a) {
-    start_shared(stream, deformable_kernel<kRows>, divide_up(a.x.count(), kRows), kThreads, sizeof(Memory<kRows>), a);
+    start_shared<Start::early>(stream, deformable_kernel<kRows>, PixelTile<kRows>::count(a.x), kThreads,
+                               sizeof(Memory<kRows>), a);
 }
 
 }  // namespace

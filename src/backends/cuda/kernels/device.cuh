@@ -226,8 +226,8 @@ constexpr std::size_t kUsualSharedBytes = 48 << 10;
 }
 
 /// When a kernel begins: when the one before it in the stream has ended, or as soon as its blocks find room, in which
-/// case it waits by itself before it touches what other kernels read or write (await_previous). GPUs before Hopper start
-/// all kernels after.
+/// case it waits by itself before it touches what other kernels read or write (await_previous). GPUs before Hopper
+/// start all kernels after.
 enum class Start { after, early };
 
 [[nodiscard]] inline bool can_start_early() {
@@ -261,10 +261,21 @@ void start(void* stream, void (*kernel)(Parameters...), std::int64_t blocks, int
     start_shared<kStart>(stream, kernel, blocks, threads, 0, std::forward<Arguments>(arguments)...);
 }
 
+/// Queues a kernel that takes its turn by itself: early where its blocks are so few that they do no harm while they
+/// wait beside those of the kernel before.
+template <class... Parameters, class... Arguments>
+void start_in_turn(void* stream, void (*kernel)(Parameters...), std::int64_t blocks, int threads,
+                   Arguments&&... arguments) {
+    constexpr std::int64_t kFewBlocks = 64;
+    if (blocks <= kFewBlocks) start<Start::early>(stream, kernel, blocks, threads, arguments...);
+    else start(stream, kernel, blocks, threads, arguments...);
+}
+
 constexpr int kElementThreads = 256;
 
 template <class F>
 __global__ void __launch_bounds__(kElementThreads) for_each_kernel(std::int64_t count, F f) {
+    take_turn();
     std::int64_t const step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
     for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) f(i);
 }
@@ -273,7 +284,7 @@ __global__ void __launch_bounds__(kElementThreads) for_each_kernel(std::int64_t 
 template <class F>
 void for_each(void* stream, std::int64_t count, F const& f) {
     std::int64_t const blocks = std::min<std::int64_t>(divide_up(count, kElementThreads), 1 << 16);
-    start(stream, for_each_kernel<F>, blocks, kElementThreads, count, f);
+    start_in_turn(stream, for_each_kernel<F>, blocks, kElementThreads, count, f);
 }
 
 }  // namespace vitrum::cuda

@@ -27,22 +27,22 @@ struct WarpSteps {
     float left[kSteps][4];
     Registers4 right[kSteps][2][kPairs];  ///< [step][part]
 
-    __device__ void load(FewRows const& p, float const* const (&rows)[2], int first_step, int first_pair) {
+    __device__ void load_right(FewRows const& p, int first_step, int first_pair) {
         int const lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-        for (int s = 0; s < kSteps; ++s) {
-            int const step = first_step + s;
+        for (int i = 0; i < kSteps * 2 * kPairs; ++i) {
+            int const step = first_step + i / (2 * kPairs), part = i / kPairs % 2;
+            int const pair = min(first_pair + i % kPairs, p.pairs - 1);
+            Registers4 const* const from = p.weight + ((2 * step + part) * p.pairs + pair) * 32 + lane;
+            if (step < p.steps) right[i / (2 * kPairs)][part][i % kPairs] = *from;
+        }
+    }
+    __device__ void load_left(FewRows const& p, float const* const (&rows)[2], int first_step) {
+        int const lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                int const k = 8 * step + lane % 4 + i / 2 * 4;
-                left[s][i] = k < p.depth ? rows[i % 2][k] : 0.0F;
-            }
-#pragma unroll
-            for (int i = 0; i < 2 * kPairs; ++i) {
-                int const pair = min(first_pair + i % kPairs, p.pairs - 1);
-                Registers4 const* const from = p.weight + ((2 * step + i / kPairs) * p.pairs + pair) * 32 + lane;
-                if (step < p.steps) right[s][i / kPairs][i % kPairs] = *from;
-            }
+        for (int i = 0; i < kSteps * 4; ++i) {
+            int const k = 8 * (first_step + i / 4) + lane % 4 + i % 4 / 2 * 4;
+            left[i / 4][i % 4] = k < p.depth ? rows[i % 2][k] : 0.0F;
         }
     }
     __device__ void add(float (&sums)[2 * kPairs][4], int left_steps) const {
@@ -71,10 +71,17 @@ struct WarpSteps {
 template <int kWarps>
 __global__ void __launch_bounds__(kWarps * 32) few_rows_kernel(FewRows p) {
     __shared__ float4 joined[kWarps][kRows][kColumns / 4 + 1];  // one more, so that rows do not meet in a bank
+    let_next_start();
     int const thread = static_cast<int>(threadIdx.x), warp = thread / 32, g = thread % 32 / 4, t = thread % 4;
     int const blocks = (p.to.columns + kColumns - 1) / kColumns;
     int const first_column = static_cast<int>(blockIdx.x) % blocks * kColumns;
     std::int64_t const first_row = static_cast<std::int64_t>(blockIdx.x) / blocks * kRows;
+
+    // Weights depend on nothing, and come first.
+    int step = warp * kSteps;
+    WarpSteps own;
+    own.load_right(p, step, first_column / 16);
+    await_previous();
 
     // Four columns of a row for each of the first threads, which ask for what is added to them at once.
     int const own_row = thread / (kColumns / 4), own_quad = thread % (kColumns / 4);
@@ -87,10 +94,10 @@ __global__ void __launch_bounds__(kWarps * 32) few_rows_kernel(FewRows p) {
     float const* const rows[2] = {p.x.at(min(first_row + g, p.rows - 1)), p.x.at(min(first_row + g + 8, p.rows - 1))};
     float sums[2 * kPairs][4] = {};
 #pragma unroll 1
-    for (int step = warp * kSteps; step < p.steps; step += kWarps * kSteps) {
-        WarpSteps own;
-        own.load(p, rows, step, first_column / 16);
+    for (; step < p.steps; own.load_right(p, step, first_column / 16)) {
+        own.load_left(p, rows, step);
         own.add(sums, p.steps - step);
+        step += kWarps * kSteps;
     }
 #pragma unroll
     for (int i = 0; i < 2 * kPairs; ++i) {
@@ -116,8 +123,8 @@ void multiply(void* stream, std::int64_t rows, Matrix const& x, int depth, Weigh
                     to};
     std::int64_t const blocks = divide_up(rows, kRows) * divide_up(to.columns, kColumns);
     constexpr int kMany = 16, kUsual = 8;  // warps
-    if (p.steps > 2 * kUsual * kSteps) start(stream, few_rows_kernel<kMany>, blocks, kMany * 32, p);
-    else start(stream, few_rows_kernel<kUsual>, blocks, kUsual * 32, p);
+    if (p.steps > 2 * kUsual * kSteps) start<Start::early>(stream, few_rows_kernel<kMany>, blocks, kMany * 32, p);
+    else start<Start::early>(stream, few_rows_kernel<kUsual>, blocks, kUsual * 32, p);
 }
 
 struct Parts {

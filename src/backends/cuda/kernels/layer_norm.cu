@@ -17,10 +17,12 @@ __global__ void __launch_bounds__(kRowsPerBlock * 32)
     Norm::Quad quads[kQuads];
     float sum = 0, squares = 0;
 #pragma unroll
+    for (int i = 0; i < kQuads; ++i) quads[i] = norm.quad(4 * lane + 128 * i, channels - (4 * lane + 128 * i));
+    take_turn();
+#pragma unroll
     for (int i = 0; i < kQuads; ++i) {
         int const c = 4 * lane + 128 * i;
         v[i] = load4(x.at(m) + c, channels - c, x.vector);
-        quads[i] = norm.quad(c, channels - c);
     }
 #pragma unroll
     for (float4 const& four : v) sum += (four.x + four.y) + (four.z + four.w);
@@ -44,6 +46,7 @@ __global__ void __launch_bounds__(kRowsPerBlock * 32)
     layer_norm_kernel(Matrix x, Matrix y, std::int64_t rows, int channels, Norm norm, float epsilon) {
     std::int64_t const m = static_cast<std::int64_t>(blockIdx.x) * kRowsPerBlock + threadIdx.x / 32;
     if (m >= rows) return;  // a whole warp
+    take_turn();
     int const lane = static_cast<int>(threadIdx.x) % 32;
     RawRows const raw{x, channels};
     Moments const moments = moments_of(raw, raw.row(m), channels, channels, epsilon);
@@ -62,7 +65,8 @@ void layer_norm(void* stream, Matrix const& x, Matrix const& y, std::int64_t row
                         : channels <= 256 ? short_rows_kernel<2>
                         : channels <= 768 ? short_rows_kernel<6>
                                           : layer_norm_kernel;
-    start(stream, kernel, divide_up(rows, kRowsPerBlock), kRowsPerBlock * 32, x, y, rows, channels, norm, epsilon);
+    start_in_turn(stream, kernel, divide_up(rows, kRowsPerBlock), kRowsPerBlock * 32, x, y, rows, channels, norm,
+                  epsilon);
 }
 
 void LayerNormKernel::launch(LayerNorm const& op, Launch const& launch) {

@@ -2,76 +2,29 @@
 // Queries that look at all pixels of a picture, on tensor cores. There are few queries, so that the pixels are split
 // among blocks, whose softmaxes are then joined (as flash-decoding does).
 #include "../operands.h"
-#include "../query_kernels.h"
 #include "fragments.cuh"
+#include "query_parts.cuh"
 
 namespace vitrum::cuda {
 namespace {
 
 using Op = QueryAttention;
 
-constexpr int kDim = kQueryTileDim, kDimSteps = kDim / 8;
-constexpr int kQueriesPerBlock = 128;
-constexpr int kKeysAtOnce = 64, kKeyTiles = kKeysAtOnce / 8;
+constexpr int kDimSteps = kQueryTileDim / 8;
 /// Of float32 numbers, which are the sum of two TF32 operands, tensor cores cut sums off instead of rounding them: sums
 /// begin from zero every so many steps of eight numbers.
 template <int kParts>
 constexpr int kStepsAtOnce = kParts == 1 ? kDimSteps : 2;
-constexpr int kPartFloats = kDim + 4;  ///< of a query's part: maximum, sum, whether it saw a key, –, weighted values
-
-/// How the keys of a picture are cut.
-struct Cut {
-    std::int64_t tiles, parts, keys_per_part;
-
-    Cut(Op const& op, Shape const& queries, Shape const& keys) : tiles(divide_up(queries[2], kQueriesPerBlock)) {
-        constexpr std::int64_t kBlocks = 256, kFewKeys = 128;
-        std::int64_t const count = keys[1] * keys[2];
-        std::int64_t const wanted = count <= kFewKeys ? 1 : divide_up(kBlocks, queries[0] * op.heads * tiles);
-        keys_per_part = round_up(divide_up(count, wanted), kKeysAtOnce);
-        parts = divide_up(count, keys_per_part);
-    }
-    [[nodiscard]] std::int64_t floats(Op const& op, Shape const& queries) const {
-        return parts == 1 ? 0 : queries[0] * op.heads * queries[2] * parts * kPartFloats;
-    }
-};
-
-struct Layout {
-    Pixels queries, keys, values, mask, y;
-    int heads, dim;
-    std::int64_t count;  ///< keys of a picture
-    Cut cut;
-    float* joined;  ///< [n][head][query][part][kPartFloats]
-
-    [[nodiscard]] __device__ float* part_of(std::int64_t n, int head, std::int64_t query, std::int64_t part) const {
-        return joined + (((n * heads + head) * queries.w + query) * cut.parts + part) * kPartFloats;
-    }
-};
-
-/// What a block has.
-struct Item {
-    std::int64_t n, first_query, part;
-    int head;
-
-    __device__ explicit Item(Layout const& l) {
-        Quotient const by_part = divide(static_cast<std::int64_t>(blockIdx.x), l.cut.parts);
-        Quotient const by_tile = divide(by_part.whole, l.cut.tiles);
-        Quotient const by_head = divide(by_tile.whole, l.heads);
-        n = by_head.whole;
-        first_query = by_tile.rest * kQueriesPerBlock;
-        part = by_part.rest;
-        head = static_cast<int>(by_head.rest);
-    }
-};
 
 /// Rows of 36 floats: what the lanes of a warp read of keys, and of values, lies in 32 banks.
 struct Stage {
-    static constexpr int kStride = kDim + 4;
+    static constexpr int kStride = kQueryTileDim + 4;
     alignas(16) float keys[kKeysAtOnce][kStride];
     alignas(16) float values[kKeysAtOnce][kStride];
 
     /// Keys from `first` on, zeros behind the last and behind the head's last channel.
-    __device__ void fetch(Layout const& l, Item const& item, std::int64_t first) {
-        constexpr int kQuads = kDim / 4;
+    __device__ void fetch(QueryLayout const& l, QueryItem const& item, std::int64_t first) {
+        constexpr int kQuads = kQueryTileDim / 4;
         for (int i = static_cast<int>(threadIdx.x); i < kKeysAtOnce * kQuads; i += static_cast<int>(blockDim.x)) {
             int const key = i / kQuads, d = i % kQuads * 4;
             bool const exists = first + key < l.count && d < l.dim;
@@ -137,8 +90,8 @@ struct Queries {
     float largest[2] = {-INFINITY, -INFINITY}, total[2] = {};
     bool seen[2] = {};
 
-    __device__ Queries(Layout const& l, Item const& item)
-        : first(item.first_query + threadIdx.x / 32 * 16),
+    __device__ Queries(QueryLayout const& l, QueryItem const& item)
+        : first(item.first_query + threadIdx.x / 32 * kWarpQueries),
           lane(static_cast<int>(threadIdx.x) % 32),
           g(lane / 4),
           t(lane % 4) {
@@ -157,19 +110,11 @@ struct Queries {
         return first + g + 8 * half;
     }
 
-    /// Bit 4 j + i: whether the mask leaves key 8 j + 2 t + i % 2 to row i / 2. Without a mask, no key is *seen*, so
-    /// that all count.
-    [[nodiscard]] __device__ std::uint32_t visible(Layout const& l, Item const& item, std::int64_t key) const {
-        if (l.mask.data == nullptr) return 0;
-        std::uint32_t bits = 0;
-#pragma unroll
-        for (int i = 0; i < kKeyTiles * 4; ++i) {
-            std::int64_t const at = key + i / 4 * 8 + 2 * t + i % 2, query = row(i % 4 / 2);
-            bool const exists = at < l.count && query < l.queries.w;
-            float const mask = exists ? l.mask.at(item.n * l.count + at)[query] : -1.0F;
-            bits |= (mask < 0 ? 0U : 1U) << i;
-        }
-        return bits;
+    /// Without a mask, no key is *seen*, so that all count.
+    [[nodiscard]] __device__ std::uint32_t visible(QueryLayout const& l, QueryItem const& item,
+                                                   std::int64_t key) const {
+        if (l.mask.data == nullptr || first >= l.queries.w) return 0;
+        return l.visible[l.words.at(item.n, key, first, lane)];
     }
 
     /// Logits of the keys; what the row does not look at is −∞.
@@ -247,7 +192,7 @@ struct Queries {
         for (int i = 0; i < kDimSteps * 4; ++i) sums[i / 4][i % 4] += added[i / 4][i % 4];
     }
 
-    __device__ void store(Layout const& l, Item const& item) {
+    __device__ void store(QueryLayout const& l, QueryItem const& item) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             float const sum = of_row(total[half], [](float a, float b) { return a + b; });
@@ -255,8 +200,8 @@ struct Queries {
             if (query >= l.queries.w) continue;
             bool const is_whole = l.cut.parts == 1;
             float* const part = is_whole ? nullptr : l.part_of(item.n, item.head, query, item.part);
-            float* const to =
-                is_whole ? l.y.at(item.n * l.queries.w + query) + item.head * l.dim : part + kPartFloats - kDim;
+            float* const to = is_whole ? l.y.at(item.n * l.queries.w + query) + item.head * l.dim
+                                       : part + kPartFloats - kQueryTileDim;
             float const factor = is_whole ? 1.0F / sum : 1.0F;
             if (!is_whole && t == 0) {
                 part[0] = largest[half];
@@ -272,11 +217,39 @@ struct Queries {
     }
 };
 
+/// A thread makes a word.
+constexpr int kWordThreads = 128;
+__global__ void __launch_bounds__(kWordThreads) words_kernel(QueryLayout l) {
+    take_turn();
+    std::int64_t const index = static_cast<std::int64_t>(blockIdx.x) * kWordThreads + threadIdx.x;
+    if (index >= l.mask.n * l.words.of_picture()) return;
+    int const lane = static_cast<int>(index % 32);
+    Quotient const by_query = divide(index / 32, l.words.query_tiles);
+    Quotient const by_key = divide(by_query.whole, l.words.key_tiles);
+    std::int64_t const key = by_key.rest * kKeysAtOnce + 2 * (lane % 4),
+                       query = by_query.rest * kWarpQueries + lane / 4;
+    float const* const row = l.mask.at(by_key.whole * l.count);
+    float left[kKeyTiles * 4];
+#pragma unroll
+    for (int i = 0; i < kKeyTiles * 4; ++i) {  // all of them under way
+        std::int64_t const own_key = min(key + i / 4 * 8 + i % 2, l.count - 1);
+        left[i] = row[own_key * l.mask.stride + min(query + i % 4 / 2 * 8, l.queries.w - 1)];
+    }
+    std::uint32_t bits = 0;
+#pragma unroll
+    for (int i = 0; i < kKeyTiles * 4; ++i) {
+        bool const exists = key + i / 4 * 8 + i % 2 < l.count && query + i % 4 / 2 * 8 < l.queries.w;
+        bits |= (!exists || left[i] < 0 ? 0U : 1U) << i;
+    }
+    l.visible[index] = bits;
+}
+
 /// A block has some queries of a head, sixteen for a warp, and one part of the keys.
 template <int kParts>
-__global__ void __launch_bounds__(kQueriesPerBlock * 2) query_kernel(Layout l) {
+__global__ void __launch_bounds__(kQueriesPerBlock * 2) query_kernel(QueryLayout l) {
     __shared__ Stage stages[2];
-    Item const item(l);
+    take_turn();
+    QueryItem const item(l);
     std::int64_t const begin = item.part * l.cut.keys_per_part, end = min(l.count, begin + l.cut.keys_per_part);
     stages[0].fetch(l, item, begin);
     Queries<kParts> queries(l, item);
@@ -297,7 +270,8 @@ constexpr int kJoinWarps = 4;
 
 /// A query's result of a head from its parts: those that saw a key, or all if none did. A warp has one; its lanes are
 /// first parts, then channels.
-__global__ void __launch_bounds__(kJoinWarps * 32) join_kernel(Layout l) {
+__global__ void __launch_bounds__(kJoinWarps * 32) join_kernel(QueryLayout l) {
+    take_turn();
     std::int64_t const item = static_cast<std::int64_t>(blockIdx.x) * kJoinWarps + threadIdx.x / 32;
     if (item >= l.queries.count() * l.heads) return;  // a whole warp
     int const lane = static_cast<int>(threadIdx.x) % 32;
@@ -323,7 +297,8 @@ __global__ void __launch_bounds__(kJoinWarps * 32) join_kernel(Layout l) {
 #pragma unroll 8
         for (int i = 0; i < count; ++i) {
             float const of_part = __shfl_sync(0xFFFFFFFFU, weight, i);
-            float const value = lane < l.dim ? parts[(first + i) * kPartFloats + kPartFloats - kDim + lane] : 0.0F;
+            float const value =
+                lane < l.dim ? parts[(first + i) * kPartFloats + kPartFloats - kQueryTileDim + lane] : 0.0F;
             sum = fmaf(of_part, value, sum);
         }
     }
@@ -335,30 +310,39 @@ __global__ void __launch_bounds__(kJoinWarps * 32) join_kernel(Layout l) {
 
 template <Precision operands>
 std::size_t QueryTilesKernel<operands>::workspace_bytes(Op const& op, Problem const& problem, int) {
-    Shape const& queries = problem.inputs[Op::kQueries];
-    return static_cast<std::size_t>(Cut(op, queries, problem.inputs[Op::kKeys]).floats(op, queries)) * sizeof(float);
+    return QueryParts(op, problem.inputs[Op::kQueries], problem.inputs[Op::kKeys], problem.present[Op::kMask], nullptr)
+        .bytes;
 }
 
 template <Precision operands>
 void QueryTilesKernel<operands>::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
-    Pixels const queries(in[Op::kQueries]), keys(in[Op::kKeys]);
-    Layout const l{.queries = queries,
-                   .keys = keys,
-                   .values = Pixels(in[Op::kValues]),
-                   .mask = Pixels(in[Op::kMask]),
-                   .y = Pixels(launch.outputs[0]),
-                   .heads = op.heads,
-                   .dim = queries.c / op.heads,
-                   .count = keys.h * keys.w,
-                   .cut = Cut(op, in[Op::kQueries].shape, in[Op::kKeys].shape),
-                   .joined = reinterpret_cast<float*>(launch.workspace)};
+    Pixels const queries(in[Op::kQueries]), keys(in[Op::kKeys]), mask(in[Op::kMask]);
+    QueryParts const parts(op, in[Op::kQueries].shape, in[Op::kKeys].shape, mask.data != nullptr, launch.workspace);
+    QueryLayout const l{.queries = queries,
+                        .keys = keys,
+                        .values = Pixels(in[Op::kValues]),
+                        .mask = mask,
+                        .y = Pixels(launch.outputs[0]),
+                        .heads = op.heads,
+                        .dim = queries.c / op.heads,
+                        .count = keys.h * keys.w,
+                        .cut = KeyCut(op, in[Op::kQueries].shape, in[Op::kKeys].shape),
+                        .words = MaskWords(in[Op::kQueries].shape, in[Op::kKeys].shape),
+                        .joined = parts.joined,
+                        .visible = parts.visible};
     VITRUM_ASSERT(l.keys.vector && l.values.vector);
-    std::int64_t const warps = std::min<std::int64_t>(divide_up(queries.w, 16), kQueriesPerBlock / 16);
-    start(launch.stream, query_kernel<operand_parts(operands)>, queries.n * l.heads * l.cut.tiles * l.cut.parts,
-          static_cast<int>(warps) * 32, l);
+    if (mask.data != nullptr) {
+        start<Start::early>(launch.stream, words_kernel, divide_up(mask.n * l.words.of_picture(), kWordThreads),
+                            kWordThreads, l);
+    }
+    std::int64_t const warps =
+        std::min<std::int64_t>(divide_up(queries.w, kWarpQueries), kQueriesPerBlock / kWarpQueries);
+    start<Start::early>(launch.stream, query_kernel<operand_parts(operands)>,
+                        queries.n * l.heads * l.cut.tiles * l.cut.parts, static_cast<int>(warps) * 32, l);
     if (l.cut.parts == 1) return;
-    start(launch.stream, join_kernel, divide_up(queries.count() * l.heads, kJoinWarps), kJoinWarps * 32, l);
+    start<Start::early>(launch.stream, join_kernel, divide_up(queries.count() * l.heads, kJoinWarps), kJoinWarps * 32,
+                        l);
 }
 
 template struct QueryTilesKernel<Precision::tf32>;

@@ -19,6 +19,12 @@ __device__ inline void await_previous() {
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
+/// Asks for what lies there to come to the second-level cache.
+__device__ inline void prefetch_line(void const* from) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+#endif
+}
 /// What a kernel that starts early does first, but for what no other kernel writes: weights.
 __device__ inline void take_turn() {
     let_next_start();

@@ -7,5 +7,6 @@ namespace vitrum::cuda {
 inline void let_next_start() {}
 inline void await_previous() {}
 inline void take_turn() {}
+inline void prefetch_line(void const*) {}
 
 }  // namespace vitrum::cuda
