@@ -85,6 +85,13 @@ void check_values(Values values, std::string const& name) {
     throw Error(name + ": " + why, ErrorKind::accuracy);
 }
 
+/// What answers are to be like: the first input, or an array of NumPy's where a graph takes nothing.
+Input first_of(std::vector<Input> const& inputs) {
+    Input numpy;
+    numpy.framework = Framework::numpy;
+    return inputs.empty() ? numpy : inputs.front();
+}
+
 enum class Check : std::uint8_t { values, nothing };
 
 struct Results {
@@ -101,11 +108,12 @@ Results run(PreparedSession& prepared, SizesOrShapes const& sizes, std::vector<I
     if (check == Check::values) session.run_checked(progress);
     else session.run(progress);
     Element const element = answer_element(prepared.inputs(), inputs);
+    Framework const framework = inputs.empty() ? Framework::numpy : inputs.front().framework;
     Results results;
     results.outputs.reserve(prepared.outputs().size());
     for (TensorInfo const& info : prepared.outputs()) {
         std::size_t const i = results.outputs.size();
-        Output& output = results.outputs.emplace_back(info, element, inputs.front().framework);
+        Output& output = results.outputs.emplace_back(info, element, framework);
         Values const values = output.take(session.output_bytes(i));
         if (check == Check::values) check_values(values, info.name);
         results.names.push_back(info.name);
@@ -142,14 +150,14 @@ nb::dict by_name(Results& results, Input const& like) {
 nb::object call(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
     auto const inputs = imported(engine, args, named);
     Results results = run(engine, inputs, Check::values);
-    if (results.outputs.size() == 1) return results.outputs.front().release(inputs.front());
-    return by_name(results, inputs.front());
+    if (results.outputs.size() == 1) return results.outputs.front().release(first_of(inputs));
+    return by_name(results, first_of(inputs));
 }
 
 nb::dict evaluate(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
     auto const inputs = imported(engine, args, named);
     Results results = run(engine, inputs, Check::nothing);
-    return by_name(results, inputs.front());
+    return by_name(results, first_of(inputs));
 }
 
 }  // namespace vitrum::python

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "base/narrow.h"
+
 namespace vitrum {
 namespace {
 
@@ -27,7 +29,18 @@ float load_as_f32(std::byte const* from, DType type) {
         case DType::i64: return static_cast<float>(load<std::int64_t>(from));
         case DType::u16: return static_cast<float>(load<std::uint16_t>(from));
         case DType::u32: return static_cast<float>(load<std::uint32_t>(from));
-        case DType::u64: return static_cast<float>(load<std::uint64_t>(from));
+        case DType::u64:
+        case DType::text: return static_cast<float>(load<std::uint64_t>(from));
+        case DType::f8e4m3fn:
+        case DType::f8e4m3fnuz:
+        case DType::f8e5m2:
+        case DType::f8e5m2fnuz:
+        case DType::f8e8m0:
+        case DType::f4e2m1:
+        case DType::i4:
+        case DType::u4:
+        case DType::i2:
+        case DType::u2: return narrow_to_float(type, load<std::uint8_t>(from));
     }
     return 0.0F;
 }

@@ -89,7 +89,7 @@ void check_description(EngineFile const& engine) {
     std::vector<Dim> const output = {Dim(Symbol::n), Dim(Symbol::h).times(info.scale), Dim(Symbol::w).times(info.scale),
                                      info.out_channels};
     bool const gives_pictures = info.kind != Task::segment;  // that task looks at its outputs' shapes itself
-    if (graph.value(graph.inputs.front()).dims != input ||
+    if (graph.inputs.empty() || graph.value(graph.inputs.front()).dims != input ||
         (gives_pictures && graph.value(graph.outputs.front()).dims != output)) {
         throw Error("the model's description does not fit its graph");
     }

@@ -86,10 +86,11 @@ public:
     }
 
 private:
-    /// The file's graph at some small size that it takes.
+    /// The file's graph at some small size that it takes; at the one that it was traced with, where its constants tell
+    /// that: at others it may be made all the same, but of positions that are not the network's.
     bool import() {
-        std::vector<Sizes> sizes_to_try = {{1, 19, 27}, {1, 32, 48}, {1, 64, 64}};
-        std::ranges::copy(source_->traced_sizes(), std::back_inserter(sizes_to_try));
+        std::vector<Sizes> sizes_to_try = source_->traced_sizes();
+        for (Sizes const& other : {Sizes{1, 19, 27}, Sizes{1, 32, 48}, Sizes{1, 64, 64}}) sizes_to_try.push_back(other);
         for (Sizes const& wanted : sizes_to_try) {
             try {
                 Sizes const sizes = source_->allowed(wanted);

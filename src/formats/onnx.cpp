@@ -134,17 +134,31 @@ private:
         return port;
     }
 
+    /// By TypeProto. Of lists in lists and of maps nothing is known.
     static void type(ProtoMessage message, OnnxPort& port) {
+        constexpr std::uint32_t kTensor = 1, kSequence = 4, kOptional = 9;
         while (message.next()) {
-            if (message.field() != 1) {  // sequences, maps and optional values
+            bool const is_list = message.field() == kSequence && !port.is_list;
+            bool const is_optional = message.field() == kOptional && !port.is_optional && !port.is_list;
+            if (message.field() == kTensor) {
+                tensor_type(message.message(), port);
+            } else if (is_list || is_optional) {
+                (is_list ? port.is_list : port.is_optional) = true;
+                for (ProtoMessage inner = message.message(); inner.next();) {
+                    if (inner.field() == 1) type(inner.message(), port);
+                    else inner.skip();
+                }
+            } else {
                 message.skip();
-                continue;
             }
-            for (ProtoMessage tensor = message.message(); tensor.next();) {
-                if (tensor.field() == 1) port.dtype = onnx_dtype(tensor.integer());
-                else if (tensor.field() == 2) port.dims = dims(tensor.message());
-                else tensor.skip();
-            }
+        }
+    }
+
+    static void tensor_type(ProtoMessage message, OnnxPort& port) {
+        while (message.next()) {
+            if (message.field() == 1) port.dtype = onnx_dtype(message.integer());
+            else if (message.field() == 2) port.dims = dims(message.message());
+            else message.skip();
         }
     }
 

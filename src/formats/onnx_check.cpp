@@ -10,8 +10,9 @@
 namespace vitrum {
 namespace {
 
-// The opsets of ONNX's own domain whose rules vitrum knows: 28 is that of onnx 1.23.
-constexpr std::int64_t kOldestOpset = 7, kNewestOpset = 28;
+// The opsets of ONNX's own domain whose rules vitrum knows: 28 is that of onnx 1.23. Of those before 7 it knows the
+// operators that have not changed since, which the importer decides.
+constexpr std::int64_t kOldestOpset = 1, kNewestOpset = 28;
 
 using Names = std::unordered_set<std::string_view>;
 

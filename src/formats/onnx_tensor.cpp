@@ -4,7 +4,9 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <functional>
 
+#include "base/narrow.h"
 #include "formats/text.h"
 #include "tensor_extent.h"
 
@@ -42,7 +44,7 @@ constexpr std::array kTypes = {TypeCode{"UNDEFINED", {}},
                                TypeCode{"INT16", DType::i16},
                                TypeCode{"INT32", DType::i32},
                                TypeCode{"INT64", DType::i64},
-                               TypeCode{"STRING", {}},
+                               TypeCode{"STRING", DType::text},
                                TypeCode{"BOOL", DType::boolean},
                                TypeCode{"FLOAT16", DType::f16},
                                TypeCode{"DOUBLE", DType::f64},
@@ -51,22 +53,43 @@ constexpr std::array kTypes = {TypeCode{"UNDEFINED", {}},
                                TypeCode{"COMPLEX64", {}},
                                TypeCode{"COMPLEX128", {}},
                                TypeCode{"BFLOAT16", DType::bf16},
-                               TypeCode{"FLOAT8E4M3FN", {}},
-                               TypeCode{"FLOAT8E4M3FNUZ", {}},
-                               TypeCode{"FLOAT8E5M2", {}},
-                               TypeCode{"FLOAT8E5M2FNUZ", {}},
-                               TypeCode{"UINT4", {}},
-                               TypeCode{"INT4", {}},
-                               TypeCode{"FLOAT4E2M1", {}},
-                               TypeCode{"FLOAT8E8M0", {}},
-                               TypeCode{"UINT2", {}},
-                               TypeCode{"INT2", {}}};
+                               TypeCode{"FLOAT8E4M3FN", DType::f8e4m3fn},
+                               TypeCode{"FLOAT8E4M3FNUZ", DType::f8e4m3fnuz},
+                               TypeCode{"FLOAT8E5M2", DType::f8e5m2},
+                               TypeCode{"FLOAT8E5M2FNUZ", DType::f8e5m2fnuz},
+                               TypeCode{"UINT4", DType::u4},
+                               TypeCode{"INT4", DType::i4},
+                               TypeCode{"FLOAT4E2M1", DType::f4e2m1},
+                               TypeCode{"FLOAT8E8M0", DType::f8e8m0},
+                               TypeCode{"UINT2", DType::u2},
+                               TypeCode{"INT2", DType::i2}};
 
 /// The low bytes of integers, which is how int32_data and uint64_data hold smaller ones (and the bits of halves).
 std::vector<std::byte> low_bytes(std::vector<std::int64_t> const& values, std::size_t size) {
     static_assert(std::endian::native == std::endian::little);
     std::vector<std::byte> bytes(values.size() * size);
     for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(bytes.data() + i * size, &values[i], size);
+    return bytes;
+}
+
+/// Strings are compared and nothing else, so that a number stands for each.
+std::vector<std::byte> hashes(std::vector<std::string_view> const& texts) {
+    std::vector<std::byte> bytes(texts.size() * sizeof(std::uint64_t));
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        std::uint64_t const hash = std::hash<std::string_view>()(texts[i]);
+        std::memcpy(bytes.data() + i * sizeof hash, &hash, sizeof hash);
+    }
+    return bytes;
+}
+
+/// One number a byte, of which files hold two or four, the first in the low bits.
+std::vector<std::byte> unpacked(ByteSpan packed, DType type, std::size_t count) {
+    std::size_t const bits = narrow::bits_of(type);
+    std::vector<std::byte> bytes(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        unsigned const code = std::to_integer<unsigned>(packed[i * bits / 8]) >> (i * bits % 8) & ((1U << bits) - 1);
+        bytes[i] = std::byte{is_floating(type) ? static_cast<std::uint8_t>(code) : integer_to_narrow(type, code)};
+    }
     return bytes;
 }
 
@@ -80,6 +103,7 @@ struct OnnxTensorReader::Fields {
     std::optional<ByteSpan> raw;
     std::vector<std::byte> floats, doubles;
     std::vector<std::int64_t> int32s, int64s, uint64s;
+    std::vector<std::string_view> texts;
     bool is_external = false;
     std::map<std::string_view, std::string_view> external;
 };
@@ -107,6 +131,7 @@ OnnxTensorReader::Fields OnnxTensorReader::fields_of(ProtoMessage& message) {
             case kInt32Data: message.append(fields.int32s); break;
             case kInt64Data: message.append(fields.int64s); break;
             case kUint64Data: message.append(fields.uint64s); break;
+            case kStringData: fields.texts.push_back(message.text()); break;
             case kDataLocation: fields.is_external = message.integer() == 1; break;
             case kExternalData: {
                 std::string_view key, value;
@@ -139,12 +164,15 @@ OnnxTensor OnnxTensorReader::read(ProtoMessage message) {
     if (!count || __builtin_mul_overflow(static_cast<std::uint64_t>(*count), size_of(*dtype), &needed)) {
         message.refuse("{} has impossible extents {}", label(), shape.str());
     }
+    bool const is_packed = narrow::bits_of(*dtype) < 8;
+    if (is_packed) needed = needed / 8 * narrow::bits_of(*dtype) + (needed % 8 * narrow::bits_of(*dtype) + 7) / 8;
     ByteSpan const bytes = stored(message, fields, needed);
     if (bytes.size() != needed) {
         message.refuse("{} of shape {} and type {} needs {} bytes, but {} are there; export the model again", label(),
                        shape.str(), name_of(*dtype), needed, bytes.size());
     }
-    return {fields.name, *dtype, shape, bytes};
+    return {fields.name, *dtype, shape,
+            is_packed ? keep(unpacked(bytes, *dtype, static_cast<std::size_t>(*count))) : bytes};
 }
 
 ByteSpan OnnxTensorReader::stored(ProtoMessage const& message, Fields const& fields, std::uint64_t needed) {
@@ -160,6 +188,7 @@ ByteSpan OnnxTensorReader::converted(ProtoMessage const&, Fields const& fields) 
         case DType::i64: return keep(low_bytes(fields.int64s, 8));
         case DType::u32: return keep(low_bytes(fields.uint64s, 4));
         case DType::u64: return keep(low_bytes(fields.uint64s, 8));
+        case DType::text: return keep(hashes(fields.texts));
         default: return keep(low_bytes(fields.int32s, size_of(fields.dtype)));
     }
 }

@@ -11,8 +11,6 @@
 
 namespace vitrum {
 
-/// The element type of ONNX's TensorProto.DataType, or nothing where it is none that vitrum reads.
-[[nodiscard]] std::optional<DType> onnx_dtype(std::int64_t code);
 /// "FLOAT8E4M3FN" for error texts.
 [[nodiscard]] std::string onnx_dtype_name(std::int64_t code);
 

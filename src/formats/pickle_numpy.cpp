@@ -55,7 +55,7 @@ Value load_scalar(ByteSpan bytes, DType type) {
         case DType::boolean: return load_le<std::uint8_t>(bytes, 0) != 0;
         case DType::u16: return std::int64_t{load_le<std::uint16_t>(bytes, 0)};
         case DType::u32: return std::int64_t{load_le<std::uint32_t>(bytes, 0)};
-        case DType::u64: break;
+        default: break;
     }
     return None{};
 }

@@ -35,10 +35,10 @@ public:
     std::vector<ValueId> emit_all(dense::Op const& op, std::vector<ValueId> inputs);
     ValueId emit(dense::Op const& op, std::vector<ValueId> inputs) { return emit_all(op, std::move(inputs)).front(); }
 
-    [[nodiscard]] DenseType type(ValueId id) const { return graph.value(id).dense_type(); }
+    [[nodiscard]] DenseType type(ValueId id) const { return tensor(id).dense_type(); }
     [[nodiscard]] Shape shape(ValueId id) const { return type(id).shape; }
-    [[nodiscard]] DType dtype(ValueId id) const { return graph.value(id).dtype; }
-    [[nodiscard]] bool is_known(ValueId id) const { return graph.is_constant(id); }
+    [[nodiscard]] DType dtype(ValueId id) const { return tensor(id).dtype; }
+    [[nodiscard]] bool is_known(ValueId id) const { return id > kNone && graph.is_constant(id); }
     /// The numbers of a value that must be known by now; `what` names it in the error.
     [[nodiscard]] std::vector<std::int64_t> integers(ValueId id, std::string_view what) const;
     [[nodiscard]] std::vector<double> numbers(ValueId id, std::string_view what) const;
@@ -59,6 +59,23 @@ public:
     }
     ValueId binary(dense::BinaryFunction f, ValueId a, ValueId b) { return emit(dense::Binary{f}, {a, b}); }
     ValueId reduce(dense::ReduceFunction f, ValueId x, std::uint32_t axes) { return emit(dense::Reduce{f, axes}, {x}); }
+
+    // Lists of values (ONNX's sequences) are known here only: a graph has what is in them. Ids below kNone stand for
+    // them, so that names, branches, loops and functions carry both alike.
+
+    static constexpr std::size_t kMostItems = std::size_t{1} << 22;  // of all lists; a damaged file's loop ends here
+    ValueId list(std::vector<ValueId> items) {
+        items_ += items.size() + 1;
+        if (items_ > kMostItems) refuse("lists of more than {} tensors", kMostItems);
+        for (ValueId const item : items) static_cast<void>(tensor(item));  // no list in a list
+        lists_.push_back(std::move(items));
+        return kNone - static_cast<ValueId>(lists_.size());
+    }
+    [[nodiscard]] static bool is_list(ValueId id) { return id < kNone; }
+    [[nodiscard]] std::vector<ValueId> const& items(ValueId id) const {
+        if (!is_list(id)) refuse("a tensor where a list of them is expected");
+        return lists_.at(static_cast<std::size_t>(kNone - id - 1));
+    }
 
     /// Throws Error where there are more dimensions than a Shape has.
     [[nodiscard]] Shape sized(std::vector<std::int64_t> const& extents) const {
@@ -86,13 +103,20 @@ public:
     ValueId copied(ValueId x);
 
 private:
+    [[nodiscard]] Value const& tensor(ValueId id) const {
+        if (is_list(id)) refuse("a list of tensors where a tensor is expected");
+        if (id == kNone) refuse("an absent value where a tensor is expected");
+        return graph.value(id);
+    }
     void evaluate(Dense const& op, std::vector<ValueId> const& inputs, std::vector<DenseType> const& outputs,
                   std::vector<ValueId>& made);
 
     Backend const& evaluator_;
+    std::vector<std::vector<ValueId>> lists_;
     std::unordered_map<ValueId, ValueId> pixels_;  ///< by the dense value made from them
     ThreadPool threads_;
     std::string file_, label_, provenance_;
+    std::size_t items_ = 0;  ///< of all lists
 };
 
 }  // namespace vitrum::onnx

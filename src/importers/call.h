@@ -66,11 +66,13 @@ using Rule = std::vector<ValueId> (*)(Call const& call);
 struct NamedRule {
     std::string_view op;
     Rule rule;
+    std::int64_t since = 7;  ///< the oldest opset whose operator of that name is this one
 };
 
 // ONNX's operators and how each is put together from ours, by subject.
 [[nodiscard]] std::span<NamedRule const> attention_rules();
 [[nodiscard]] std::span<NamedRule const> elementwise_rules();
+[[nodiscard]] std::span<NamedRule const> list_rules();
 [[nodiscard]] std::span<NamedRule const> shape_rules();
 [[nodiscard]] std::span<NamedRule const> index_rules();
 [[nodiscard]] std::span<NamedRule const> reduce_rules();
@@ -80,6 +82,6 @@ struct NamedRule {
 [[nodiscard]] std::span<NamedRule const> quantise_rules();
 
 /// The rule of an operator of ONNX's own domain, or null.
-[[nodiscard]] Rule find_rule(std::string_view op);
+[[nodiscard]] NamedRule const* find_rule(std::string_view op);
 
 }  // namespace vitrum::onnx

@@ -16,12 +16,12 @@ constexpr std::int64_t kMaxSteps = 2'000'000;
 
 }  // namespace
 
-Rule find_rule(std::string_view op) {
+NamedRule const* find_rule(std::string_view op) {
     static auto const rules = [] {
-        std::unordered_map<std::string_view, Rule> all;
-        for (auto const part : {attention_rules(), elementwise_rules(), shape_rules(), index_rules(), reduce_rules(),
-                                product_rules(), einsum_rules(), resize_rules(), quantise_rules()}) {
-            for (NamedRule const& rule : part) all.emplace(rule.op, rule.rule);
+        std::unordered_map<std::string_view, NamedRule const*> all;
+        for (auto const part : {attention_rules(), elementwise_rules(), list_rules(), shape_rules(), index_rules(),
+                                reduce_rules(), product_rules(), einsum_rules(), resize_rules(), quantise_rules()}) {
+            for (NamedRule const& rule : part) all.emplace(rule.op, &rule);
         }
         return all;
     }();
@@ -29,21 +29,37 @@ Rule find_rule(std::string_view op) {
     return found == rules.end() ? nullptr : found->second;
 }
 
-ValueId Converter::add_input(OnnxPort const& port, DenseType const& type, OnnxSource::Edges edges) {
-    std::string const name(port.name);
+ValueId Converter::add_input(std::string name, DenseType const& type, OnnxSource::Edges edges) {
     if (!OnnxSource::is_picture(type, edges)) return b_.graph.add_dense_input(name, type);
     Shape const& s = type.shape;
     return b_.emit_on_pixels(b_.graph.add_input(name, {s[0], s[2], s[3], s[1]}));
 }
 
-/// Every output is a value of its own, also where it is an input, a constant or another output.
+/// A list of tensors is one input for each.
+ValueId Converter::add_list(OnnxPort const& port, std::span<DenseType const> types, OnnxSource::Edges edges) {
+    std::vector<ValueId> items;
+    for (DenseType const& type : types) {
+        items.push_back(add_input(fmt::format("{}[{}]", port.name, items.size()), type, edges));
+    }
+    return b_.list(std::move(items));
+}
+
+/// Every output is a value of its own, also where it is an input, a constant or another output. A list is one output
+/// for each of its values, and an absent value none.
 void Converter::add_output(ValueId made, std::string_view name, OnnxSource::Edges edges) {
+    if (made == kNone) return;
+    if (Builder::is_list(made)) {
+        std::vector<ValueId> const items = b_.items(made);
+        for (std::size_t i = 0; i < items.size(); ++i) add_output(items[i], fmt::format("{}[{}]", name, i), edges);
+        return;
+    }
     auto const is_own = [&](ValueId id) {
         return id != kNone && !b_.is_known(id) && std::ranges::count(b_.graph.inputs, id) == 0 &&
                std::ranges::count(b_.graph.outputs, id) == 0;
     };
     b_.enter("the graph", "");
     DenseType const type = b_.type(made);
+    if (type.dtype == DType::text) b_.refuse("strings, as the output {} is, are compared only", excerpt(name));
     if (OnnxSource::is_picture(type, edges)) {
         ValueId const behind = b_.pixels_behind(made);
         ValueId const source = b_.is_known(made) ? b_.copied(made) : made;
@@ -55,16 +71,22 @@ void Converter::add_output(ValueId made, std::string_view name, OnnxSource::Edge
 Graph Converter::convert(std::vector<DenseType> const& inputs, OnnxSource::Edges edges,
                          OnnxSource::Known const& known) {
     Scope scope;
-    auto const& ports = model_.graph.inputs;
-    VITRUM_ASSERT(ports.size() == inputs.size());
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        ValueId const id = add_input(ports[i], inputs[i], edges);
-        auto const number = known.find(ports[i].name);
-        scope.values[ports[i].name] = number == known.end() ? id : b_.constant(number->second);
+    auto rest = std::span(inputs);
+    for (OnnxPort const& port : model_.graph.inputs) {
+        std::size_t const count = OnnxSource::share(model_, port, inputs.size());
+        auto const own = rest.first(count);
+        rest = rest.subspan(count);
+        auto const number = known.find(port.name);
+        ValueId& id = scope.values[port.name] = kNone;
+        if (port.is_list && (count > 0 || !port.is_optional)) id = add_list(port, own, edges);
+        else if (count > 0) id = add_input(std::string(port.name), own.front(), edges);
+        if (number != known.end()) id = b_.constant(number->second);
     }
+    VITRUM_ASSERT(rest.empty());
     std::size_t index = 0;
     for (ValueId const made : run_graph(model_.graph, scope))
         add_output(made, model_.graph.outputs[index++].name, edges);
+    if (b_.graph.outputs.empty()) fail("{}: all outputs are absent or empty", model_.path.string());
     return std::move(b_.graph);
 }
 
@@ -169,12 +191,19 @@ std::vector<ValueId> Converter::results_of(OnnxNode const& node, std::vector<Val
     });
     if (own != model_.functions.end()) return call_function(*own, call);
     if (!node.domain.empty()) b_.refuse("operators of the domain \"{}\" are not known", node.domain);
+    NamedRule const* const named = find_rule(node.op);
+    std::int64_t const since = named == nullptr ? NamedRule{}.since : named->since;
+    if (opset_ < since) {
+        b_.refuse(
+            "{} of version {} of ONNX's operators (opset) is not known, but that of version {} on is: export the "
+            "model again with opset_version=17",
+            excerpt(node.op), opset_, since);
+    }
     if (node.op == "If") return branch(call, scope);
     if (node.op == "Loop") return loop(call, scope);
-    Rule const rule = find_rule(node.op);
-    if (rule == nullptr) refuse_operators(node);
+    if (named == nullptr) refuse_operators(node);
     try {
-        return rule(call);
+        return named->rule(call);
     } catch (std::out_of_range const&) {
         b_.refuse("an operand has fewer numbers or dimensions than it needs");
     }

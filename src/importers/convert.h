@@ -29,7 +29,8 @@ private:
     };
     using Attributes = std::vector<OnnxAttribute>;
 
-    [[nodiscard]] ValueId add_input(OnnxPort const& port, DenseType const& type, OnnxSource::Edges edges);
+    [[nodiscard]] ValueId add_input(std::string name, DenseType const& type, OnnxSource::Edges edges);
+    [[nodiscard]] ValueId add_list(OnnxPort const& port, std::span<DenseType const> types, OnnxSource::Edges edges);
     void add_output(ValueId made, std::string_view name, OnnxSource::Edges edges);
     [[nodiscard]] ValueId find(Scope const& scope, std::string_view name) const;
     void run(std::vector<OnnxNode> const& nodes, Scope& scope, Attributes const* arguments);

@@ -77,10 +77,7 @@ Values mean(Call const& c) {
 
 Values pow(Call const& c) {
     DType const type = c.b.dtype(c.in(0)), exponent = c.b.dtype(c.in(1));
-    auto const is_float = [](DType t) {
-        return t == DType::f32 || t == DType::f64 || t == DType::f16 || t == DType::bf16;
-    };
-    DType const common = is_float(exponent) && !is_float(type) ? exponent : type;
+    DType const common = is_floating(exponent) && !is_floating(type) ? exponent : type;
     return {c.b.cast(c.b.binary(B::power, c.b.cast(c.in(0), common), c.b.cast(c.in(1), common)), type)};
 }
 
@@ -114,11 +111,20 @@ Values is_inf(Call const& c) {
     return {up ? above : below};
 }
 
+ValueId cast_to(Call const& c, DType type) {
+    using Powers = Narrowing::Powers;
+    std::string_view const powers = c.text("round_mode", "up");
+    Narrowing const how{.saturates = c.integer("saturate", 1) != 0,
+                        .powers = powers == "down"      ? Powers::down
+                                  : powers == "nearest" ? Powers::nearest
+                                                        : Powers::up};
+    return c.b.dtype(c.in(0)) == type ? c.in(0) : c.b.emit(dense::Cast{type, how}, {c.in(0)});
+}
 Values cast(Call const& c) {
-    return {c.b.cast(c.in(0), dtype_of(c, c.integer("to", 1)))};
+    return {cast_to(c, dtype_of(c, c.integer("to", 1)))};
 }
 Values cast_like(Call const& c) {
-    return {c.b.cast(c.in(0), c.b.dtype(c.in(1)))};
+    return {cast_to(c, c.b.dtype(c.in(1)))};
 }
 
 Values where(Call const& c) {
@@ -134,7 +140,7 @@ Values dropout(Call const& c) {
 }
 
 Values identity(Call const& c) {
-    return {c.in(0)};
+    return {c.inputs.at(0)};  // absent or not
 }
 
 Values prelu(Call const& c) {
@@ -172,7 +178,7 @@ constexpr auto kRules = std::to_array<NamedRule>({
     {"Acosh", unary<U::arcosh>},
     {"Atanh", unary<U::artanh>},
     {"BitwiseNot", unary<U::bitwise_not>},
-    {"Not", unary<U::logical_not>},
+    {"Not", unary<U::logical_not>, 1},
     {"IsNaN", unary<U::is_nan>},
     {"IsInf", is_inf},
     {"Relu", relu},
@@ -213,20 +219,15 @@ constexpr auto kRules = std::to_array<NamedRule>({
     {"CastLike", cast_like},
     {"Where", where},
     {"Dropout", dropout},
-    {"Identity", identity},
+    {"Identity", identity, 1},
 });
 
 }  // namespace
 
 DType dtype_of(Call const& c, std::int64_t code) {
-    constexpr std::array<std::optional<DType>, 17> kTypes = {
-        std::nullopt, DType::f32, DType::u8,    DType::i8,      DType::u16, DType::i16,
-        DType::i32,   DType::i64, std::nullopt, DType::boolean, DType::f16, DType::f64,
-        DType::u32,   DType::u64, std::nullopt, std::nullopt,   DType::bf16};
-    if (code < 0 || code >= std::ssize(kTypes) || !kTypes[static_cast<std::size_t>(code)]) {
-        c.b.refuse("element type {} is not supported", code);
-    }
-    return *kTypes[static_cast<std::size_t>(code)];
+    auto const type = onnx_dtype(code);
+    if (!type) c.b.refuse("element type {} is not supported", code);
+    return *type;
 }
 
 std::span<NamedRule const> elementwise_rules() {

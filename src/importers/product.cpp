@@ -206,9 +206,38 @@ ValueId pooled(Call const& c, Values const& in, dense::PoolFunction function) {
     return c.b.emit(op, {in[0]});
 }
 
+/// From places in planes, counted row by row, to places in x, which may be counted column by column.
+ValueId places_in(Call const& c, Shape const& x, ValueId place) {
+    auto const number = [&](std::int64_t value) { return c.b.integers_constant({}, std::span(&value, 1)); };
+    auto const plus = [&](ValueId a, ValueId b) { return c.b.binary(B::add, a, b); };
+    std::int64_t plane = 1;
+    for (int i = 2; i < x.rank(); ++i) plane *= x[i];
+    if (c.integer("storage_order", 0) != 0) {
+        ValueId rest = place, by_columns = number(0);
+        for (std::int64_t i = x.rank() - 1, stride = plane; i >= 2; --i) {
+            ValueId const extent = number(x[static_cast<int>(i)]);
+            stride /= std::max<std::int64_t>(x[static_cast<int>(i)], 1);
+            by_columns = plus(by_columns, c.b.binary(B::multiply, c.b.binary(B::modulo, rest, extent), number(stride)));
+            rest = c.b.binary(B::divide, rest, extent);
+        }
+        place = by_columns;
+    }
+    constexpr std::int64_t kMostPlanes = 1 << 24;
+    if (x[0] > kMostPlanes || x[1] > kMostPlanes || x[0] * x[1] > kMostPlanes) c.b.refuse("the planes of {}", x.str());
+    Integers begins(static_cast<std::size_t>(x[0] * x[1]));
+    for (std::size_t i = 0; i < begins.size(); ++i) begins[i] = static_cast<std::int64_t>(i) * plane;
+    Integers extents(static_cast<std::size_t>(x.rank()), 1);
+    extents[0] = x[0];
+    extents[1] = x[1];
+    return plus(place, c.b.integers_constant(Shape(extents), begins));
+}
+
 Values max_pool(Call const& c) {
-    if (c.node.outputs.size() > 1) c.b.refuse("the indices of maxima are not supported");
-    return {c.in_f32([&](Values const& in) { return pooled(c, in, dense::PoolFunction::maximum); })};
+    Values results{c.in_f32([&](Values const& in) { return pooled(c, in, dense::PoolFunction::maximum); })};
+    if (c.node.outputs.size() == 1) return results;
+    ValueId const x = c.b.cast(c.in(0), DType::f32);
+    results.push_back(places_in(c, c.shape(0), pooled(c, {x}, dense::PoolFunction::maximum_place)));
+    return results;
 }
 Values average_pool(Call const& c) {
     bool const counts = c.integer("count_include_pad", 0) != 0;

@@ -34,6 +34,10 @@ Limits limits_of(Call const& c, DType type) {
         case DType::i8: return {-128, 127};
         case DType::u16: return {0, 65535};
         case DType::i16: return {-32768, 32767};
+        case DType::u4: return {0, 15};
+        case DType::i4: return {-8, 7};
+        case DType::u2: return {0, 3};
+        case DType::i2: return {-2, 1};
         default: c.b.refuse("quantised to {}", name_of(type));
     }
 }
@@ -50,9 +54,11 @@ Values quantise(Call const& c) {
     constexpr std::int64_t kUint8 = 2;
     std::int64_t const stated = c.integer("output_dtype", 0);
     DType const type = c.has(2) ? c.b.dtype(c.in(2)) : dtype_of(c, stated == 0 ? kUint8 : stated);
-    ValueId y = c.b.unary(U::round_even, c.b.binary(B::divide, x, spread(c, c.b.cast(c.in(1), DType::f32))));
+    ValueId y = c.b.binary(B::divide, x, spread(c, c.b.cast(c.in(1), DType::f32)));
+    if (!is_floating(type)) y = c.b.unary(U::round_even, y);
     if (c.has(2)) y = c.b.binary(B::add, y, spread(c, c.b.cast(c.in(2), DType::f32)));
-    return {held(c, y, type)};
+    if (!is_floating(type)) return {held(c, y, type)};
+    return {c.b.emit(dense::Cast{type, {.saturates = c.integer("saturate", 1) != 0}}, {y})};
 }
 
 Values dequantise(Call const& c) {

@@ -54,8 +54,7 @@ Values reduce(Call const& c) {
     if (after == After::logarithm) x = c.b.unary(U::logarithm, x);
     if (after == After::root) {
         DType const kind = c.b.dtype(x);
-        bool const is_float = kind == DType::f32 || kind == DType::f64 || kind == DType::f16 || kind == DType::bf16;
-        x = c.b.cast(c.b.unary(U::square_root, is_float ? x : c.b.cast(x, DType::f64)), kind);
+        x = c.b.cast(c.b.unary(U::square_root, is_floating(kind) ? x : c.b.cast(x, DType::f64)), kind);
     }
     return {squeezed(c, c.b.cast(x, type), axes.value_or(0))};
 }

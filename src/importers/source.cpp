@@ -100,13 +100,33 @@ OnnxSource::OnnxSource(OnnxModel model, std::map<std::string, std::int64_t> sett
     }
 }
 
+/// Whether nothing but the caller tells how many arrays an input is.
+static bool is_open(OnnxPort const& port) {
+    return port.is_list || port.is_optional;
+}
+
+std::size_t OnnxSource::share(OnnxModel const& model, OnnxPort const& port, std::size_t arrays) {
+    auto const& ports = model.graph.inputs;
+    auto const open = static_cast<std::size_t>(std::ranges::count_if(ports, is_open));
+    std::size_t const fixed = ports.size() - open;
+    bool const one_at_most = std::ranges::none_of(ports, &OnnxPort::is_list);
+    bool const fits = arrays >= fixed && (open > 0 || arrays == fixed) && (!one_at_most || arrays <= ports.size());
+    if (!fits) fail_as(ErrorKind::usage, "{} takes {} inputs, not {}", model.path.string(), ports.size(), arrays);
+    if (!is_open(port)) return 1;
+    if (open == 1 || arrays == fixed) return arrays - fixed;
+    if (one_at_most && arrays == ports.size()) return 1;
+    fail_as(ErrorKind::usage, "{}: several inputs are lists or may be absent: which of them {} arrays are is not told",
+            model.path.string(), arrays);
+}
+
 std::vector<DenseType> OnnxSource::inputs(Sizes const& sizes) const {
     std::map<std::string, std::int64_t, std::less<>> named(settings_.begin(), settings_.end());
     std::vector<DenseType> types;
     for (OnnxPort const& input : model_.graph.inputs) {
         std::string const label = excerpt(input.name);
         auto const file = model_.path.string();
-        if (!input.dtype || !input.dims) fail("{}: input \"{}\" is no tensor of a known type and rank", file, label);
+        if (!input.dtype || !input.dims || is_open(input))
+            fail("{}: input \"{}\" is no tensor of a known type and rank", file, label);
         if (input.dims->size() > Shape::kMaxRank)
             fail("{}: input \"{}\" has {} dimensions", file, label, input.dims->size());
         std::vector<std::int64_t> extents;
@@ -173,13 +193,14 @@ DenseType OnnxSource::input(OnnxPort const& port, std::vector<std::int64_t> cons
 }
 
 std::vector<DenseType> OnnxSource::inputs(std::vector<std::vector<std::int64_t>> const& shapes) const {
-    auto const& ports = model_.graph.inputs;
-    if (shapes.size() != ports.size()) {
-        fail_as(ErrorKind::usage, "{} takes {} inputs, not {}", model_.path.string(), ports.size(), shapes.size());
-    }
     Named named(settings_.begin(), settings_.end());
     std::vector<DenseType> types;
-    for (std::size_t i = 0; i < ports.size(); ++i) types.push_back(input(ports[i], shapes[i], named));
+    for (OnnxPort const& port : model_.graph.inputs) {
+        for (std::size_t n = share(model_, port, shapes.size()); n > 0; --n) {
+            types.push_back(input(port, shapes[types.size()], named));
+        }
+    }
+    if (types.size() != shapes.size()) fail_as(ErrorKind::usage, "{} takes no input", model_.path.string());
     return types;
 }
 
@@ -188,7 +209,7 @@ bool OnnxSource::follows_sizes() const {
     for (auto const& [name, extent] : settings_) named.insert(name);
     bool first = true;
     for (OnnxPort const& port : model_.graph.inputs) {
-        if (!port.dims) return false;
+        if (!port.dims || is_open(port)) return false;
         for (std::size_t i = 0; i < port.dims->size(); ++i) {
             OnnxDim const& dim = (*port.dims)[i];
             bool const is_size = first && symbol_at(i, port.dims->size()) != Symbol::none;
@@ -270,7 +291,6 @@ std::map<std::string, Constant> OnnxSource::named_tensors() const {
 
 Graph OnnxSource::graph(std::vector<DenseType> const& inputs, Backend const& evaluator, Edges edges,
                         Known const& known) const {
-    if (inputs.empty()) fail("{}: a graph without inputs, whose result is a constant", model_.path.string());
     onnx::Builder builder(evaluator, model_.path.string());
     onnx::Converter converter(builder, model_, constants_);
     return pruned(converter.convert(inputs, edges, known));

@@ -20,9 +20,6 @@ DenseOutcome wrong(fmt::format_string<Args...> text, Args&&... args) {
     return {{}, fmt::format(text, std::forward<Args>(args)...)};
 }
 
-bool is_float(DType dtype) {
-    return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
-}
 bool has_axis(Shape const& shape, int axis) {
     return axis >= 0 && axis < shape.rank();
 }
@@ -38,7 +35,7 @@ DenseOutcome rule(Unary const& op, Types in) {
     DType const type = in[0].dtype;
     if (op.function == F::logical_not && type != DType::boolean) return wrong("Not of {}", in[0].str());
     bool const tells = op.function >= F::logical_not;
-    if (op.function == F::bitwise_not && is_float(type)) return wrong("BitwiseNot of {}", in[0].str());
+    if (op.function == F::bitwise_not && is_floating(type)) return wrong("BitwiseNot of {}", in[0].str());
     return one(tells ? DType::boolean : type, in[0].shape);
 }
 
@@ -47,7 +44,8 @@ DenseOutcome rule(Binary const& op, Types in) {
     auto const shape = broadcast(in[0].shape, in[1].shape);
     if (!shape || in[0].dtype != in[1].dtype) return wrong("{} and {} do not go together", in[0].str(), in[1].str());
     bool const bits = op.function >= F::shift_left && op.function <= F::bitwise_xor;
-    if (bits && is_float(in[0].dtype)) return wrong("bits of {}", in[0].str());
+    if (bits && is_floating(in[0].dtype)) return wrong("bits of {}", in[0].str());
+    if (in[0].dtype == DType::text && op.function != F::equal) return wrong("strings are compared for equality only");
     if (op.function >= F::logical_and && in[0].dtype != DType::boolean) return wrong("logic of {}", in[0].str());
     return one(op.function >= F::equal ? DType::boolean : in[0].dtype, *shape);
 }
@@ -62,6 +60,7 @@ DenseOutcome rule(Where const&, Types in) {
 }
 
 DenseOutcome rule(Cast const& op, Types in) {
+    if ((in[0].dtype == DType::text) != (op.to == DType::text)) return wrong("strings are compared only");
     return one(op.to, in[0].shape);
 }
 
@@ -72,7 +71,7 @@ DenseOutcome rule(Reduce const& op, Types in) {
     for (int i = 0; i < shape.rank(); ++i) {
         if ((op.axes >> i & 1) != 0) shape[i] = 1;
     }
-    bool const needs = op.function == ReduceFunction::mean && !is_float(in[0].dtype);
+    bool const needs = op.function == ReduceFunction::mean && !is_floating(in[0].dtype);
     if (needs && empty) return wrong("the mean of no integer");
     return one(in[0].dtype, shape);
 }
@@ -251,7 +250,7 @@ DenseOutcome rule(Pool const& op, Types in) {
         fits = fits && field->rank() == spatial && none_negative(*field);
     if (!fits) return wrong("{} cannot be pooled by {}", in[0].str(), op.kernel.str());
     for (int i = 0; i < spatial; ++i) shape[i + 2] = op.output[i];
-    return one(DType::f32, shape);
+    return one(op.function == PoolFunction::maximum_place ? DType::i64 : DType::f32, shape);
 }
 
 DenseOutcome rule(Softmax const& op, Types in) {
@@ -278,10 +277,13 @@ DenseOutcome rule(Taps const& op, Types in) {
 
 DenseOutcome rule(GridSample const&, Types in) {
     Shape const &x = in[0].shape, &grid = in[1].shape;
-    bool const fits = in[0].dtype == DType::f32 && in[1].dtype == DType::f32 && x.rank() == 4 && grid.rank() == 4 &&
-                      x[0] == grid[0] && grid[3] == 2 && all_positive(x);
+    int const spatial = x.rank() - 2;
+    bool const fits = in[0].dtype == DType::f32 && in[1].dtype == DType::f32 && spatial >= 1 && spatial <= 3 &&
+                      grid.rank() == x.rank() && x[0] == grid[0] && grid[spatial + 1] == spatial && all_positive(x);
     if (!fits) return wrong("{} cannot be sampled at {}", in[0].str(), in[1].str());
-    return one(DType::f32, {x[0], x[1], grid[1], grid[2]});
+    Shape shape = x;
+    for (int i = 0; i < spatial; ++i) shape[i + 2] = grid[i + 1];
+    return one(DType::f32, shape);
 }
 
 DenseOutcome rule(TopK const& op, Types in) {

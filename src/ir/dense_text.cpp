@@ -73,7 +73,7 @@ constexpr char const* kReduce[] = {"sum", "mean", "max", "min", "prod", "sum_abs
 constexpr char const* kPadMode[] = {"constant", "edge", "reflect", "wrap"};
 constexpr char const* kIndexMode[] = {"axis", "elements", "tuples"};
 constexpr char const* kCombine[] = {"replace", "add", "mul", "max", "min"};
-constexpr char const* kPool[] = {"max", "average", "average_padded", "norm"};
+constexpr char const* kPool[] = {"max", "max_place", "average", "average_padded", "norm"};
 constexpr char const* kSample[] = {"linear", "nearest", "cubic"};
 constexpr char const* kBorder[] = {"zeros", "border", "reflection"};
 
@@ -93,7 +93,7 @@ std::string text(Where const&) {
     return "";
 }
 std::string text(Cast const& op) {
-    return fmt::format(" to={}", name_of(op.to));
+    return fmt::format(" to={}{}", name_of(op.to), op.narrowing.saturates ? "" : " unsaturated");
 }
 std::string text(Reduce const& op) {
     std::string axes;

@@ -24,7 +24,7 @@ public:
                 return fmt::format("node {} ({}): {}", n, name_of(graph_.nodes[n].op), text);
             }
         }
-        if (graph_.inputs.empty() || graph_.outputs.empty()) return "no input or no output";
+        if (graph_.outputs.empty()) return "no output";
         for (ValueId const output : graph_.outputs) {
             if (!exists(output) || !is_defined(output) || graph_.is_constant(output))
                 return "an output that nothing makes";

@@ -27,15 +27,30 @@ Bytes raw(std::vector<T> const& values) {
     return bytes;
 }
 
-}  // namespace
-
-OnnxFile& OnnxFile::input(std::string const& name, std::vector<std::string> const& dims, int type) {
+/// TypeProto's tensor.
+Bytes tensor_type(std::vector<std::string> const& dims, int type) {
     Bytes shape;
     for (auto const& dim : dims) {
         bool const is_number = !dim.empty() && dim.find_first_not_of("0123456789") == std::string::npos;
         shape += part(1, is_number ? number(1, std::stoll(dim)) : part(2, dim));
     }
-    graph_ += part(11, part(1, name) + part(2, part(1, number(1, type) + part(2, shape))));
+    return part(1, number(1, type) + part(2, shape));
+}
+
+}  // namespace
+
+OnnxFile& OnnxFile::input(std::string const& name, std::vector<std::string> const& dims, int type) {
+    graph_ += part(11, part(1, name) + part(2, tensor_type(dims, type)));
+    return *this;
+}
+
+OnnxFile& OnnxFile::list(std::string const& name, std::vector<std::string> const& dims) {
+    graph_ += part(11, part(1, name) + part(2, part(4, part(1, tensor_type(dims, 1)))));
+    return *this;
+}
+
+OnnxFile& OnnxFile::opset(std::int64_t version) {
+    opset_ = version;
     return *this;
 }
 
@@ -80,7 +95,7 @@ OnnxFile& OnnxFile::node(std::string const& op, std::vector<std::string> const& 
 }
 
 std::string OnnxFile::bytes() const {
-    return number(1, 8) + part(2, "test") + part(7, graph_) + part(8, part(1, "") + number(2, 17));
+    return number(1, 8) + part(2, "test") + part(7, graph_) + part(8, part(1, "") + number(2, opset_));
 }
 
 OnnxSource OnnxFile::source(std::map<std::string, std::int64_t> settings) const {

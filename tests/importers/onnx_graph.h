@@ -12,6 +12,9 @@ namespace vitrum::test {
 class OnnxFile {
 public:
     OnnxFile& input(std::string const& name, std::vector<std::string> const& dims, int type = 1);
+    /// A list of tensors of that type.
+    OnnxFile& list(std::string const& name, std::vector<std::string> const& dims);
+    OnnxFile& opset(std::int64_t version);
     OnnxFile& output(std::string const& name);
     OnnxFile& tensor(std::string const& name, std::vector<std::int64_t> const& dims, std::vector<float> const& values);
     OnnxFile& integers(std::string const& name, std::vector<std::int64_t> const& values);
@@ -23,6 +26,7 @@ public:
 
 private:
     std::string graph_;
+    std::int64_t opset_ = 17;
 };
 
 }  // namespace vitrum::test

@@ -108,6 +108,68 @@ TEST(OnnxGraph, ErrorsStayOnOneLineWhateverTheFilesNames) {
     }
 }
 
+TEST(OnnxGraph, ListsAreGoneOnceTheGraphIsMade) {
+    // y = x with its rows the other way round
+    OnnxFile file;
+    file.input("x", {"3", "4"}).output("y").integers("two", {2}).integers("one", {1}).integers("zero", {0});
+    file.node("SplitToSequence", {"x"}, "rows").node("SequenceLength", {"rows"}, "n");
+    file.node("SequenceEmpty", {}, "none").node("SequenceAt", {"rows", "two"}, "last");
+    file.node("SequenceErase", {"rows", "two"}, "first").node("SequenceInsert", {"none", "last"}, "list");
+    file.node("SequenceAt", {"first", "zero"}, "a").node("SequenceInsert", {"list", "a"}, "two_rows");
+    file.node("SequenceAt", {"first", "one"}, "b").node("SequenceInsert", {"two_rows", "b", "one"}, "all");
+    file.node("ConcatFromSequence", {"all"}, "y", {{"axis", 0}});
+    Graph const graph = graph_of(file, {1, 3, 4});
+    EXPECT_EQ(run(graph, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, Device::cpu),
+              (std::vector<float>{8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3}));
+}
+
+TEST(OnnxGraph, AListIsAnInputAndAnOutputForEachOfItsTensors) {
+    OnnxFile file;
+    file.input("a", {"2"}).list("x", {"2", "n"}).output("y").node("SequenceInsert", {"x", "a"}, "y");
+    OnnxSource const source = file.source();
+    auto const types = source.inputs(std::vector<std::vector<std::int64_t>>{{2}, {2, 3}, {2, 3}});
+    Graph const graph = source.graph(types, *make_reference_backend(), Edges::as_stated);
+    EXPECT_EQ(graph_violation(graph), "");
+    ASSERT_EQ(graph.inputs.size(), 3U);
+    EXPECT_EQ(graph.value(graph.inputs[2]).name, "x[1]");
+    ASSERT_EQ(graph.outputs.size(), 3U);
+    EXPECT_EQ(graph.value(graph.outputs[2]).name, "y[2]");
+    EXPECT_EQ(graph.value(graph.outputs[2]).dense_type().shape, Shape{2});
+    EXPECT_THROW(static_cast<void>(source.inputs(std::vector<std::vector<std::int64_t>>{})), Error);
+    EXPECT_THROW(static_cast<void>(source.inputs({1, 2, 2})), Error);  // no picture's size tells how many
+    EXPECT_FALSE(source.follows_sizes());
+    OnnxFile tensor;
+    tensor.list("x", {"2"}).output("y").node("Relu", {"x"}, "y");
+    try {
+        static_cast<void>(tensor.source().graph({{DType::f32, {2}}}, *make_reference_backend(), Edges::as_stated));
+        ADD_FAILURE() << "should have thrown";
+    } catch (Error const& error) {
+        EXPECT_PART(std::string(error.what()), "a list of tensors where a tensor is expected");
+    }
+}
+
+TEST(OnnxGraph, AGraphMayTakeNothing) {
+    OnnxFile file;
+    file.output("y").tensor("t", {3}, {1, 2, 3}).node("Neg", {"t"}, "y");
+    Graph const graph = graph_of(file, {});
+    CompileOptions const options{.device = Device::cpu, .threads = 1, .isa = {}};
+    Session session(Engine(std::make_shared<Engine::Data>(ModelInfo{}, graph, options)));
+    session.prepare({1, 1, 1});
+    for (int i = 0; i < 2; ++i) {
+        session.run();
+        EXPECT_EQ((std::vector<float>{session.output().begin(), session.output().end()}),
+                  (std::vector<float>{-1, -2, -3}));
+    }
+}
+
+TEST(OnnxGraph, OldFilesMayHaveOperatorsThatAreStillTheSame) {
+    OnnxFile same, other;
+    same.opset(1).input("x", {"4"}, 9).output("y").node("Not", {"x"}, "y");
+    EXPECT_EQ(graph_of(same, {}).nodes.size(), 1U);
+    other.opset(6).input("x", {"4"}).output("y").node("Add", {"x", "x"}, "y");
+    EXPECT_PART(error_of(other), "Add of version 6 of ONNX's operators (opset) is not known, but that of version 7 on");
+}
+
 TEST(OnnxGraph, OpenExtentsAreBoundBySizesNamesAndSettings) {
     OnnxFile file;
     file.input("x", kPicture)

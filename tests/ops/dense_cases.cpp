@@ -51,6 +51,13 @@ std::vector<OpCase> elementwise_cases() {
         make("picks", Where{}, {of(DType::boolean, {4, 1, 6}), f32({5, 6}), f32({4, 5, 1})}),
         make("to_integers", Cast{DType::i32}, {f32({3, 7, 11}, 30)}),
         make("from_integers", Cast{DType::f32}, {of(DType::i64, {3, 7, 11}, 30)}),
+        make("to_float8", Cast{DType::f8e4m3fn}, {f32({3, 7, 111}, 200)}),
+        make("to_float8_unsaturated", Cast{DType::f8e5m2fnuz, {.saturates = false}}, {f32({5, 200}, 12000)}),
+        make("to_powers", Cast{DType::f8e8m0, {.powers = Narrowing::Powers::nearest}}, {f32({1100}, 3)}),
+        make("to_float4", Cast{DType::f4e2m1}, {f32({7, 31}, 3)}),
+        make("to_int4", Cast{DType::i4}, {of(DType::i64, {7, 31}, 9)}),
+        make("from_float8", Cast{DType::f32}, {of(DType::f8e5m2, {3, 7, 11}, 30)}),
+        make("from_int4", Cast{DType::f32}, {of(DType::i4, {3, 7, 11})}),
     };
 }
 
@@ -120,6 +127,8 @@ std::vector<OpCase> product_cases() {
              {f32({1, 4, 3, 5}), taps({4, 2, 3, 4}, 24), f32({4})}, 24),
         make("maximum", Pool{PoolFunction::maximum, {3, 2}, {2, 2}, {1, 1}, {1, 0}, {1, 0}, {4, 4}},
              {f32({2, 3, 7, 8})}),
+        make("places", Pool{PoolFunction::maximum_place, {3, 2}, {2, 1}, {1, 2}, {1, 1}, {1, 0}, {4, 7}},
+             {of(DType::f32, {2, 3, 7, 8}, 2)}),
         make("average_padded", Pool{PoolFunction::average_padded, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {5, 6}},
              {f32({1, 2, 5, 6})}, 9),
         make("average_line", Pool{PoolFunction::average, {4}, {3}, {1}, {1}, {2}, {4}}, {f32({2, 2, 10})}, 4),
@@ -137,6 +146,11 @@ std::vector<OpCase> sample_cases() {
              {f32({1, 2, 5, 6}), f32({1, 3, 7, 2}, 0.8)}, 16),
         make("nearest_border", GridSample{SampleMode::nearest, SampleBorder::border, false},
              {f32({1, 2, 5, 6}), f32({1, 3, 7, 2}, 0.8)}),
+        make("volume", GridSample{}, {f32({2, 3, 4, 7, 6}), f32({2, 2, 4, 5, 3}, 0.8)}, 8),
+        make("volume_cubic", GridSample{SampleMode::cubic, SampleBorder::border, true},
+             {f32({1, 2, 5, 4, 6}), f32({1, 3, 2, 7, 3}, 0.8)}, 64),
+        make("line", GridSample{SampleMode::linear, SampleBorder::reflection, false},
+             {f32({2, 3, 9}), f32({2, 14, 1}, 0.8)}, 2),
     };
 }
 

@@ -136,7 +136,10 @@ void PreparedOp::add_dense_input(CaseInput const& input, std::vector<float> cons
                 reinterpret_cast<std::int32_t*>(memory.data())[i] = static_cast<std::int32_t>(integer);
                 break;
             case DType::boolean: memory.data()[i] = std::byte{values[i] > 0}; break;
-            default: VITRUM_ASSERT(false);
+            default:
+                VITRUM_ASSERT(is_narrow(input.dtype));
+                memory.data()[i] = std::byte{is_floating(input.dtype) ? float_to_narrow(input.dtype, double{values[i]})
+                                                                      : integer_to_narrow(input.dtype, integer)};
         }
     }
     inputs_.push_back({memory.data(), input.dtype, input.shape, input.shape.contiguous_strides()});

@@ -117,6 +117,39 @@ class TestTensors:
         with pytest.raises(vitrum.AccuracyError, match="half: the network gave NaN or infinite"):
             engine(np.full((1, 1, 1, 1, 1), 1e6, np.float32))
 
+    @staticmethod
+    def compiled(path, nodes, inputs, output_type=None):
+        """A graph of one output, y, that the onnx package writes."""
+        onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
+        y = onnx.helper.make_tensor_value_info("y", output_type or onnx.TensorProto.FLOAT, None)
+        nodes = [onnx.helper.make_node(op, ins, outs, **attributes) for op, ins, outs, attributes in nodes]
+        graph = onnx.helper.make_graph(nodes, "graph", inputs(onnx), [y])
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)]), path)
+        return vitrum.compile(path, threads=1)
+
+    def test_a_graph_may_take_nothing(self, tmp_path):
+        path = tmp_path / "constant.onnx"
+        engine = self.compiled(path, [("Constant", [], ["y"], {"value_floats": [1.0, 2.5]})], lambda onnx: [])
+        assert engine.input_names == []
+        for _ in range(2):
+            assert engine().tolist() == [1, 2.5]
+        assert engine.evaluate()["y"].tolist() == [1, 2.5]
+        with pytest.raises(TypeError, match="takes 0 inputs"):
+            engine(np.zeros(1, np.float32))
+
+    def test_types_that_no_array_has_are_refused(self, tmp_path):
+        def inputs(onnx):
+            return [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [3])]
+
+        float8 = 17  # FLOAT8E4M3FN
+        x = np.array([1.06, -3000, 0.2], np.float32)
+        there = ("Cast", ["x"], ["y"], {"to": float8})
+        with pytest.raises(vitrum.UsageError, match="no array can hold values of type float8_e4m3fn"):
+            self.compiled(tmp_path / "out.onnx", [there], inputs, float8)(x)
+        back = ("Cast", ["narrow"], ["y"], {"to": 1})
+        engine = self.compiled(tmp_path / "inside.onnx", [("Cast", ["x"], ["narrow"], {"to": float8}), back], inputs)
+        assert engine(x).tolist() == [1.0, -448.0, 0.203125]
+
     def test_tensors_of_pytorch(self, embedding, inputs):
         torch = pytest.importorskip("torch", reason="PyTorch is not installed")
         y = embedding(*map(torch.from_numpy, inputs[:2]), torch.tensor(True))

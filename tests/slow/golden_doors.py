@@ -47,6 +47,7 @@ def swinir_module(h, state):
     return swinir.SwinIR(
         in_chans=h["in_channels"],
         window_size=h["window_size"],
+        img_size=6 * h["window_size"],  # whose masks the network holds: whole windows
         img_range=float(h["img_range"]),
         mlp_ratio=h["mlp_hidden"][0] / h["embed_dim"],
         upscale=h["scale"],

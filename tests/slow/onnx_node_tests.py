@@ -24,6 +24,14 @@ def write_cases(folder):
     from onnx import TensorProto, numpy_helper
     from onnx.backend.test.case.node import collect_testcases
 
+    def flat(values):
+        """Lists' tensors one behind the other; absent values are none."""
+        for value in values:
+            if isinstance(value, list):
+                yield from flat(value)
+            elif value is not None:
+                yield value
+
     operators, left_out = {}, {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -31,10 +39,9 @@ def write_cases(folder):
     for case in cases:
         nodes = case.model.graph.node
         operators[case.name] = sorted({f"{n.domain}.{n.op_type}" if n.domain else n.op_type for n in nodes})
-        inputs, outputs = case.data_sets[0]
-        values = list(inputs) + list(outputs)
-        if not all(isinstance(v, (np.ndarray, np.generic, TensorProto)) for v in values):
-            left_out[case.name] = "sequences and optional values are not supported"
+        inputs, outputs = (list(flat(values)) for values in case.data_sets[0])
+        if not all(isinstance(v, (np.ndarray, np.generic, TensorProto)) for v in inputs + outputs):
+            left_out[case.name] = "values that are neither tensors nor lists of them"
             continue
         target = folder / case.name
         target.mkdir()

@@ -61,6 +61,12 @@ T to_element(C value) {
     else return static_cast<T>(to_integer(value));
 }
 
+template <class C>
+std::uint8_t narrowed(C value, DType type, Narrowing how) {
+    return is_floating(type) ? float_to_narrow(type, static_cast<double>(value), how)
+                             : integer_to_narrow(type, to_integer(value));
+}
+
 /// Calls body with a value of the element type.
 template <class Body>
 void with_type(DType type, Body const& body) {
@@ -77,7 +83,9 @@ void with_type(DType type, Body const& body) {
         case DType::boolean: return body(Bool{});
         case DType::u16: return body(std::uint16_t{});
         case DType::u32: return body(std::uint32_t{});
-        case DType::u64: return body(std::uint64_t{});
+        case DType::u64:
+        case DType::text: return body(std::uint64_t{});
+        default: break;  // narrow types have loops of their own
     }
 }
 
@@ -85,6 +93,11 @@ void with_type(DType type, Body const& body) {
 
 template <class C>
 void load(std::byte const* from, DType type, std::int64_t stride, std::int64_t count, C* to) {
+    if (is_narrow(type)) {
+        auto const* const codes = reinterpret_cast<std::uint8_t const*>(from);
+        for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<C>(narrow_to_float(type, codes[i * stride]));
+        return;
+    }
     with_type(type, [&]<class T>(T) {
         auto const* const elements = reinterpret_cast<T const*>(from);
         if (stride == 0) return std::fill_n(to, count, from_element<C>(*elements)), void();
@@ -93,7 +106,9 @@ void load(std::byte const* from, DType type, std::int64_t stride, std::int64_t c
 }
 
 template <class C>
-void store(C const* from, std::int64_t count, DType type, std::byte* to) {
+void store(C const* from, std::int64_t count, DType type, std::byte* to, Narrowing narrowing) {
+    for (std::int64_t i = 0; is_narrow(type) && i < count; ++i) to[i] = std::byte{narrowed(from[i], type, narrowing)};
+    if (is_narrow(type)) return;
     with_type(type, [&]<class T>(T) {
         auto* const elements = reinterpret_cast<T*>(to);
         for (std::int64_t i = 0; i < count; ++i) elements[i] = to_element<T>(from[i]);
@@ -103,8 +118,8 @@ void store(C const* from, std::int64_t count, DType type, std::byte* to) {
 template void load(std::byte const*, DType, std::int64_t, std::int64_t, float*);
 template void load(std::byte const*, DType, std::int64_t, std::int64_t, double*);
 template void load(std::byte const*, DType, std::int64_t, std::int64_t, std::int64_t*);
-template void store(float const*, std::int64_t, DType, std::byte*);
-template void store(double const*, std::int64_t, DType, std::byte*);
-template void store(std::int64_t const*, std::int64_t, DType, std::byte*);
+template void store(float const*, std::int64_t, DType, std::byte*, Narrowing);
+template void store(double const*, std::int64_t, DType, std::byte*, Narrowing);
+template void store(std::int64_t const*, std::int64_t, DType, std::byte*, Narrowing);
 
 }  // namespace vitrum::dense

@@ -16,10 +16,6 @@ namespace vitrum::dense {
 
 constexpr std::int64_t kRun = 1024;  ///< numbers at once: a few kilobytes of stack per operand
 
-[[nodiscard]] constexpr bool is_floating(DType type) {
-    return type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16;
-}
-
 template <class C>
 [[nodiscard]] bool is_nan(C value) {
     if constexpr (std::is_floating_point_v<C>) return std::isnan(value);
@@ -33,7 +29,7 @@ void load(std::byte const* from, DType type, std::int64_t stride, std::int64_t c
 /// The way back: count numbers one after the other. Floats are cut off where integers are stored, and held inside
 /// int64.
 template <class C>
-void store(C const* from, std::int64_t count, DType type, std::byte* to);
+void store(C const* from, std::int64_t count, DType type, std::byte* to, Narrowing narrowing = {});
 
 [[nodiscard]] inline std::byte* at(TensorView const& view, std::int64_t element) {
     return view.data + element * static_cast<std::int64_t>(size_of(view.dtype));

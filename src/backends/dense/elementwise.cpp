@@ -294,14 +294,14 @@ void run(Where const&, Launch const& launch, Precision) {
     });
 }
 
-void run(Cast const&, Launch const& launch, Precision) {
+void run(Cast const& op, Launch const& launch, Precision) {
     TensorView const &x = launch.inputs[0], &y = launch.outputs[0];
     Loop<1> const loop(y.shape, {x.shape.contiguous_strides()});
     with_compute_type(x.dtype, Precision::exact, [&]<class C>(C) {
         loop.run(*launch.threads, [&](std::int64_t first, std::int64_t count, std::array<std::int64_t, 1> const& from) {
             C numbers[kRun];
             load(at(x, from[0]), x.dtype, loop.inner_stride(0), count, numbers);
-            store(numbers, count, y.dtype, at(y, first));
+            store(numbers, count, y.dtype, at(y, first), op.narrowing);
         });
     });
 }

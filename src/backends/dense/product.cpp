@@ -106,10 +106,9 @@ struct PoolGeometry {
     Volume in, out, kernel, strides, dilations, before, behind;
 };
 
-double pooled(Pool const& op, PoolGeometry const& g, float const* x, std::array<std::int64_t, 3> place) {
-    bool const is_maximum = op.function == PoolFunction::maximum;
-    double result = is_maximum ? -std::numeric_limits<double>::infinity() : 0;
-    std::int64_t inside = 0, padded = 0;
+/// Calls body for every tap of a window: where it lies in x, whether it does, and whether it lies in x or its padding.
+template <class Body>
+void for_each_tap(PoolGeometry const& g, std::array<std::int64_t, 3> place, Body const& body) {
     for (std::int64_t tap = 0; tap < g.kernel.count(); ++tap) {
         std::array<std::int64_t, 3> const k = {tap / (g.kernel[1] * g.kernel[2]), tap / g.kernel[2] % g.kernel[1],
                                                tap % g.kernel[2]};
@@ -122,20 +121,39 @@ double pooled(Pool const& op, PoolGeometry const& g, float const* x, std::array<
             is_padding = is_padding && at < g.in[i] + g.behind[i];
             from = from * g.in[i] + at;
         }
+        body(from, is_inside, is_padding);
+    }
+}
+
+/// The first maximum, or the first NaN; −1 where the window lies beside x.
+std::int64_t maximum_place(PoolGeometry const& g, float const* x, std::array<std::int64_t, 3> window) {
+    std::int64_t best = -1;
+    for_each_tap(g, window, [&](std::int64_t from, bool is_inside, bool) {
+        if (!is_inside) return;
+        bool const is_first_nan = best >= 0 && std::isnan(x[from]) && !std::isnan(x[best]);
+        if (best < 0 || x[from] > x[best] || is_first_nan) best = from;
+    });
+    return best;
+}
+
+double pooled(Pool const& op, PoolGeometry const& g, float const* x, std::array<std::int64_t, 3> window) {
+    bool const is_maximum = op.function == PoolFunction::maximum;
+    double result = is_maximum ? -std::numeric_limits<double>::infinity() : 0;
+    std::int64_t inside = 0, padded = 0;
+    for_each_tap(g, window, [&](std::int64_t from, bool is_inside, bool is_padding) {
         padded += is_padding ? 1 : 0;
-        if (!is_inside) continue;
+        if (!is_inside) return;
         ++inside;
         double const value = static_cast<double>(x[from]);
         if (is_maximum) result = value > result || std::isnan(value) ? value : result;
         else result += op.function == PoolFunction::norm ? std::pow(std::fabs(value), op.p) : value;
-    }
+    });
     switch (op.function) {
-        case PoolFunction::maximum: return result;
         case PoolFunction::average: return result / static_cast<double>(inside);
         case PoolFunction::average_padded: return result / static_cast<double>(padded);
         case PoolFunction::norm: return std::pow(result, 1.0 / op.p);
+        default: return result;
     }
-    return result;
 }
 
 std::array<std::int64_t, 3> place_of(std::int64_t index, Volume const& volume) {
@@ -221,9 +239,12 @@ void run(Pool const& op, Launch const& launch, Precision) {
                          Volume(op.behind, 0, 0)};
     launch.threads->parallel_for(y.shape[0] * y.shape[1], [&](std::int64_t plane, int) {
         float const* const from = floats(x) + plane * g.in.count();
-        float* const to = floats(y) + plane * g.out.count();
-        for (std::int64_t i = 0; i < g.out.count(); ++i)
-            to[i] = static_cast<float>(pooled(op, g, from, place_of(i, g.out)));
+        for (std::int64_t i = 0; i < g.out.count(); ++i) {
+            std::int64_t const to = plane * g.out.count() + i;
+            if (op.function == PoolFunction::maximum_place)
+                reinterpret_cast<std::int64_t*>(y.data)[to] = maximum_place(g, from, place_of(i, g.out));
+            else floats(y)[to] = static_cast<float>(pooled(op, g, from, place_of(i, g.out)));
+        }
     });
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resampling: along an axis by tables of taps, and at places that another tensor names.
+#include <span>
+
 #include "elements.h"
 #include "run.h"
 
@@ -64,36 +66,54 @@ std::int64_t pixel(std::int64_t tap, std::int64_t size, GridSample const& op) {
     return static_cast<std::int64_t>(held(static_cast<double>(tap), size, op));
 }
 
-struct Sample {
-    Side row, column;
-};
+/// The sides of a volume. A picture is one of one plane, a line one of one row: their missing sides have one tap.
+using Sample = std::array<Side, 3>;
+using Extents = std::array<std::int64_t, 3>;
+
+Extents extents_of(Shape const& shape) {
+    Extents extents{1, 1, 1};
+    for (int i = 2; i < shape.rank(); ++i) extents[static_cast<std::size_t>(i + 3 - shape.rank())] = shape[i];
+    return extents;
+}
 
 /// What a place that is no number gives, whatever the border: a lost number must show.
 constexpr Side kNowhere{0, 1, {std::numeric_limits<double>::quiet_NaN(), 0, 0, 0}};
 
-Sample sample_at(float const* place, Shape const& x, GridSample const& op) {
-    double row = unnormalised(static_cast<double>(place[1]), x[2], op.align_corners);
-    double column = unnormalised(static_cast<double>(place[0]), x[3], op.align_corners);
-    if (!std::isfinite(row + column)) return {kNowhere, kNowhere};
-    if (op.mode != SampleMode::cubic) {
-        row = held(row, x[2], op);
-        column = held(column, x[3], op);
+/// Coordinates are those of the last side first.
+Sample sample_at(std::span<float const> place, Extents const& x, GridSample const& op) {
+    Sample sample;
+    std::size_t side = x.size();
+    for (float const coordinate : place) {
+        --side;
+        double position = unnormalised(static_cast<double>(coordinate), x[side], op.align_corners);
+        if (!std::isfinite(position)) return {kNowhere, kNowhere, kNowhere};
+        if (op.mode != SampleMode::cubic) position = held(position, x[side], op);
+        sample[side] = side_at(std::clamp(position, -1e9, 1e9), op.mode);
     }
-    row = std::clamp(row, -1e9, 1e9);
-    column = std::clamp(column, -1e9, 1e9);
-    return {side_at(row, op.mode), side_at(column, op.mode)};
+    return sample;
 }
 
-double sampled(Sample const& s, float const* plane, Shape const& x, GridSample const& op) {
+double plane_sum(Sample const& s, float const* plane, Extents const& x, GridSample const& op) {
+    auto const& [depth, rows, columns] = s;
     double sum = 0;
-    for (int i = 0; i < s.row.count; ++i) {
-        std::int64_t const y = pixel(s.row.first + i, x[2], op);
-        for (int j = 0; y >= 0 && j < s.column.count; ++j) {
-            std::int64_t const column = pixel(s.column.first + j, x[3], op);
+    for (int i = 0; i < rows.count; ++i) {
+        std::int64_t const row = pixel(rows.first + i, x[1], op);
+        for (int j = 0; row >= 0 && j < columns.count; ++j) {
+            std::int64_t const column = pixel(columns.first + j, x[2], op);
             if (column < 0) continue;
-            sum += s.row.weights[static_cast<std::size_t>(i)] * s.column.weights[static_cast<std::size_t>(j)] *
-                   static_cast<double>(plane[y * x[3] + column]);
+            sum += rows.weights[static_cast<std::size_t>(i)] * columns.weights[static_cast<std::size_t>(j)] *
+                   static_cast<double>(plane[row * x[2] + column]);
         }
+    }
+    return sum;
+}
+
+double sampled(Sample const& s, float const* volume, Extents const& x, GridSample const& op) {
+    double sum = 0;
+    for (int i = 0; i < s[0].count; ++i) {
+        std::int64_t const plane = pixel(s[0].first + i, x[0], op);
+        if (plane < 0) continue;
+        sum += s[0].weights[static_cast<std::size_t>(i)] * plane_sum(s, volume + plane * x[1] * x[2], x, op);
     }
     return sum;
 }
@@ -124,15 +144,16 @@ void run(Taps const& op, Launch const& launch, Precision) {
 
 void run(GridSample const& op, Launch const& launch, Precision) {
     TensorView const &x = launch.inputs[0], &grid = launch.inputs[1], &y = launch.outputs[0];
-    std::int64_t const places = y.shape[2] * y.shape[3];
-    std::int64_t const plane = x.shape[2] * x.shape[3];
+    Extents const in = extents_of(x.shape), out = extents_of(y.shape);
+    std::int64_t const places = out[0] * out[1] * out[2], plane = in[0] * in[1] * in[2];
+    auto const coordinates = static_cast<std::size_t>(x.shape.rank() - 2);
     launch.threads->parallel_for(y.shape[0] * places, [&](std::int64_t item, int) {
         std::int64_t const n = item / places;
-        Sample const sample = sample_at(floats(grid) + item * 2, x.shape, op);
+        float const* const place = floats(grid) + item * static_cast<std::int64_t>(coordinates);
+        Sample const sample = sample_at({place, coordinates}, in, op);
         for (std::int64_t c = 0; c < x.shape[1]; ++c) {
             std::int64_t const p = n * x.shape[1] + c;
-            floats(y)[p * places + item % places] =
-                static_cast<float>(sampled(sample, floats(x) + p * plane, x.shape, op));
+            floats(y)[p * places + item % places] = static_cast<float>(sampled(sample, floats(x) + p * plane, in, op));
         }
     });
 }

@@ -38,7 +38,9 @@ __host__ __device__ void with_type(DType type, Body const& body) {
         case DType::boolean: return body(Bool{});
         case DType::u16: return body(std::uint16_t{});
         case DType::u32: return body(std::uint32_t{});
-        case DType::u64: return body(std::uint64_t{});
+        case DType::u64:
+        case DType::text: return body(std::uint64_t{});
+        default: break;  // narrow types are looked at before
     }
 }
 
@@ -88,6 +90,14 @@ template <class C, class T>
     else return static_cast<C>(value);
 }
 
+// Calls, since every operator on numbers of any type would hold this code otherwise.
+[[nodiscard]] __device__ __attribute__((noinline)) inline float number_of(DType type, std::uint8_t code) {
+    return narrow_to_float(type, code);
+}
+[[nodiscard]] __device__ __attribute__((noinline)) inline std::uint8_t code_of(DType type, double value, Narrowing how) {
+    return float_to_narrow(type, value, how);
+}
+
 /// A tensor of any element type.
 struct Tensor {
     std::byte* data = nullptr;
@@ -98,19 +108,21 @@ struct Tensor {
 
     template <class C>
     [[nodiscard]] __device__ C load(std::int64_t i) const {
+        if (is_narrow(type)) return static_cast<C>(number_of(type, std::to_integer<std::uint8_t>(data[i])));
         C value{};
         with_type(type, [&]<class T>(T) { value = from_element<C>(reinterpret_cast<T const*>(data)[i]); });
         return value;
     }
     template <class C>
-    __device__ void store(std::int64_t i, C value) const {
+    __device__ void store(std::int64_t i, C value, Narrowing how = {}) const {
+        if (is_narrow(type)) {
+            data[i] = std::byte{is_floating(type) ? code_of(type, static_cast<double>(value), how)
+                                                  : integer_to_narrow(type, to_integer(value))};
+            return;
+        }
         with_type(type, [&]<class T>(T) { reinterpret_cast<T*>(data)[i] = to_element<T>(value); });
     }
 };
-
-[[nodiscard]] inline bool is_floating(DType type) {
-    return type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16;
-}
 
 /// Calls body with a value of the type that sums of such numbers are computed in.
 template <class Body>

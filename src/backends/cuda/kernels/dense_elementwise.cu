@@ -215,8 +215,9 @@ struct BinaryElement {
 template <class C>
 struct CastElement {
     Tensor x, y;
+    Narrowing narrowing;
 
-    __device__ void operator()(std::int64_t i) const { y.store(i, x.load<C>(i)); }
+    __device__ void operator()(std::int64_t i) const { y.store(i, x.load<C>(i), narrowing); }
 };
 
 /// Numbers of `size` bytes.
@@ -271,10 +272,10 @@ void run(dense::Where const&, Launch const& launch) {
     for_each(launch.stream, y.shape.count(), element);
 }
 
-void run(dense::Cast const&, Launch const& launch) {
+void run(dense::Cast const& op, Launch const& launch) {
     TensorView const &x = launch.inputs[0], &y = launch.outputs[0];
     with_sum_type(x.dtype, [&]<class C>(C) {
-        for_each(launch.stream, y.shape.count(), CastElement<C>{Tensor(x), Tensor(y)});
+        for_each(launch.stream, y.shape.count(), CastElement<C>{Tensor(x), Tensor(y), op.narrowing});
     });
 }
 

@@ -135,13 +135,15 @@ struct PoolNumber {
     double p;
     Volume in, out, kernel, strides, dilations, before, behind;
     float const* x;
-    float* y;
+    std::byte* y;
 
     __device__ void operator()(std::int64_t item) const {
         Quotient const by_plane = divide(item, out.count());
         Index3 const place(by_plane.rest, out);
         float const* const from = x + by_plane.whole * in.count();
-        bool const is_maximum = function == dense::PoolFunction::maximum;
+        bool const wants_place = function == dense::PoolFunction::maximum_place;
+        bool const is_maximum = function == dense::PoolFunction::maximum || wants_place;
+        std::int64_t best = -1;
         double result = is_maximum ? -INFINITY : 0.0;
         std::int64_t inside = 0, padded = 0;
         for (std::int64_t tap = 0; tap < kernel.count(); ++tap) {
@@ -158,13 +160,18 @@ struct PoolNumber {
             if (!is_inside) continue;
             ++inside;
             auto const value = static_cast<double>(from[offset]);
-            if (is_maximum) result = value > result || value != value ? value : result;
-            else result += function == dense::PoolFunction::norm ? pow(fabs(value), p) : value;
+            bool const is_first_nan = value != value && result == result;
+            if (is_maximum && (best < 0 || value > result || is_first_nan)) {
+                best = offset;
+                result = value;
+            }
+            if (!is_maximum) result += function == dense::PoolFunction::norm ? pow(fabs(value), p) : value;
         }
         if (function == dense::PoolFunction::average) result /= static_cast<double>(inside);
         if (function == dense::PoolFunction::average_padded) result /= static_cast<double>(padded);
         if (function == dense::PoolFunction::norm) result = pow(result, 1 / p);
-        y[item] = static_cast<float>(result);
+        if (wants_place) reinterpret_cast<std::int64_t*>(y)[item] = best;
+        else reinterpret_cast<float*>(y)[item] = static_cast<float>(result);
     }
 };
 
@@ -234,7 +241,7 @@ void run(dense::Pool const& op, Launch const& launch) {
                           Volume(op.before, 0, 0),
                           Volume(op.behind, 0, 0),
                           floats(x),
-                          result_of(launch)};
+                          y.data};
     for_each(launch.stream, y.shape.count(), pool);
 }
 

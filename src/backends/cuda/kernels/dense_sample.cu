@@ -57,10 +57,12 @@ struct Side {
     double weights[4];
 };
 
+/// A picture is a volume of one plane, a line one of one row.
 struct GridSampleNumber {
     float const *x, *grid;
     float* y;
-    std::int64_t channels, h, w, places;
+    std::int64_t channels, depth, h, w, places;
+    int coordinates;
     SampleMode mode;
     SampleBorder border;
     bool align_corners;
@@ -95,13 +97,29 @@ struct GridSampleNumber {
     __device__ void operator()(std::int64_t item) const {
         Quotient const by_plane = divide(item, places);
         std::int64_t const n = divide(by_plane.whole, channels).whole;
-        float const* const place = grid + (n * places + by_plane.rest) * 2;
-        if (!std::isfinite(static_cast<double>(place[0]) + static_cast<double>(place[1]))) {
+        float const* const place = grid + (n * places + by_plane.rest) * coordinates;
+        double all = 0;
+        for (int i = 0; i < coordinates; ++i) all += static_cast<double>(place[i]);
+        if (!std::isfinite(all)) {
             y[item] = NAN;  // whatever the border: a lost number must show
             return;
         }
-        Side const rows = side(place[1], h), columns = side(place[0], w);
-        float const* const plane = x + by_plane.whole * h * w;
+        constexpr Side kOne{0, 1, {1, 0, 0, 0}};
+        Side const columns = side(place[0], w), rows = coordinates > 1 ? side(place[1], h) : kOne;
+        float const* const volume = x + by_plane.whole * depth * h * w;
+        double sum = 0;
+        if (coordinates < 3) {
+            sum = plane_sum(volume, rows, columns);
+        } else {
+            Side const planes = side(place[2], depth);
+            for (int k = 0; k < planes.count; ++k) {
+                std::int64_t const plane = pixel(planes.first + k, depth);
+                if (plane >= 0) sum += planes.weights[k] * plane_sum(volume + plane * h * w, rows, columns);
+            }
+        }
+        y[item] = static_cast<float>(sum);
+    }
+    [[nodiscard]] __device__ double plane_sum(float const* plane, Side const& rows, Side const& columns) const {
         double sum = 0;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
@@ -115,7 +133,7 @@ struct GridSampleNumber {
                 sum += rows.weights[i] * columns.weights[j] * static_cast<double>(plane[row * w + column]);
             }
         }
-        y[item] = static_cast<float>(sum);
+        return sum;
     }
 };
 
@@ -136,13 +154,16 @@ void run(dense::Taps const& op, Launch const& launch) {
 
 void run(dense::GridSample const& op, Launch const& launch) {
     TensorView const &x = launch.inputs[0], &y = launch.outputs[0];
+    int const rank = x.shape.rank();
     GridSampleNumber const sample{floats(x),
                                   floats(launch.inputs[1]),
                                   reinterpret_cast<float*>(y.data),
                                   x.shape[1],
-                                  x.shape[2],
-                                  x.shape[3],
-                                  y.shape[2] * y.shape[3],
+                                  rank > 4 ? x.shape[rank - 3] : 1,
+                                  rank > 3 ? x.shape[rank - 2] : 1,
+                                  x.shape[rank - 1],
+                                  product(y.shape, 2, rank),
+                                  rank - 2,
                                   op.mode,
                                   op.border,
                                   op.align_corners};

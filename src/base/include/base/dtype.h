@@ -8,13 +8,54 @@
 
 namespace vitrum {
 
-/// Element types that a file may hold. Activations and canonical weights of the families are f32.
-enum class DType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, boolean, u16, u32, u64 };
+/// Element types that a file may hold. Activations and canonical weights of the families are f32. Those from f8e4m3fn
+/// on are in ONNX files only, and take a byte each in memory (base/narrow.h); text is a string's hash, to be compared.
+enum class DType : std::uint8_t {
+    f32,
+    f16,
+    bf16,
+    f64,
+    i8,
+    u8,
+    i16,
+    i32,
+    i64,
+    boolean,
+    u16,
+    u32,
+    u64,
+    f8e4m3fn,
+    f8e4m3fnuz,
+    f8e5m2,
+    f8e5m2fnuz,
+    f8e8m0,
+    f4e2m1,
+    i4,
+    u4,
+    i2,
+    u2,
+    text
+};
+
+[[nodiscard]] constexpr bool is_floating(DType type) {
+    return type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16 ||
+           (type >= DType::f8e4m3fn && type <= DType::f4e2m1);
+}
 
 [[nodiscard]] constexpr std::size_t size_of(DType type) {
     switch (type) {
         case DType::i8:
         case DType::u8:
+        case DType::f8e4m3fn:
+        case DType::f8e4m3fnuz:
+        case DType::f8e5m2:
+        case DType::f8e5m2fnuz:
+        case DType::f8e8m0:
+        case DType::f4e2m1:
+        case DType::i4:
+        case DType::u4:
+        case DType::i2:
+        case DType::u2:
         case DType::boolean: return 1;
         case DType::f16:
         case DType::bf16:
@@ -25,7 +66,8 @@ enum class DType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, bo
         case DType::u32: return 4;
         case DType::f64:
         case DType::i64:
-        case DType::u64: return 8;
+        case DType::u64:
+        case DType::text: return 8;
     }
     return 0;
 }
@@ -45,6 +87,17 @@ enum class DType : std::uint8_t { f32, f16, bf16, f64, i8, u8, i16, i32, i64, bo
         case DType::u16: return "uint16";
         case DType::u32: return "uint32";
         case DType::u64: return "uint64";
+        case DType::f8e4m3fn: return "float8_e4m3fn";  // as the package ml_dtypes names them for NumPy
+        case DType::f8e4m3fnuz: return "float8_e4m3fnuz";
+        case DType::f8e5m2: return "float8_e5m2";
+        case DType::f8e5m2fnuz: return "float8_e5m2fnuz";
+        case DType::f8e8m0: return "float8_e8m0fnu";
+        case DType::f4e2m1: return "float4_e2m1fn";
+        case DType::i4: return "int4";
+        case DType::u4: return "uint4";
+        case DType::i2: return "int2";
+        case DType::u2: return "uint2";
+        case DType::text: return "string";
     }
     return "unknown";
 }

@@ -62,11 +62,12 @@ struct OnnxDim {
     std::string_view name;
 };
 
-/// An input or output of a graph.
+/// An input or output of a graph: a tensor, or a list of such (a sequence), either of which may be absent.
 struct OnnxPort {
     std::string_view name;
-    std::optional<DType> dtype;                ///< nothing where it is no tensor or of a type that is not read
+    std::optional<DType> dtype;                ///< nothing where it is none of these or of a type that is not read
     std::optional<std::vector<OnnxDim>> dims;  ///< nothing where the file does not say
+    bool is_list = false, is_optional = false;
 };
 
 struct OnnxGraph {
@@ -105,5 +106,8 @@ struct OnnxModel {
 /// A tensor in a file of its own (.pb), as ONNX's tests are made of.
 [[nodiscard]] OnnxTensor read_onnx_tensor(std::span<std::byte const> bytes, std::filesystem::path const& name,
                                           std::vector<std::shared_ptr<void const>>& storage);
+
+/// The type of TensorProto.DataType's number, or nothing where it is not read.
+[[nodiscard]] std::optional<DType> onnx_dtype(std::int64_t code);
 
 }  // namespace vitrum

@@ -62,6 +62,8 @@ public:
     };
     /// Whether an input or output of that type enters or leaves as an activation [N, H, W, C].
     [[nodiscard]] static bool is_picture(DenseType const& type, Edges edges);
+    /// How many of so many arrays an input takes: one, but a list or a value that may be absent what the others leave.
+    [[nodiscard]] static std::size_t share(OnnxModel const& model, OnnxPort const& port, std::size_t arrays);
     /// Numbers of inputs that are known beforehand, by name.
     using Known = std::map<std::string, Constant, std::less<>>;
     /// The graph for inputs of these types. `evaluator` computes what depends on nothing else. Throws Error: operators

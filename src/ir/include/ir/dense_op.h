@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/dtype.h"
+#include "base/narrow.h"
 #include "base/shape.h"
 
 // Operators on dense values: row-major tensors of any rank up to 8 and any element type, of known extents. Graphs from
@@ -124,10 +124,11 @@ struct Where {
     bool operator==(Where const&) const = default;
 };
 
-/// The same numbers in another type: floats to integers by cutting off, to bool by x ≠ 0.
+/// The same numbers in another type: floats to integers by cutting off, to bool by x ≠ 0, to fewer bits by rounding.
 struct Cast {
     static constexpr std::string_view kName = "Cast";
     DType to = DType::f32;
+    Narrowing narrowing{};
     bool operator==(Cast const&) const = default;
 };
 
@@ -236,12 +237,13 @@ struct TransposedConvolution {
 
 enum class PoolFunction : std::uint8_t {
     maximum,
+    maximum_place,   ///< where the first maximum lies in its plane, row-major, as int64
     average,         ///< over what lies inside of x
     average_padded,  ///< over what lies inside of x and its padding
     norm             ///< (Σ |x|^p)^(1/p)
 };
 
-/// One number per window of x [N, C, spatial…], float32.
+/// One number per window of x [N, C, spatial…], float32 but for places.
 struct Pool {
     static constexpr std::string_view kName = "Pool";
     PoolFunction function = PoolFunction::maximum;
@@ -279,7 +281,8 @@ struct Taps {
 enum class SampleMode : std::uint8_t { linear, nearest, cubic };
 enum class SampleBorder : std::uint8_t { zeros, border, reflection };
 
-/// x [N, C, H, W] at the places grid [N, h, w, 2] (along the width, then the height, −1 … 1), float32.
+/// x [N, C, H, W] at the places grid [N, h, w, 2] (along the width, then the height, −1 … 1), float32. The same of
+/// lines and volumes: x [N, C, spatial…], grid [N, places…, one to three coordinates], the last dimension's first.
 struct GridSample {
     static constexpr std::string_view kName = "GridSample";
     SampleMode mode = SampleMode::linear;
