@@ -41,10 +41,10 @@ __device__ void copy_block_async(std::byte* to, std::byte const* from, int bytes
 /// sums (+)= a · b, begun: `kSteps` sixteens of the depth, b packed by operand_index.
 template <int kColumns, int kSteps>
 __device__ void begin_products(float (&sums)[kColumns / 2], std::uint32_t const* a, std::uint32_t b, bool add) {
+    std::uint64_t const right = matrix_descriptor(b, kColumns * 16);
 #pragma unroll
     for (int k = 0; k < kSteps; ++k) {
-        begin_product<kColumns>(sums, a + 4 * k, matrix_descriptor(b + k * 2 * kColumns * 16, kColumns * 16),
-                                add || k > 0);
+        begin_product<kColumns>(sums, a + 4 * k, further(right, k * 2 * kColumns * 16), add || k > 0);
     }
 }
 

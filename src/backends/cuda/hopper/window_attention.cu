@@ -302,8 +302,6 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         init_barrier(vectors_there, 1);
         publish_barriers();
     }
-    HalfBlockScales scales(a.norm_weight, a.norm_bias, a.qkv_bias, weight_info(a.qkv + W::kHeads * W::kQkvBytes),
-                           weight_info(a.projection + W::kHeads * W::kProjectionBytes), W::kChannels);
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
@@ -329,6 +327,8 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         return;
     }
     take_registers<compute_registers(kGroups)>();
+    HalfBlockScales scales(a.norm_weight, a.norm_bias, a.qkv_bias, weight_info(a.qkv + W::kHeads * W::kQkvBytes),
+                           weight_info(a.projection + W::kHeads * W::kProjectionBytes), W::kChannels);
     auto* const vectors = reinterpret_cast<float*>(&bytes[L::kVectors]);
     wait(vectors_there, 0);
     a.norm_weight.scale(vectors, scales.norm, kGroups * kGroup);
