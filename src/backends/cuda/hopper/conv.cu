@@ -164,14 +164,14 @@ private:
     __device__ void begin(std::uint32_t patch, typename L::Weights const& weights, int item) {
         weights.wait_full(item);
         fence_products();
+        std::uint64_t const left = matrix_descriptor(patch, kPlane * 16, kPatch * 16),
+                            right = matrix_descriptor(weights.slot(item), L::kColumns * 16);
 #pragma unroll
         for (int k = 0; k < L::kSteps; ++k) {
-            std::uint64_t const b = matrix_descriptor(weights.slot(item) + k * 2 * L::kColumns * 16, L::kColumns * 16);
 #pragma unroll
             for (int half = 0; half < L::kHalves; ++half) {
-                std::uint64_t const a =
-                    matrix_descriptor(patch + (2 * k * kPlane + 8 * half) * 16, kPlane * 16, kPatch * 16);
-                begin_product<L::kColumns>(sums[half], a, b, 1);
+                begin_product<L::kColumns>(sums[half], further(left, (2 * k * kPlane + 8 * half) * 16),
+                                           further(right, k * 2 * L::kColumns * 16), 1);
             }
         }
         commit_products();

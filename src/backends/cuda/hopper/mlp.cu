@@ -173,8 +173,6 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         init_barrier(vectors_there, 1);
         publish_barriers();
     }
-    HalfBlockScales const scales(a.norm_weight, a.norm_bias, a.fc1_bias, weight_info(a.fc1 + W::kChunks * W::kFc1Bytes),
-                                 weight_info(a.fc2 + W::kChunks * W::kFc2Bytes), W::kChannels);
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
@@ -199,6 +197,8 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         return;
     }
     take_registers<compute_registers(kGroups)>();
+    HalfBlockScales const scales(a.norm_weight, a.norm_bias, a.fc1_bias, weight_info(a.fc1 + W::kChunks * W::kFc1Bytes),
+                                 weight_info(a.fc2 + W::kChunks * W::kFc2Bytes), W::kChannels);
     auto* const vectors = reinterpret_cast<float*>(&bytes[L::kVectors]);
     wait(vectors_there, 0);
     a.norm_weight.scale(vectors, scales.norm, kGroups * kGroup);

@@ -117,6 +117,8 @@ struct Stream {
         moments(epsilon, quad, mean, factor);
 #pragma unroll
         for (int p = 0; p < W::kPairs; ++p) {
+            // Else the compiler prepares all of a wide token at once, for which registers do not suffice.
+            if (W::kPairs > 8 && p % 2 == 0) __syncwarp();
             float4 const w = *reinterpret_cast<float4 const*>(weight + 16 * p + 4 * quad);
             float4 const b = *reinterpret_cast<float4 const*>(bias + 16 * p + 4 * quad);
 #pragma unroll

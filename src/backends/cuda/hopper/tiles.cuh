@@ -24,11 +24,14 @@ constexpr int kCopyRegisters = 24;
 struct Lane {
     int warp, row, quad;  ///< rows 16 · warp + row and 8 below; columns 2 · quad, 2 · quad + 1 of every eight
 
-    __device__ Lane()
-        : warp(static_cast<int>(threadIdx.x) % kGroup / 32),
-          row(static_cast<int>(threadIdx.x) % 32 / 4),
-          quad(static_cast<int>(threadIdx.x) % 4) {}
+    __device__ Lane() : Lane(static_cast<int>(threadIdx.x)) {}
+    /// From the thread's number read at this place: nothing that follows from it waits in registers that a loop lacks,
+    /// or in local memory, which takes hundreds of cycles beside so much shared memory.
+    [[nodiscard]] __device__ static Lane anew() { return Lane(read_thread()); }
     [[nodiscard]] __device__ bool first() const { return threadIdx.x % 32 == 0; }
+
+private:
+    __device__ explicit Lane(int thread) : warp(thread % kGroup / 32), row(thread % 32 / 4), quad(thread % 4) {}
 };
 
 /// By all kThreads threads of a block: weights that stay in shared memory, on their way until wait_for_copies().
@@ -41,10 +44,10 @@ __device__ void copy_block_async(std::byte* to, std::byte const* from, int bytes
 /// sums (+)= a · b, begun: `kSteps` sixteens of the depth, b packed by operand_index.
 template <int kColumns, int kSteps>
 __device__ void begin_products(float (&sums)[kColumns / 2], std::uint32_t const* a, std::uint32_t b, bool add) {
+    std::uint64_t const right = matrix_descriptor(b, kColumns * 16);
 #pragma unroll
     for (int k = 0; k < kSteps; ++k) {
-        begin_product<kColumns>(sums, a + 4 * k, matrix_descriptor(b + k * 2 * kColumns * 16, kColumns * 16),
-                                add || k > 0);
+        begin_product<kColumns>(sums, a + 4 * k, further(right, k * 2 * kColumns * 16), add || k > 0);
     }
 }
 

@@ -206,9 +206,10 @@ private:
         // keys there are nine differences, and of each two neighbouring columns of a lane.
         constexpr int kDifferences = kTokens / 8 + 1;
         float bias[kDifferences][2];
-        int const key = token_of_row(2 * lane.quad), next = token_of_row(2 * lane.quad + 1) - key;
-        float const* const table = vectors + L::kTable + head * kOffsets + (2 * lane.warp + kWindow) * kOffsetSide +
-                                   token_of_row(lane.row) - key + kWindow - 1;
+        Lane const here = Lane::anew();
+        int const key = token_of_row(2 * here.quad), next = token_of_row(2 * here.quad + 1) - key;
+        float const* const table = vectors + L::kTable + head * kOffsets + (2 * here.warp + kWindow) * kOffsetSide +
+                                   token_of_row(here.row) - key + kWindow - 1;
 #pragma unroll
         for (int i = 0; i < kDifferences; ++i) {
             bias[i][0] = table[-i * kOffsetSide], bias[i][1] = table[-i * kOffsetSide - next];
@@ -229,12 +230,13 @@ private:
         auto const side = [&](int token) {
             return (token / kWindow < row_seam ? 0 : 2) + (token % kWindow < column_seam ? 0 : 1);
         };
-        int const upper = side(token_of(lane)), lower = side(token_of(lane) + 8);
+        Lane const here = Lane::anew();
+        int const upper = side(token_of(here)), lower = side(token_of(here) + 8);
 #pragma unroll
         for (int j = 0; j < kTokens / 8; ++j) {
 #pragma unroll
             for (int e = 0; e < 2; ++e) {
-                int const key = side(token_of_row(8 * j + 2 * lane.quad + e));
+                int const key = side(token_of_row(8 * j + 2 * here.quad + e));
                 if (key != upper) scores[4 * j + e] -= 100;
                 if (key != lower) scores[4 * j + 2 + e] -= 100;
             }
@@ -302,8 +304,6 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         init_barrier(vectors_there, 1);
         publish_barriers();
     }
-    HalfBlockScales scales(a.norm_weight, a.norm_bias, a.qkv_bias, weight_info(a.qkv + W::kHeads * W::kQkvBytes),
-                           weight_info(a.projection + W::kHeads * W::kProjectionBytes), W::kChannels);
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
@@ -329,6 +329,8 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
         return;
     }
     take_registers<compute_registers(kGroups)>();
+    HalfBlockScales scales(a.norm_weight, a.norm_bias, a.qkv_bias, weight_info(a.qkv + W::kHeads * W::kQkvBytes),
+                           weight_info(a.projection + W::kHeads * W::kProjectionBytes), W::kChannels);
     auto* const vectors = reinterpret_cast<float*>(&bytes[L::kVectors]);
     wait(vectors_there, 0);
     a.norm_weight.scale(vectors, scales.norm, kGroups * kGroup);

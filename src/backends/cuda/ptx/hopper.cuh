@@ -104,6 +104,13 @@ __device__ void settle(std::uint32_t (&operand)[kCount]) {
 
 // ---- The rest
 
+/// threadIdx.x, read at this place and not kept from an earlier one.
+[[nodiscard]] __device__ inline int read_thread() {
+    int thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return thread;
+}
+
 /// Moves registers from warpgroups that copy to warpgroups that compute.
 template <int kRegisters>
 __device__ void take_registers() {

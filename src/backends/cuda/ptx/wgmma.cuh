@@ -18,6 +18,12 @@ namespace vitrum::cuda::hopper {
            static_cast<std::uint64_t>(to_next_eight >> 4) << 32;
 }
 
+/// The same operand so many bytes further on. One addition, where a descriptor made anew takes four instructions that
+/// wait for each other, longer than a small product takes.
+[[nodiscard]] __device__ inline std::uint64_t further(std::uint64_t descriptor, int bytes) {
+    return (descriptor & 0xFFFFFFFF00000000) | (static_cast<std::uint32_t>(descriptor) + (bytes >> 4));
+}
+
 /// sums = a · b + (`add` ? sums : 0), begun; a is four registers of operands.
 template <int kColumns, class Operand = Fp16>
 __device__ void begin_product(float (&sums)[kColumns / 2], std::uint32_t const* a, std::uint64_t b, int add);

@@ -53,6 +53,9 @@ inline void load_bulk(std::uint32_t to, void const* from, int bytes, std::uint32
     at.complete();
 }
 inline void fence_shared() {}
+[[nodiscard]] inline int read_thread() {
+    return static_cast<int>(threadIdx.x);
+}
 
 template <int kRegisters>
 void take_registers() {}

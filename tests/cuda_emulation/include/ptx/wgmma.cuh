@@ -12,6 +12,10 @@ namespace vitrum::cuda::hopper {
            static_cast<std::uint64_t>(to_next_eight >> 4) << 32;
 }
 
+[[nodiscard]] inline std::uint64_t further(std::uint64_t descriptor, int bytes) {
+    return (descriptor & 0xFFFFFFFF00000000) | (static_cast<std::uint32_t>(descriptor) + (bytes >> 4));
+}
+
 namespace emulated {
 
 /// Element k of a row of a, or of a column of b.
