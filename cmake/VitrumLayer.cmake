@@ -1,8 +1,8 @@
 # A layer is a static library that exports its own include folder and nothing else, so that an include which
 # skips the layering of docs/architecture.md finds no file and does not build. COMPUTES: tests spend their time in it, so
-# that sanitizers get it optimised; precompiled headers would have to be so too. Of the undefined behaviour that is looked
-# for there, two kinds take most of the compiler's time and find what the address sanitizer finds. TOGETHER: no two
-# files use one name for private things, so that sanitizers' builds may compile them together.
+# that sanitizers get it optimised (-O2 takes several times as long to compile as -O1, and runs no faster); precompiled
+# headers would have to be so too. TOGETHER: no two files use one name for private things, so that sanitizers' builds may
+# compile them together.
 function(vitrum_layer name)
   cmake_parse_arguments(LAYER "COMPUTES;TOGETHER" "" "SOURCES;USES;PRIVATE" ${ARGN})
   add_library(vitrum_${name} STATIC ${LAYER_SOURCES})
@@ -10,14 +10,12 @@ function(vitrum_layer name)
   target_link_libraries(vitrum_${name} PUBLIC ${LAYER_USES} PRIVATE ${LAYER_PRIVATE})
   vitrum_warnings(vitrum_${name})
   if(LAYER_COMPUTES AND VITRUM_SANITIZE)
-    target_compile_options(vitrum_${name} PRIVATE -O1 -fno-sanitize=pointer-overflow,alignment)
+    target_compile_options(vitrum_${name} PRIVATE -O1)
   else()
     vitrum_use_precompiled(vitrum_${name} vitrum_layer_headers)
   endif()
-  if(NOT LAYER_TOGETHER)
+  if(NOT (LAYER_TOGETHER AND VITRUM_SANITIZE))
     vitrum_compile_apart(vitrum_${name})
-  else()
-    vitrum_together_for_sanitizers(vitrum_${name})
   endif()
 endfunction()
 
@@ -25,12 +23,6 @@ endfunction()
 # most of the time. What is shipped is compiled file by file all the same, so that each one has to name all that it uses.
 function(vitrum_compile_apart target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
-endfunction()
-
-function(vitrum_together_for_sanitizers target)
-  if(NOT VITRUM_SANITIZE)
-    vitrum_compile_apart(${target})
-  endif()
 endfunction()
 
 # Builds for sanitizers, the slowest ones, parse the library headers that most files include once. The others do not:

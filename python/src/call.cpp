@@ -86,9 +86,12 @@ void check_values(Values values, std::string const& name) {
 }
 
 /// What answers are to be like: the first input, or an array of NumPy's where a graph takes nothing.
-Input first_of(std::vector<Input> const& inputs) {
-    Input numpy;
-    numpy.framework = Framework::numpy;
+Input const& first_of(std::vector<Input> const& inputs) {
+    static Input const numpy = [] {
+        Input like;
+        like.framework = Framework::numpy;
+        return like;
+    }();
     return inputs.empty() ? numpy : inputs.front();
 }
 
@@ -108,12 +111,11 @@ Results run(PreparedSession& prepared, SizesOrShapes const& sizes, std::vector<I
     if (check == Check::values) session.run_checked(progress);
     else session.run(progress);
     Element const element = answer_element(prepared.inputs(), inputs);
-    Framework const framework = inputs.empty() ? Framework::numpy : inputs.front().framework;
     Results results;
     results.outputs.reserve(prepared.outputs().size());
     for (TensorInfo const& info : prepared.outputs()) {
         std::size_t const i = results.outputs.size();
-        Output& output = results.outputs.emplace_back(info, element, framework);
+        Output& output = results.outputs.emplace_back(info, element, first_of(inputs).framework);
         Values const values = output.take(session.output_bytes(i));
         if (check == Check::values) check_values(values, info.name);
         results.names.push_back(info.name);

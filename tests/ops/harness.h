@@ -31,8 +31,8 @@ struct Subject {
 };
 
 /// Demands of each, with 1, 2 and 3 threads (on a device once), the reference's result within the tolerance, guards
-/// that stand, and, with the fewest and the most threads, the very same result in place of every input that the kernel
-/// calls reusable. Several at once share the reference's result, which takes longer than theirs.
+/// that stand, and the very same result in place of every input that the kernel calls reusable. Several at once share
+/// the reference's result, which takes longer than theirs.
 void check_against_reference(std::vector<Subject> const& subjects, OpCase const& c);
 
 /// Whether the input holds activations in which a NaN may stand.

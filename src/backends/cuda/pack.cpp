@@ -101,18 +101,10 @@ void fill_depthwise(float const* from, Shape const& shape, PackingKey const& key
     std::int64_t const taps = shape.count() / shape[0];
     std::int64_t const stride = round_up(shape[0], key.param);
     for (std::int64_t channel = 0; channel < shape[0]; ++channel) {
-        for (std::int64_t tap = 0; tap < taps; ++tap) {
-            floats(to)[tap * stride + channel] = *from++;
-        }
-    }
-}
-
-void fill_half_depthwise(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    std::int64_t const taps = shape.count() / shape[0];
-    std::int64_t const stride = round_up(shape[0], key.param);
-    for (std::int64_t channel = 0; channel < shape[0]; ++channel) {
-        for (std::int64_t tap = 0; tap < taps; ++tap) {
-            reinterpret_cast<std::uint16_t*>(to)[tap * stride + channel] = half_bits(*from++);
+        for (std::int64_t tap = 0; tap < taps; ++tap, ++from) {
+            std::int64_t const at = tap * stride + channel;
+            if (key.kind == kHalfDepthwise) reinterpret_cast<std::uint16_t*>(to)[at] = half_bits(*from);
+            else floats(to)[at] = *from;
         }
     }
 }
@@ -204,7 +196,7 @@ Packing pack_half_depthwise(int input, Shape const& shape, std::int64_t step) {
     return {.input = input,
             .key = {.kind = kHalfDepthwise, .param = step},
             .bytes = bytes_of(shape.count() / shape[0] * round_up(shape[0], step)) / 2,
-            .pack = fill_half_depthwise};
+            .pack = fill_depthwise};
 }
 
 Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,
