@@ -123,7 +123,9 @@ def exported():
     yield "mask2former_dynamo18_onnxsim", segmenter, square, dict(dynamo, **names, simplified=True)
     open_sides = {"x": {0: "batch", 2: "height", 3: "width"}}
     yield "convolutions_open", convolutions, picture, dict(script, input_names=["x"], dynamic_axes=open_sides)
-    yield "convolution_bands", torch.nn.Conv2d(3, 5, 1).eval(), picture, script
+    bands = torch.nn.Conv2d(3, 5, 1).eval()
+    yield "convolution_bands", bands, picture, script
+    yield "convolution_pairs", bands, torch.cat([picture, picture]), script
     clipped = Clipped(**config).eval()
     clipped.load_state_dict(small.state_dict())
     yield "swinir_clipped", clipped, picture, script

@@ -43,10 +43,10 @@ struct SegmentationInfo {
 
 /// Which pictures a network takes; most take all.
 struct SizeRule {
-    int multiple = 1;           ///< of both sides
-    int largest = 0;            ///< the longest side; 0: any
-    bool square = false;        ///< height and width are equal
-    int height = 0, width = 0;  ///< the only ones; 0: any
+    int multiple = 1;                      ///< of both sides
+    int largest = 0;                       ///< the longest side; 0: any
+    bool square = false;                   ///< height and width are equal
+    int batch = 0, height = 0, width = 0;  ///< the only ones; 0: any
 };
 
 /// What a weights file holds, as data.

@@ -112,6 +112,7 @@ Json choices_json(std::vector<KernelChoice> const& choices) {
 
 /// The only sizes that a network takes, where there are such.
 Sizes fitting(SizeRule const& rule, Sizes sizes) {
+    if (rule.batch != 0) sizes.n = rule.batch;
     if (rule.height != 0) sizes.h = rule.height;
     if (rule.width != 0) sizes.w = rule.width;
     return sizes;

@@ -125,6 +125,7 @@ ModelInfo onnx_info(OnnxSource const& source, Overrides const& overrides) {
     info.parameters = source.parameters();
     info.mixes_whole_picture = true;  // nothing says otherwise: tiles could show
     Sizes const fixed = source.allowed({0, 0, 0});
+    info.sizes.batch = static_cast<int>(fixed.n);
     info.sizes.height = static_cast<int>(fixed.h);
     info.sizes.width = static_cast<int>(fixed.w);
     if (pictures.scale == 0) {

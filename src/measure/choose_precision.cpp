@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/finite.h"
 #include "engine/engine_data.h"
@@ -33,7 +33,7 @@ Sizes trial_sizes(SizeRule const& rule) {
     std::int64_t side = 64;
     if (rule.largest > 0) side = std::min<std::int64_t>(side, rule.largest / rule.multiple * rule.multiple);
     side = (side + rule.multiple - 1) / rule.multiple * rule.multiple;
-    return {1, rule.height > 0 ? rule.height : side, rule.width > 0 ? rule.width : side};
+    return {rule.batch > 0 ? rule.batch : 1, rule.height > 0 ? rule.height : side, rule.width > 0 ? rule.width : side};
 }
 
 /// 0 … value_range as segmenters want it: less the mean of photos, by their deviation.

@@ -75,6 +75,13 @@ TEST_F(Verbs, InspectTellsFamilyAndEvidence) {
     EXPECT_NE(text.out.find("kernels for fp32 on cpu"), std::string::npos) << text.out;
 }
 
+TEST_F(Verbs, InspectTakesTheOnlyBatchOfAGraph) {
+    auto const pairs = fs::path(VITRUM_TEST_DATA) / "onnx/convolution_pairs.onnx";
+    json const info = parsed(vitrum({"inspect", pairs, "--json", "--graph", "--ranges"}));
+    EXPECT_EQ(info["at_size"]["outputs"][0]["shape"][0], 2);
+    EXPECT_EQ(info["ranges"]["automatic"], "fp32");
+}
+
 TEST_F(Verbs, AnEngineFileIsTakenWhereAModelIs) {
     EXPECT_EQ(vitrum({"compile", model_}).exit_code, 0);
     EXPECT_EQ(parsed(vitrum({"inspect", at("model.vitrum"), "--json"}))["scale"], 2);

@@ -40,15 +40,15 @@ TEST_P(OnnxNetwork, AgreesWithOnnxRuntime) {
         Engine(std::make_shared<Engine::Data>(ModelInfo{}, std::move(source), CompileOptions{.device = device})), name);
 }
 
-INSTANTIATE_TEST_SUITE_P(Data, OnnxNetwork,
-                         testing::Combine(testing::Values("convolution_bands", "convolutions_open", "convolutions_qdq",
-                                                          "elan_script11", "mask2former_dynamo18_onnxsim",
-                                                          "mask2former_open_script17", "mask2former_script17",
-                                                          "mst_cassi_script17", "mstpp_script17", "swinir_clipped",
-                                                          "swinir_dynamo18", "swinir_open_dynamo18",
-                                                          "swinir_open_script17", "swinir_script17"),
-                                          testing::Values(Device::cpu, Device::reference)),
-                         [](auto const& at) { return name_of_case(std::get<0>(at.param), std::get<1>(at.param)); });
+INSTANTIATE_TEST_SUITE_P(
+    Data, OnnxNetwork,
+    testing::Combine(testing::Values("convolution_bands", "convolution_pairs", "convolutions_open", "convolutions_qdq",
+                                     "elan_script11", "mask2former_dynamo18_onnxsim", "mask2former_open_script17",
+                                     "mask2former_script17", "mst_cassi_script17", "mstpp_script17", "swinir_clipped",
+                                     "swinir_dynamo18", "swinir_open_dynamo18", "swinir_open_script17",
+                                     "swinir_script17"),
+                     testing::Values(Device::cpu, Device::reference)),
+    [](auto const& at) { return name_of_case(std::get<0>(at.param), std::get<1>(at.param)); });
 
 struct Exported {
     std::string name, family, op;
@@ -157,6 +157,7 @@ TEST(OnnxModelInfo, TellsPicturesScaleAndTheOnlySize) {
     EXPECT_EQ(info.sizes.height, 8);
     EXPECT_EQ(info.sizes.width, 12);
     EXPECT_EQ(Engine::open(file("convolution_bands.onnx")).info().kind, Task::tensors);
+    EXPECT_EQ(Engine::open(file("convolution_pairs.onnx")).info().sizes.batch, 2);
 }
 
 TEST(OnnxModelInfo, TakesTheValueRangeFromTheCaller) {
