@@ -2,7 +2,7 @@
 // What `vitrum run FOLDER` reaches with made-up pictures, whose files are neither read nor written: by sessions side by
 // side (lanes), for pictures of one size and of many; what first calls at a size cost; and batches. Needs no picture
 // library.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <xxhash.h>
 
 #include <CLI/CLI.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vitrum bench`, `profile` and `verify --golden` tell, in a program that needs no picture library, so that it can
 // be carried to a machine that has little but a GPU.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

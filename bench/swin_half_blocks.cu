@@ -2,7 +2,7 @@
 // Times the variants of the fused half-blocks of Swin layers on 65536 tokens, to choose the one that is compiled into
 // the backend: bench_swin_half_blocks [SUBSTRING OF A NAME]. Errors are those of some pixels against float64, relative
 // to the deviation of what is added to the residual.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

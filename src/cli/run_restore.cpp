@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run_restore.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "batch.h"
 #include "interrupt.h"

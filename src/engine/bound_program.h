@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "backends/memory.h"
+#include "base/threads.h"
 #include "program.h"
 
 namespace vitrum {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/threads.h"
 #include "cpu/backend.h"
 #include "engine/engine_data.h"
 #include "engine_file.h"

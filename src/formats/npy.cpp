@@ -14,17 +14,17 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto kMagic = "\x93NUMPY"sv;
+constexpr auto kNpyMagic = "\x93NUMPY"sv;
 
-struct TypeCode {
+struct NpyType {
     std::string_view code;
     NumberType type;
 };
-constexpr std::array kTypes{
-    TypeCode{"i1", NumberType::i8},  TypeCode{"u1", NumberType::u8},  TypeCode{"b1", NumberType::u8},
-    TypeCode{"i2", NumberType::i16}, TypeCode{"u2", NumberType::u16}, TypeCode{"i4", NumberType::i32},
-    TypeCode{"u4", NumberType::u32}, TypeCode{"i8", NumberType::i64}, TypeCode{"u8", NumberType::u64},
-    TypeCode{"f2", NumberType::f16}, TypeCode{"f4", NumberType::f32}, TypeCode{"f8", NumberType::f64},
+constexpr std::array kNpyTypes{
+    NpyType{"i1", NumberType::i8},  NpyType{"u1", NumberType::u8},  NpyType{"b1", NumberType::u8},
+    NpyType{"i2", NumberType::i16}, NpyType{"u2", NumberType::u16}, NpyType{"i4", NumberType::i32},
+    NpyType{"u4", NumberType::u32}, NpyType{"i8", NumberType::i64}, NpyType{"u8", NumberType::u64},
+    NpyType{"f2", NumberType::f16}, NpyType{"f4", NumberType::f32}, NpyType{"f8", NumberType::f64},
 };
 
 /// The header: a Python dictionary literal with three known keys, in any order.
@@ -37,7 +37,7 @@ public:
         if (quoted.size() < 4 || (quoted[0] != '\'' && quoted[0] != '"')) damaged("its type");
         std::string_view const code = quoted.substr(1, quoted.find(quoted[0], 1) - 1);
         if (code.size() == 3 && (code[0] == '<' || code[0] == '|' || code[0] == '=')) {
-            for (TypeCode const& known : kTypes) {
+            for (NpyType const& known : kNpyTypes) {
                 if (known.code == code.substr(1)) return known.type;
             }
         }
@@ -88,11 +88,11 @@ private:
 }  // namespace
 
 bool is_npy(ByteSpan bytes) {
-    return as_text(bytes).starts_with(kMagic);
+    return as_text(bytes).starts_with(kNpyMagic);
 }
 
 Array read_npy(ByteSpan bytes, std::string const& file) {
-    constexpr std::size_t kVersion = kMagic.size(), kLength = kVersion + 2;
+    constexpr std::size_t kVersion = kNpyMagic.size(), kLength = kVersion + 2;
     if (bytes.size() < kLength + 4) fail("{}: this .npy file is cut short in its header", file);
     bool const is_short = std::to_integer<int>(bytes[kVersion]) == 1;  // versions 2 and 3 count in 32 bits
     std::size_t const begin = kLength + (is_short ? 2 : 4);
@@ -120,10 +120,10 @@ std::string npy_header(Shape const& shape) {
     if (shape.rank() > 1) extents.resize(extents.size() - 2);
     std::string text = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", extents);
     // Version 1.0: the numbers begin at a multiple of 64, the header ends with a line end.
-    constexpr std::size_t kBefore = kMagic.size() + 4, kAlignment = 64;
+    constexpr std::size_t kBefore = kNpyMagic.size() + 4, kAlignment = 64;
     text.append((kAlignment - (kBefore + text.size() + 1) % kAlignment) % kAlignment, ' ');
     text += '\n';
-    std::string header(kMagic);
+    std::string header(kNpyMagic);
     header += {'\x01', '\x00', static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};
     return header + text;
 }

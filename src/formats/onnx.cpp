@@ -15,9 +15,9 @@ namespace {
 constexpr int kMaxDepth = 16;
 
 /// Reads the messages of onnx.proto; the numbers are its fields'.
-class Reader {
+class ModelReader {
 public:
-    explicit Reader(OnnxTensorReader& tensors) : tensors_(tensors) {}
+    explicit ModelReader(OnnxTensorReader& tensors) : tensors_(tensors) {}
 
     void model(ProtoMessage message, OnnxModel& to) {
         std::string_view producer, version;
@@ -204,7 +204,7 @@ OnnxModel read(Source const& source, std::filesystem::path const& path, std::fil
     OnnxModel model;
     model.path = path;
     OnnxTensorReader tensors(folder);
-    Reader(tensors).model(ProtoMessage(source), model);
+    ModelReader(tensors).model(ProtoMessage(source), model);
     model.storage = tensors.storage();
     model.storage.push_back(source.owner);
     check_onnx(model);

@@ -31,38 +31,38 @@ enum Field : std::uint32_t {
     kDataLocation = 14
 };
 
-struct TypeCode {
+struct OnnxType {
     std::string_view name;
     std::optional<DType> dtype;
 };
 // By TensorProto.DataType.
-constexpr std::array kTypes = {TypeCode{"UNDEFINED", {}},
-                               TypeCode{"FLOAT", DType::f32},
-                               TypeCode{"UINT8", DType::u8},
-                               TypeCode{"INT8", DType::i8},
-                               TypeCode{"UINT16", DType::u16},
-                               TypeCode{"INT16", DType::i16},
-                               TypeCode{"INT32", DType::i32},
-                               TypeCode{"INT64", DType::i64},
-                               TypeCode{"STRING", DType::text},
-                               TypeCode{"BOOL", DType::boolean},
-                               TypeCode{"FLOAT16", DType::f16},
-                               TypeCode{"DOUBLE", DType::f64},
-                               TypeCode{"UINT32", DType::u32},
-                               TypeCode{"UINT64", DType::u64},
-                               TypeCode{"COMPLEX64", {}},
-                               TypeCode{"COMPLEX128", {}},
-                               TypeCode{"BFLOAT16", DType::bf16},
-                               TypeCode{"FLOAT8E4M3FN", DType::f8e4m3fn},
-                               TypeCode{"FLOAT8E4M3FNUZ", DType::f8e4m3fnuz},
-                               TypeCode{"FLOAT8E5M2", DType::f8e5m2},
-                               TypeCode{"FLOAT8E5M2FNUZ", DType::f8e5m2fnuz},
-                               TypeCode{"UINT4", DType::u4},
-                               TypeCode{"INT4", DType::i4},
-                               TypeCode{"FLOAT4E2M1", DType::f4e2m1},
-                               TypeCode{"FLOAT8E8M0", DType::f8e8m0},
-                               TypeCode{"UINT2", DType::u2},
-                               TypeCode{"INT2", DType::i2}};
+constexpr std::array kOnnxTypes = {OnnxType{"UNDEFINED", {}},
+                                   OnnxType{"FLOAT", DType::f32},
+                                   OnnxType{"UINT8", DType::u8},
+                                   OnnxType{"INT8", DType::i8},
+                                   OnnxType{"UINT16", DType::u16},
+                                   OnnxType{"INT16", DType::i16},
+                                   OnnxType{"INT32", DType::i32},
+                                   OnnxType{"INT64", DType::i64},
+                                   OnnxType{"STRING", DType::text},
+                                   OnnxType{"BOOL", DType::boolean},
+                                   OnnxType{"FLOAT16", DType::f16},
+                                   OnnxType{"DOUBLE", DType::f64},
+                                   OnnxType{"UINT32", DType::u32},
+                                   OnnxType{"UINT64", DType::u64},
+                                   OnnxType{"COMPLEX64", {}},
+                                   OnnxType{"COMPLEX128", {}},
+                                   OnnxType{"BFLOAT16", DType::bf16},
+                                   OnnxType{"FLOAT8E4M3FN", DType::f8e4m3fn},
+                                   OnnxType{"FLOAT8E4M3FNUZ", DType::f8e4m3fnuz},
+                                   OnnxType{"FLOAT8E5M2", DType::f8e5m2},
+                                   OnnxType{"FLOAT8E5M2FNUZ", DType::f8e5m2fnuz},
+                                   OnnxType{"UINT4", DType::u4},
+                                   OnnxType{"INT4", DType::i4},
+                                   OnnxType{"FLOAT4E2M1", DType::f4e2m1},
+                                   OnnxType{"FLOAT8E8M0", DType::f8e8m0},
+                                   OnnxType{"UINT2", DType::u2},
+                                   OnnxType{"INT2", DType::i2}};
 
 /// The low bytes of integers, which is how int32_data and uint64_data hold smaller ones (and the bits of halves).
 std::vector<std::byte> low_bytes(std::vector<std::int64_t> const& values, std::size_t size) {
@@ -109,13 +109,13 @@ struct OnnxTensorReader::Fields {
 };
 
 std::optional<DType> onnx_dtype(std::int64_t code) {
-    if (code < 0 || code >= static_cast<std::int64_t>(kTypes.size())) return std::nullopt;
-    return kTypes[static_cast<std::size_t>(code)].dtype;
+    if (code < 0 || code >= static_cast<std::int64_t>(kOnnxTypes.size())) return std::nullopt;
+    return kOnnxTypes[static_cast<std::size_t>(code)].dtype;
 }
 
 std::string onnx_dtype_name(std::int64_t code) {
-    if (code < 0 || code >= static_cast<std::int64_t>(kTypes.size())) return fmt::format("type {}", code);
-    return std::string(kTypes[static_cast<std::size_t>(code)].name);
+    if (code < 0 || code >= static_cast<std::int64_t>(kOnnxTypes.size())) return fmt::format("type {}", code);
+    return std::string(kOnnxTypes[static_cast<std::size_t>(code)].name);
 }
 
 OnnxTensorReader::Fields OnnxTensorReader::fields_of(ProtoMessage& message) {

@@ -24,9 +24,9 @@ constexpr TypeName kTypes[] = {{"F64", DType::f64}, {"F32", DType::f32},     {"F
                                {"I64", DType::i64}, {"I32", DType::i32},     {"I16", DType::i16}, {"I8", DType::i8},
                                {"U8", DType::u8},   {"BOOL", DType::boolean}};
 
-class Reader {
+class SafetensorsReader {
 public:
-    explicit Reader(Source const& source) : source_(source) {}
+    explicit SafetensorsReader(Source const& source) : source_(source) {}
 
     Checkpoint read();
 
@@ -43,7 +43,7 @@ private:
     std::uint64_t data_begin_ = 0;
 };
 
-std::string_view Reader::header_text() {
+std::string_view SafetensorsReader::header_text() {
     auto const size = source_.bytes.size();
     auto const length = size < kLengthSize ? 0 : load_le<std::uint64_t>(source_.bytes, 0);
     if (length > kLongestHeader) {
@@ -62,7 +62,7 @@ std::string_view Reader::header_text() {
     return as_text(source_.bytes.subspan(kLengthSize, static_cast<std::size_t>(length)));
 }
 
-CheckpointTensor Reader::tensor(SafetensorsEntry const& entry) const {
+CheckpointTensor SafetensorsReader::tensor(SafetensorsEntry const& entry) const {
     auto const data = source_.bytes.subspan(static_cast<std::size_t>(data_begin_));
     if (!entry.has_dtype || !entry.has_shape || entry.offsets.size() != 2) {
         bad_tensor(entry.name, "lacks its dtype, shape or data_offsets; save the file again");
@@ -91,7 +91,7 @@ CheckpointTensor Reader::tensor(SafetensorsEntry const& entry) const {
 }
 
 /// The format wants every byte of the data to belong to exactly one tensor.
-void Reader::check_ranges(std::vector<SafetensorsEntry> const& entries) const {
+void SafetensorsReader::check_ranges(std::vector<SafetensorsEntry> const& entries) const {
     std::vector<SafetensorsEntry const*> sorted;
     for (auto const& entry : entries) sorted.push_back(&entry);
     std::ranges::sort(sorted, {},
@@ -114,7 +114,7 @@ void Reader::check_ranges(std::vector<SafetensorsEntry> const& entries) const {
     }
 }
 
-Checkpoint Reader::read() {
+Checkpoint SafetensorsReader::read() {
     auto header = parse_safetensors_header(source_.name, header_text());
     Checkpoint checkpoint;
     checkpoint.path = source_.name;
@@ -135,7 +135,7 @@ bool is_safetensors(ByteSpan bytes) {
 }
 
 Checkpoint read_safetensors(Source const& source) {
-    return Reader(source).read();
+    return SafetensorsReader(source).read();
 }
 
 }  // namespace vitrum

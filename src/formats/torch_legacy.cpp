@@ -14,7 +14,7 @@ namespace vitrum {
 namespace {
 
 // LONG1 of ten bytes: 0x1950a86a20f9469cfc6c.
-constexpr std::string_view kMagic = "\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19";
+constexpr std::string_view kLegacyMagic = "\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19";
 constexpr std::int64_t kProtocol = 1001;
 
 using Storages = std::unordered_map<std::string_view, ByteSpan>;
@@ -89,7 +89,7 @@ bool is_torch_legacy(ByteSpan bytes) {
     // In front of it: the protocol and, from protocol 4 on, a frame.
     constexpr std::size_t kSearched = 32;
     auto const head = as_text(bytes.first(std::min(bytes.size(), kSearched)));
-    return head.starts_with('\x80') && head.find(kMagic) != std::string_view::npos;
+    return head.starts_with('\x80') && head.find(kLegacyMagic) != std::string_view::npos;
 }
 
 Checkpoint read_torch_legacy(Source const& source) {

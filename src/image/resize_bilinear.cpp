@@ -15,7 +15,7 @@ constexpr int kWeightBits = 32 - 8 - 2;
 
 /// For each output position a run of source positions and their weights, which sum to 1 << kWeightBits but for
 /// rounding.
-struct Taps {
+struct BilinearTaps {
     struct Run {
         std::int64_t first, count;
         std::size_t weights;
@@ -24,10 +24,10 @@ struct Taps {
     std::vector<std::int32_t> weights;
 };
 
-Taps make_taps(std::int64_t from, std::int64_t to) {
+BilinearTaps make_bilinear_taps(std::int64_t from, std::int64_t to) {
     double const scale = static_cast<double>(from) / static_cast<double>(to);
     double const reach = std::max(scale, 1.0);
-    Taps taps;
+    BilinearTaps taps;
     std::vector<double> weights;
     for (std::int64_t i = 0; i < to; ++i) {
         double const centre = (static_cast<double>(i) + 0.5) * scale;
@@ -55,13 +55,13 @@ std::uint8_t rounded(std::int32_t sum) {
 constexpr std::int32_t kHalf = 1 << (kWeightBits - 1);
 
 Image resize_rows(Image const& image, std::int64_t width) {
-    Taps const taps = make_taps(image.width(), width);
+    BilinearTaps const taps = make_bilinear_taps(image.width(), width);
     Image resized(width, image.height(), image.channels(), SampleType::u8);
     int const channels = image.channels();
     for (std::int64_t y = 0; y < image.height(); ++y) {
         auto const* const from = image.row<std::uint8_t>(y);
         auto* to = resized.row<std::uint8_t>(y);
-        for (Taps::Run const& run : taps.runs) {
+        for (BilinearTaps::Run const& run : taps.runs) {
             for (int c = 0; c < channels; ++c) {
                 std::int32_t sum = kHalf;
                 for (std::int64_t k = 0; k < run.count; ++k) {
@@ -76,11 +76,11 @@ Image resize_rows(Image const& image, std::int64_t width) {
 }
 
 Image resize_columns(Image const& image, std::int64_t height) {
-    Taps const taps = make_taps(image.height(), height);
+    BilinearTaps const taps = make_bilinear_taps(image.height(), height);
     Image resized(image.width(), height, image.channels(), SampleType::u8);
     std::vector<std::int32_t> sums(static_cast<std::size_t>(image.width() * image.channels()));
     for (std::int64_t y = 0; y < height; ++y) {
-        Taps::Run const& run = taps.runs[static_cast<std::size_t>(y)];
+        BilinearTaps::Run const& run = taps.runs[static_cast<std::size_t>(y)];
         std::ranges::fill(sums, kHalf);
         for (std::int64_t k = 0; k < run.count; ++k) {
             auto const* const from = image.row<std::uint8_t>(run.first + k);

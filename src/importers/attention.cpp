@@ -141,12 +141,12 @@ Values attention(Call const& c) {
     return results;
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({{"Attention", attention}});
+constexpr auto kAttentionRules = std::to_array<NamedRule>({{"Attention", attention}});
 
 }  // namespace
 
 std::span<NamedRule const> attention_rules() {
-    return kRules;
+    return kAttentionRules;
 }
 
 }  // namespace vitrum::onnx

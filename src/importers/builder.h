@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "base/check.h"
+#include "base/threads.h"
 #include "formats/text.h"
 #include "ir/graph.h"
 

@@ -158,12 +158,12 @@ Values einsum(Call const& c) {
     return {c.b.cast(arranged(c.b, total, result), type)};
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({{"Einsum", einsum}});
+constexpr auto kEinsumRules = std::to_array<NamedRule>({{"Einsum", einsum}});
 
 }  // namespace
 
 std::span<NamedRule const> einsum_rules() {
-    return kRules;
+    return kEinsumRules;
 }
 
 }  // namespace vitrum::onnx

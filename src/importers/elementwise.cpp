@@ -148,7 +148,7 @@ Values prelu(Call const& c) {
     return {c.b.binary(B::prelu, c.in(0), c.in(1))};
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({
+constexpr auto kElementwiseRules = std::to_array<NamedRule>({
     {"Abs", unary<U::absolute>},
     {"Neg", unary<U::negate>},
     {"Reciprocal", unary<U::reciprocal>},
@@ -231,7 +231,7 @@ DType dtype_of(Call const& c, std::int64_t code) {
 }
 
 std::span<NamedRule const> elementwise_rules() {
-    return kRules;
+    return kElementwiseRules;
 }
 
 }  // namespace vitrum::onnx

@@ -187,7 +187,7 @@ Values compress(Call const& c) {
     return {c.b.emit(dense::Gather{dense::IndexMode::axis, axis}, {x, places})};
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({
+constexpr auto kIndexRules = std::to_array<NamedRule>({
     {"Gather", gather},
     {"GatherElements", gather_elements},
     {"GatherND", gather_nd},
@@ -207,7 +207,7 @@ constexpr auto kRules = std::to_array<NamedRule>({
 }  // namespace
 
 std::span<NamedRule const> index_rules() {
-    return kRules;
+    return kIndexRules;
 }
 
 }  // namespace vitrum::onnx

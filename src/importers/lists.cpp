@@ -66,7 +66,7 @@ ValueId without_axis(Call const& c, ValueId x, int axis) {
 }
 
 /// In parts of one, or of equal size with a smaller last one, or of sizes that are listed.
-Values split(Call const& c) {
+Values split_list(Call const& c) {
     int const axis = c.b.axis(c.integer("axis", 0), c.rank(0));
     std::int64_t const extent = c.shape(0)[axis];
     bool const lists_sizes = c.has(1) && c.rank(1) > 0;
@@ -93,7 +93,7 @@ Values split(Call const& c) {
 }
 
 /// Along an axis, which is a new one where that is asked for.
-Values concat(Call const& c) {
+Values join_list(Call const& c) {
     Values items = c.b.items(c.in(0));
     if (items.empty()) c.b.refuse("an empty list");
     bool const stacks = c.integer("new_axis", 0) != 0;
@@ -119,15 +119,15 @@ Values element(Call const& c) {
     return {c.in(0)};
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({
+constexpr auto kListRules = std::to_array<NamedRule>({
     {"SequenceEmpty", empty_list},
     {"SequenceConstruct", list_of},
     {"SequenceAt", at},
     {"SequenceInsert", insert},
     {"SequenceErase", erase},
     {"SequenceLength", length},
-    {"SplitToSequence", split},
-    {"ConcatFromSequence", concat},
+    {"SplitToSequence", split_list},
+    {"ConcatFromSequence", join_list},
     {"Optional", optional},
     {"OptionalHasElement", has_element},
     {"OptionalGetElement", element},
@@ -136,7 +136,7 @@ constexpr auto kRules = std::to_array<NamedRule>({
 }  // namespace
 
 std::span<NamedRule const> list_rules() {
-    return kRules;
+    return kListRules;
 }
 
 }  // namespace vitrum::onnx

@@ -254,7 +254,7 @@ Values global_pool(Call const& c) {
     return {c.b.reduce(function, c.in(0), spatial)};
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({
+constexpr auto kProductRules = std::to_array<NamedRule>({
     {"MatMul", matmul},
     {"Gemm", gemm},
     {"Conv", convolution},
@@ -269,7 +269,7 @@ constexpr auto kRules = std::to_array<NamedRule>({
 }  // namespace
 
 std::span<NamedRule const> product_rules() {
-    return kRules;
+    return kProductRules;
 }
 
 }  // namespace vitrum::onnx

@@ -82,13 +82,13 @@ Values quantise_dynamically(Call const& c) {
     return {held(c, c.b.binary(B::add, steps, c.b.cast(zero, DType::f32)), DType::u8), scale, zero};
 }
 
-constexpr auto kRules = std::to_array<NamedRule>(
+constexpr auto kQuantisationRules = std::to_array<NamedRule>(
     {{"QuantizeLinear", quantise}, {"DequantizeLinear", dequantise}, {"DynamicQuantizeLinear", quantise_dynamically}});
 
 }  // namespace
 
 std::span<NamedRule const> quantise_rules() {
-    return kRules;
+    return kQuantisationRules;
 }
 
 }  // namespace vitrum::onnx

@@ -237,7 +237,7 @@ Values top_k(Call const& c) {
     return c.b.emit_all(dense::TopK{axis, k, c.integer("largest", 1) != 0}, {c.in(0)});
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({
+constexpr auto kReductionRules = std::to_array<NamedRule>({
     {"ReduceSum", reduce<R::sum, After::nothing>},
     {"ReduceMean", reduce<R::mean, After::nothing>},
     {"ReduceMax", reduce<R::maximum, After::nothing>},
@@ -269,7 +269,7 @@ constexpr auto kRules = std::to_array<NamedRule>({
 }  // namespace
 
 std::span<NamedRule const> reduce_rules() {
-    return kRules;
+    return kReductionRules;
 }
 
 }  // namespace vitrum::onnx

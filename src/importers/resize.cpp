@@ -202,13 +202,13 @@ Values grid_sample(Call const& c) {
     return {c.in_f32([&](Values const& in) { return c.b.emit(op, {in[0], c.b.cast(in[1], DType::f32)}); })};
 }
 
-constexpr auto kRules =
+constexpr auto kResizeRules =
     std::to_array<NamedRule>({{"Resize", resize}, {"Upsample", upsample}, {"GridSample", grid_sample}});
 
 }  // namespace
 
 std::span<NamedRule const> resize_rules() {
-    return kRules;
+    return kResizeRules;
 }
 
 }  // namespace vitrum::onnx

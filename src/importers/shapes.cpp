@@ -268,7 +268,7 @@ Values center_crop_pad(Call const& c) {
     return {c.b.emit(op, {x, c.b.scalar(c.b.dtype(x), 0)})};
 }
 
-constexpr auto kRules = std::to_array<NamedRule>({
+constexpr auto kShapeRules = std::to_array<NamedRule>({
     {"Shape", shape_of},
     {"Size", size},
     {"Reshape", reshape},
@@ -290,7 +290,7 @@ constexpr auto kRules = std::to_array<NamedRule>({
 }  // namespace
 
 std::span<NamedRule const> shape_rules() {
-    return kRules;
+    return kShapeRules;
 }
 
 }  // namespace vitrum::onnx

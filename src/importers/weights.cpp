@@ -7,7 +7,7 @@
 #include <set>
 #include <sstream>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "level_table.h"
 #include "query_projection.h"

@@ -2,7 +2,7 @@
 // The shape and type rule of every operator on dense values.
 #include <algorithm>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ir/dense_op.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fields of operators on dense values as text, for `vitrum inspect --graph`.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ir/dense_op.h"
 

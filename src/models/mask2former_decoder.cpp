@@ -6,6 +6,7 @@
 namespace vitrum::mask2former {
 namespace {
 
+namespace predictor {
 constexpr Name kInput{"sem_seg_head.predictor.input_proj.{}", "model.transformer_module.input_projections.{}"};
 constexpr Name kLevelEmbed{"sem_seg_head.predictor.level_embed.weight", "model.transformer_module.level_embed.weight"};
 constexpr Name kQueryPositions{"sem_seg_head.predictor.query_embed.weight",
@@ -28,13 +29,14 @@ constexpr Name kNorm{"sem_seg_head.predictor.decoder_norm", "model.transformer_m
 constexpr Name kMaskEmbed{"sem_seg_head.predictor.mask_embed.layers.{}",
                           "model.transformer_module.decoder.mask_predictor.mask_embedder.{}.0"};
 constexpr Name kClass{"sem_seg_head.predictor.class_embed", "class_predictor"};
+}  // namespace predictor
 
 /// Which third of a packed in_proj.
 enum Part : std::int64_t { kQuery, kKey, kValue };
 
-class Builder {
+class DecoderBuilder {
 public:
-    Builder(Parts& parts, Config const& config, PixelMaps const& maps)
+    DecoderBuilder(Parts& parts, Config const& config, PixelMaps const& maps)
         : p_(parts), graph_(parts.graph()), c_(config), maps_(maps) {}
 
     void build() {
@@ -45,21 +47,22 @@ public:
             return graph_.add(Tokens{.batch = batch}, {p_.constant(key, {c_.queries, c})}, key);
         };
         auto x = tokens(c_.query_features, Dim(Symbol::n));
-        query_position_ = tokens(p_.key(kQueryPositions), 1);
+        query_position_ = tokens(p_.key(predictor::kQueryPositions), 1);
         auto embedding = mask_embedding(p_.apply_norm(norm_, x));
         auto normed = x;
         for (int layer = 0; layer < c_.query_layers; ++layer) {
             x = attend_to_level(layer, x, embedding);
             x = attend_to_queries(layer, x);
-            x = p_.apply_feed_forward(p_.matrix(p_.key(kFc1, layer), c, c_.query_hidden),
-                                      p_.matrix(p_.key(kFc2, layer), c_.query_hidden, c),
-                                      p_.norm(p_.key(kFinalNorm, layer), c), x);
+            x = p_.apply_feed_forward(p_.matrix(p_.key(predictor::kFc1, layer), c, c_.query_hidden),
+                                      p_.matrix(p_.key(predictor::kFc2, layer), c_.query_hidden, c),
+                                      p_.norm(p_.key(predictor::kFinalNorm, layer), c), x);
             normed = p_.apply_norm(norm_, x);
             embedding = mask_embedding(normed);
         }
-        graph_.add_output("output_logits", p_.apply_conv(p_.linear(p_.key(kClass), c, c_.classes + 1), normed));
+        graph_.add_output("output_logits",
+                          p_.apply_conv(p_.linear(p_.key(predictor::kClass), c, c_.classes + 1), normed));
         graph_.add_output("output_masks",
-                          graph_.add(QueryMasks{}, {maps_.mask_features, embedding}, p_.key(kMaskEmbed, 2)));
+                          graph_.add(QueryMasks{}, {maps_.mask_features, embedding}, p_.key(predictor::kMaskEmbed, 2)));
     }
 
 private:
@@ -72,13 +75,13 @@ private:
     };
 
     void read_levels() {
-        auto const key = p_.key(kLevelEmbed);
+        auto const key = p_.key(predictor::kLevelEmbed);
         for (std::size_t l = 0; l < kLevels; ++l) {
             Level& level = levels_[l];
             level.memory = maps_.levels[l];
             if (c_.input_projection) {
-                level.memory =
-                    p_.apply_conv(p_.conv(p_.key(kInput, l), c_.pixel_channels, c_.channels, 1), level.memory);
+                level.memory = p_.apply_conv(p_.conv(p_.key(predictor::kInput, l), c_.pixel_channels, c_.channels, 1),
+                                             level.memory);
             }
             level.embed = p_.rows(key, {kLevels, c_.channels}, static_cast<std::int64_t>(l), {c_.channels});
             auto const embed = graph_.add_constant(fmt::format("{}[{}]", key, l), level.embed);
@@ -87,16 +90,16 @@ private:
             level.keys = graph_.add(AddPosition{}, {level.memory, position}, key);
             // The original resizes each query's mask; resizing is linear, so it may as well come before the product.
             level.mask_features = graph_.add(Resize{.height = dims[1], .width = dims[2]}, {maps_.mask_features, kNone},
-                                             p_.key(kMaskEmbed, 2));
+                                             p_.key(predictor::kMaskEmbed, 2));
         }
     }
 
     void read_heads() {
         auto const c = c_.channels;
-        norm_ = p_.norm(p_.key(kNorm), c);
+        norm_ = p_.norm(p_.key(predictor::kNorm), c);
         for (std::size_t i = 0; i < mask_layers_.size(); ++i) {
             auto const out = i + 1 < mask_layers_.size() ? c : c_.mask_channels;
-            mask_layers_[i] = p_.linear(p_.key(kMaskEmbed, i), c, out);
+            mask_layers_[i] = p_.linear(p_.key(predictor::kMaskEmbed, i), c, out);
         }
     }
 
@@ -110,18 +113,18 @@ private:
 
     ValueId attend_to_level(int layer, ValueId x, ValueId embedding) {
         Level const& level = levels_[static_cast<std::size_t>(layer) % kLevels];
-        auto const name = p_.key(kCross, layer);
+        auto const name = p_.key(predictor::kCross, layer);
         auto const masks = graph_.add(QueryMasks{}, {level.mask_features, embedding}, name);
         auto const queries = project(name, kQuery, with_position(x, name));
         auto const keys = project(name, kKey, level.keys);
         auto const values = project(name, kValue, level.memory, &level.embed);
-        return close(name, p_.key(kCrossNorm, layer), x, {queries, keys, values, masks});
+        return close(name, p_.key(predictor::kCrossNorm, layer), x, {queries, keys, values, masks});
     }
 
     ValueId attend_to_queries(int layer, ValueId x) {
-        auto const name = p_.key(kSelf, layer);
+        auto const name = p_.key(predictor::kSelf, layer);
         auto const placed = with_position(x, name);
-        return close(name, p_.key(kSelfNorm, layer), x,
+        return close(name, p_.key(predictor::kSelfNorm, layer), x,
                      {project(name, kQuery, placed), project(name, kKey, placed), project(name, kValue, x), kNone});
     }
 
@@ -179,7 +182,7 @@ private:
 }  // namespace
 
 void build_query_decoder(Parts& parts, Config const& config, PixelMaps const& maps) {
-    Builder(parts, config, maps).build();
+    DecoderBuilder(parts, config, maps).build();
 }
 
 }  // namespace vitrum::mask2former

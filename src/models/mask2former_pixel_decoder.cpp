@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kGroups = 32;  // of every GroupNorm here, by convention of the family
 
+namespace pixels {
 constexpr Name kInput{"sem_seg_head.pixel_decoder.input_proj.{}.0",
                       "model.pixel_level_module.decoder.input_projections.{}.0"};
 constexpr Name kInputNorm{"sem_seg_head.pixel_decoder.input_proj.{}.1",
@@ -32,20 +33,21 @@ constexpr Name kOutput{"sem_seg_head.pixel_decoder.layer_1", "model.pixel_level_
 constexpr Name kOutputNorm{"sem_seg_head.pixel_decoder.layer_1.norm", "model.pixel_level_module.decoder.layer_1.1"};
 constexpr Name kMaskFeatures{"sem_seg_head.pixel_decoder.mask_features",
                              "model.pixel_level_module.decoder.mask_projection"};
+}  // namespace pixels
 
 using Levels = std::array<ValueId, kLevels>;
 
-class Builder {
+class PixelDecoderBuilder {
 public:
-    Builder(Parts& parts, Config const& config) : p_(parts), c_(config) {}
+    PixelDecoderBuilder(Parts& parts, Config const& config) : p_(parts), c_(config) {}
 
     PixelMaps build(std::array<ValueId, 4> const& features) {
         auto const channels = feature_channels(c_.backbone);
         Levels levels{};
         for (std::size_t l = 0; l < kLevels; ++l) {
             auto const from = features.size() - 1 - l;  // the coarsest map first
-            auto const conv = p_.conv(p_.key(kInput, l), channels[from], c_.pixel_channels, 1);
-            levels[l] = group_norm(p_.key(kInputNorm, l), p_.apply_conv(conv, features[from]));
+            auto const conv = p_.conv(p_.key(pixels::kInput, l), channels[from], c_.pixel_channels, 1);
+            levels[l] = group_norm(p_.key(pixels::kInputNorm, l), p_.apply_conv(conv, features[from]));
         }
         Levels const positions = make_positions(levels);
         for (int layer = 0; layer < c_.pixel_layers; ++layer) levels = encode(layer, levels, positions);
@@ -60,7 +62,7 @@ private:
 
     Levels make_positions(Levels const& levels) {
         Levels positions{};
-        auto const key = p_.key(kLevelEmbed);
+        auto const key = p_.key(pixels::kLevelEmbed);
         for (std::size_t l = 0; l < kLevels; ++l) {
             auto const embed =
                 p_.rows(key, {kLevels, c_.pixel_channels}, static_cast<std::int64_t>(l), {c_.pixel_channels});
@@ -74,16 +76,16 @@ private:
     /// One layer: every pixel of every level samples all levels.
     Levels encode(int layer, Levels const& levels, Levels const& positions) {
         auto const c = c_.pixel_channels;
-        auto const name = p_.key(kAttention, layer);
+        auto const name = p_.key(pixels::kAttention, layer);
         DeformableAttention const op{.heads = c_.heads, .points = c_.points};
         auto const value = p_.linear(name + ".value_proj", c, c);
         auto const offset = p_.matrix(name + ".sampling_offsets", c, 2 * op.samples());
         auto const score = p_.matrix(name + ".attention_weights", c, op.samples());
         auto const proj = p_.matrix(name + ".output_proj", c, c);
-        auto const norm = p_.norm(p_.key(kAttentionNorm, layer), c);
-        auto const fc1 = p_.matrix(p_.key(kFc1, layer), c, c_.pixel_hidden);
-        auto const fc2 = p_.matrix(p_.key(kFc2, layer), c_.pixel_hidden, c);
-        auto const final_norm = p_.norm(p_.key(kFinalNorm, layer), c);
+        auto const norm = p_.norm(p_.key(pixels::kAttentionNorm, layer), c);
+        auto const fc1 = p_.matrix(p_.key(pixels::kFc1, layer), c, c_.pixel_hidden);
+        auto const fc2 = p_.matrix(p_.key(pixels::kFc2, layer), c_.pixel_hidden, c);
+        auto const final_norm = p_.norm(p_.key(pixels::kFinalNorm, layer), c);
         Levels values{};
         for (std::size_t l = 0; l < kLevels; ++l) values[l] = p_.apply_conv(value, levels[l]);
         Levels result{};
@@ -100,14 +102,15 @@ private:
 
     ValueId pyramid(ValueId fine, std::int64_t fine_channels, ValueId coarse) {
         auto const c = c_.pixel_channels;
-        auto const lateral = p_.apply_conv(p_.conv(p_.key(kLateral), fine_channels, c, 1, false), fine);
-        auto const normed = group_norm(p_.key(kLateralNorm), lateral);
+        auto const lateral = p_.apply_conv(p_.conv(p_.key(pixels::kLateral), fine_channels, c, 1, false), fine);
+        auto const normed = group_norm(p_.key(pixels::kLateralNorm), lateral);
         auto const dims = p_.graph().value(normed).dims;
         auto const sum =
-            p_.graph().add(Resize{.height = dims[1], .width = dims[2]}, {coarse, normed}, p_.key(kLateral));
-        auto const conv = p_.apply_conv(p_.conv(p_.key(kOutput), c, c, 3, false), sum, 3);
-        auto const out = p_.graph().add(Activate{}, {group_norm(p_.key(kOutputNorm), conv)}, p_.key(kOutput));
-        return p_.apply_conv(p_.conv(p_.key(kMaskFeatures), c, c_.mask_channels, 1), out);
+            p_.graph().add(Resize{.height = dims[1], .width = dims[2]}, {coarse, normed}, p_.key(pixels::kLateral));
+        auto const conv = p_.apply_conv(p_.conv(p_.key(pixels::kOutput), c, c, 3, false), sum, 3);
+        auto const out =
+            p_.graph().add(Activate{}, {group_norm(p_.key(pixels::kOutputNorm), conv)}, p_.key(pixels::kOutput));
+        return p_.apply_conv(p_.conv(p_.key(pixels::kMaskFeatures), c, c_.mask_channels, 1), out);
     }
 
     Parts& p_;
@@ -117,7 +120,7 @@ private:
 }  // namespace
 
 PixelMaps build_pixel_decoder(Parts& parts, Config const& config, std::array<ValueId, 4> const& features) {
-    return Builder(parts, config).build(features);
+    return PixelDecoderBuilder(parts, config).build(features);
 }
 
 }  // namespace vitrum::mask2former

@@ -18,9 +18,9 @@ struct ConvNames {
 };
 
 /// What the parts of a ResNet are called in the two layouts.
-class Names {
+class ResNetNames {
 public:
-    explicit Names(Layout layout) : hf_(layout == Layout::hugging_face) {}
+    explicit ResNetNames(Layout layout) : hf_(layout == Layout::hugging_face) {}
 
     [[nodiscard]] ConvNames stem() const {
         return both(hf_ ? "model.pixel_level_module.encoder.embedder.embedder" : "backbone.stem.conv1");
@@ -44,9 +44,9 @@ private:
     bool hf_;
 };
 
-class Reader {
+class ResNetReader {
 public:
-    Reader(StateDict const& dict, Layout layout, Overrides const& overrides, Findings& findings)
+    ResNetReader(StateDict const& dict, Layout layout, Overrides const& overrides, Findings& findings)
         : dict_(dict), names_(layout), overrides_(overrides), findings_(findings) {
         c_.layout = layout;
     }
@@ -125,15 +125,15 @@ private:
     }
 
     StateDict const& dict_;
-    Names names_;
+    ResNetNames names_;
     Overrides const& overrides_;
     Findings& findings_;
     ResNetConfig c_;
 };
 
-class Builder {
+class ResNetBuilder {
 public:
-    Builder(Graph& graph, Weights& weights, ResNetConfig const& config)
+    ResNetBuilder(Graph& graph, Weights& weights, ResNetConfig const& config)
         : graph_(graph), weights_(weights), c_(config), names_(config.layout) {}
 
     std::array<ValueId, 4> build(ValueId picture) {
@@ -189,22 +189,22 @@ private:
     Graph& graph_;
     Weights& weights_;
     ResNetConfig const& c_;
-    Names names_;
+    ResNetNames names_;
 };
 
 }  // namespace
 
 std::string resnet_stem_key(Layout layout) {
-    return Names(layout).stem().weight();
+    return ResNetNames(layout).stem().weight();
 }
 
 std::optional<ResNetConfig> read_resnet(StateDict const& dict, Layout layout, Overrides const& overrides,
                                         Findings& findings) {
-    return Reader(dict, layout, overrides, findings).read();
+    return ResNetReader(dict, layout, overrides, findings).read();
 }
 
 std::array<ValueId, 4> build_resnet(Graph& graph, Weights& weights, ResNetConfig const& config, ValueId picture) {
-    return Builder(graph, weights, config).build(picture);
+    return ResNetBuilder(graph, weights, config).build(picture);
 }
 
 }  // namespace vitrum::mask2former

@@ -14,9 +14,9 @@ namespace vitrum::mask2former {
 namespace {
 
 /// What the parts of a Swin are called in the two layouts.
-class Names {
+class SwinNames {
 public:
-    explicit Names(Layout layout) : hf_(layout == Layout::hugging_face) {}
+    explicit SwinNames(Layout layout) : hf_(layout == Layout::hugging_face) {}
 
     [[nodiscard]] bool split_qkv() const { return hf_; }
     [[nodiscard]] std::string patch() const {
@@ -48,9 +48,9 @@ private:
     bool hf_;
 };
 
-class Reader {
+class SwinReader {
 public:
-    Reader(StateDict const& dict, Layout layout, Findings& findings)
+    SwinReader(StateDict const& dict, Layout layout, Findings& findings)
         : dict_(dict), names_(layout), findings_(findings) {
         c_.layout = layout;
     }
@@ -153,7 +153,7 @@ private:
     static constexpr std::int64_t kMaxHeads = 4096;
 
     StateDict const& dict_;
-    Names names_;
+    SwinNames names_;
     Findings& findings_;
     SwinConfig c_;
 };
@@ -176,9 +176,9 @@ Constant stacked(std::array<Constant, 3> const& parts) {
     return whole;
 }
 
-class Builder {
+class SwinBuilder {
 public:
-    Builder(Graph& graph, Weights& weights, SwinConfig const& config)
+    SwinBuilder(Graph& graph, Weights& weights, SwinConfig const& config)
         : graph_(graph), weights_(weights), c_(config), names_(config.layout) {}
 
     std::array<ValueId, 4> build(ValueId picture) {
@@ -268,21 +268,21 @@ private:
     Graph& graph_;
     Weights& weights_;
     SwinConfig const& c_;
-    Names names_;
+    SwinNames names_;
 };
 
 }  // namespace
 
 std::string swin_stem_key(Layout layout) {
-    return Names(layout).patch() + ".weight";
+    return SwinNames(layout).patch() + ".weight";
 }
 
 std::optional<SwinConfig> read_swin(StateDict const& dict, Layout layout, Findings& findings) {
-    return Reader(dict, layout, findings).read();
+    return SwinReader(dict, layout, findings).read();
 }
 
 std::array<ValueId, 4> build_swin(Graph& graph, Weights& weights, SwinConfig const& config, ValueId picture) {
-    return Builder(graph, weights, config).build(picture);
+    return SwinBuilder(graph, weights, config).build(picture);
 }
 
 }  // namespace vitrum::mask2former

@@ -2,6 +2,7 @@
 // The CUDA kernels against the reference, run on the host.
 #include <gtest/gtest.h>
 
+#include "base/threads.h"
 #include "cases.h"
 #include "choices.h"
 #include "emulated_backend.h"

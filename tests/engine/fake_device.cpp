@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/threads.h"
 #include "reference/backend.h"
 #include "rounding.h"
 

@@ -8,7 +8,7 @@
 #include "formats/array.h"
 #include "vitrum/error.h"
 
-namespace vitrum {
+namespace vitrum::array_test {
 namespace {
 
 std::filesystem::path data(std::string const& name) {
@@ -113,4 +113,4 @@ TEST(Arrays, ChangedBytesEndInAnErrorOrAnArray) {
 }
 
 }  // namespace
-}  // namespace vitrum
+}  // namespace vitrum::array_test

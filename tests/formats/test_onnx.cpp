@@ -11,7 +11,7 @@
 
 #include "vitrum/error.h"
 
-namespace vitrum {
+namespace vitrum::onnx_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -260,4 +260,4 @@ TEST_F(OnnxExternal, RefusesRangesThatAreNotThere) {
 }
 
 }  // namespace
-}  // namespace vitrum
+}  // namespace vitrum::onnx_test

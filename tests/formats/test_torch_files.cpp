@@ -12,7 +12,7 @@
 #include "formats/checkpoint.h"
 #include "vitrum/error.h"
 
-namespace vitrum {
+namespace vitrum::torch_files_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -80,4 +80,4 @@ TEST(TorchFiles, AreThere) {
 }
 
 }  // namespace
-}  // namespace vitrum
+}  // namespace vitrum::torch_files_test

@@ -5,12 +5,10 @@
 
 #include <cmath>
 
+#include "symbols.h"
+
 namespace vitrum {
 namespace {
-
-Dim const kH{Symbol::h};
-Dim const kW{Symbol::w};
-Dim const kN{Symbol::n};
 
 TEST(Dim, TakesConcreteSizes) {
     Sizes const sizes{.n = 2, .h = 13, .w = 21};

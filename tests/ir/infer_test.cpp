@@ -2,15 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "graphs.h"
+#include "symbols.h"
 
 namespace vitrum {
 namespace {
 
 using Dims = std::vector<Dim>;
-
-Dim const kN{Symbol::n};
-Dim const kH{Symbol::h};
-Dim const kW{Symbol::w};
 
 Dims inferred(Op const& op, std::vector<Dims> const& inputs) {
     return infer_outputs(op, inputs).front();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every case of tests/data on a GPU: what PyTorch answers, and what a replayed run answers. Needs no picture library,
 // so that it can be carried to a machine that has little but a GPU.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -4,30 +4,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "detection.h"
 #include "swinir_file.h"
 #include "vitrum/engine.h"
 #include "vitrum/error.h"
 
 namespace vitrum {
 namespace {
-
-std::string value_of(ModelInfo const& info, std::string const& name) {
-    auto const found = std::ranges::find(info.hyperparameters, name, &Hyperparameter::name);
-    return found == info.hyperparameters.end() ? "absent" : found->value;
-}
-
-std::string refusal(std::filesystem::path const& path, Overrides const& overrides = {}) {
-    try {
-        (void)Model::load(path, overrides);
-    } catch (Error const& error) {
-        return error.what();
-    }
-    return "accepted";
-}
-
-void expect_in(std::string const& text, std::string const& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << "\"" << part << "\" is not in: " << text;
-}
 
 TEST(DetectSwinIR, TellsTheTaskFromTheUpsampler) {
     SwinIRFile lightweight;

@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "detection.h"
 #include "formats/checkpoint.h"
 #include "vitrum/engine.h"
 #include "vitrum/error.h"
@@ -45,7 +46,7 @@ MemoryTensor& tensor_of(MemoryCheckpoint& memory, std::string const& name) {
 }
 
 template <class F>
-std::string refusal(F const& change, ErrorKind kind) {
+std::string refusal_of(F const& change, ErrorKind kind) {
     auto memory = memory_of("swinir_lightweight_x2.safetensors");
     change(memory);
     try {
@@ -55,10 +56,6 @@ std::string refusal(F const& change, ErrorKind kind) {
         return error.what();
     }
     return "accepted";
-}
-
-void expect_in(std::string const& text, std::string const& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << "\"" << part << "\" is not in: " << text;
 }
 
 TEST(FromMemory, IsTheModelOfTheFile) {
@@ -101,20 +98,20 @@ TEST(FromMemory, ReadsAConfig) {
 }
 
 TEST(FromMemory, NamesTheWeightsInErrors) {
-    expect_in(refusal([](auto& memory) { memory.tensors.pop_back(); }, ErrorKind::failed),
+    expect_in(refusal_of([](auto& memory) { memory.tensors.pop_back(); }, ErrorKind::failed),
               "the state: not a network that vitrum knows; the nearest is SwinIR");
 }
 
 TEST(FromMemory, RefusesExtentsThatMakeNoSense) {
     auto const with = [](auto change) {
-        return refusal([&](MemoryCheckpoint& memory) { change(memory.tensors[0]); }, ErrorKind::usage);
+        return refusal_of([&](MemoryCheckpoint& memory) { change(memory.tensors[0]); }, ErrorKind::usage);
     };
     expect_in(with([](MemoryTensor& t) { t.shape.assign(9, 1); }), "more than 8 dimensions");
     expect_in(with([](MemoryTensor& t) { t.shape[0] = -1; }), "negative or absurd");
     expect_in(with([](MemoryTensor& t) { t.data = nullptr; }), "no data");
     expect_in(with([](MemoryTensor& t) { t.strides.push_back(1); }), "strides");
     expect_in(with([](MemoryTensor& t) { t.strides.front() = -1; }), "strides");
-    expect_in(refusal([](auto& memory) { memory.tensors.push_back(memory.tensors[0]); }, ErrorKind::failed),
+    expect_in(refusal_of([](auto& memory) { memory.tensors.push_back(memory.tensors[0]); }, ErrorKind::failed),
               "two tensors are named");
 }
 

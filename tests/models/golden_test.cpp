@@ -9,7 +9,7 @@
 namespace vitrum {
 namespace {
 
-std::vector<std::string> cases() {
+std::vector<std::string> golden_cases() {
     std::vector<std::string> names;
     for (auto const& entry : std::filesystem::directory_iterator(VITRUM_TEST_DATA)) {
         auto const file = entry.path().filename().string();
@@ -52,14 +52,14 @@ TEST_P(SavedEngine, HoldsTheSameGraph) {
     std::filesystem::remove(path);
 }
 
-INSTANTIATE_TEST_SUITE_P(Data, SavedEngine, testing::ValuesIn(cases()), [](auto const& param) { return param.param; });
+INSTANTIATE_TEST_SUITE_P(Data, SavedEngine, testing::ValuesIn(golden_cases()),
+                         [](auto const& param) { return param.param; });
 
-INSTANTIATE_TEST_SUITE_P(Data, Golden,
-                         testing::Combine(testing::ValuesIn(cases()), testing::Values(Device::cpu, Device::reference)),
-                         [](auto const& param) {
-                             return std::get<0>(param.param) +
-                                    (std::get<1>(param.param) == Device::cpu ? "_cpu" : "_reference");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Data, Golden, testing::Combine(testing::ValuesIn(golden_cases()), testing::Values(Device::cpu, Device::reference)),
+    [](auto const& param) {
+        return std::get<0>(param.param) + (std::get<1>(param.param) == Device::cpu ? "_cpu" : "_reference");
+    });
 
 }  // namespace
 }  // namespace vitrum

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 
+#include "detection.h"
 #include "vitrum/engine.h"
 #include "vitrum/error.h"
 
@@ -13,71 +13,32 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path data(std::string const& name) {
-    return fs::path(VITRUM_TEST_DATA) / name;
-}
-
-std::string value_of(ModelInfo const& info, std::string const& name) {
+std::string value_and_evidence(ModelInfo const& info, std::string const& name) {
     auto const found = std::ranges::find(info.hyperparameters, name, &Hyperparameter::name);
     return found == info.hyperparameters.end() ? "absent" : found->value + " by " + found->evidence;
 }
-
-std::string refusal(fs::path const& path, Overrides const& overrides = {}) {
-    try {
-        (void)Model::load(path, overrides);
-    } catch (Error const& error) {
-        return error.what();
-    }
-    return "accepted";
-}
-
-void expect_in(std::string const& text, std::string const& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << "\"" << part << "\" is not in: " << text;
-}
-
-/// The Hugging Face case with one line of its config.json rewritten.
-class EditedFolder {
-public:
-    EditedFolder(std::string const& from, std::string const& to) {
-        auto const own = std::string(testing::UnitTest::GetInstance()->current_test_info()->name());
-        path = fs::temp_directory_path() / ("vitrum_" + own);
-        fs::remove_all(path);
-        fs::copy(data("mask2former_swin_folder"), path);
-        std::ifstream in(path / "config.json");
-        std::string text{std::istreambuf_iterator<char>(in), {}};
-        auto const at = text.find(from);
-        EXPECT_NE(at, std::string::npos);
-        text.replace(at, from.size(), to);
-        std::ofstream(path / "config.json") << text;
-    }
-    ~EditedFolder() { fs::remove_all(path); }
-    EditedFolder(EditedFolder const&) = delete;
-    EditedFolder& operator=(EditedFolder const&) = delete;
-
-    fs::path path;
-};
 
 TEST(DetectMask2Former, ReadsSizesOfAHuggingFaceFolder) {
     ModelInfo const info = Model::load(data("mask2former_window12_sharded")).info();
     EXPECT_EQ(info.kind, Task::segment);
     EXPECT_TRUE(info.mixes_whole_picture);
     EXPECT_EQ(info.variant, "Mask2Former Swin, 18 queries, 5 classes");
-    EXPECT_EQ(value_of(info, "queries"), "18 by model.transformer_module.queries_embedder.weight [18, 32]");
-    EXPECT_EQ(value_of(info, "classes"), "5 by class_predictor.weight [6, 32]");
-    EXPECT_EQ(value_of(info, "decoder_layers"), "5 by model.transformer_module.decoder.layers.4.fc1.weight");
-    EXPECT_EQ(value_of(info, "mask_dim"),
+    EXPECT_EQ(value_and_evidence(info, "queries"), "18 by model.transformer_module.queries_embedder.weight [18, 32]");
+    EXPECT_EQ(value_and_evidence(info, "classes"), "5 by class_predictor.weight [6, 32]");
+    EXPECT_EQ(value_and_evidence(info, "decoder_layers"), "5 by model.transformer_module.decoder.layers.4.fc1.weight");
+    EXPECT_EQ(value_and_evidence(info, "mask_dim"),
               "20 by model.pixel_level_module.decoder.mask_projection.weight [20, 32, 1, 1]");
-    EXPECT_EQ(value_of(info, "attention_heads"), "4 by config.json num_attention_heads");
+    EXPECT_EQ(value_and_evidence(info, "attention_heads"), "4 by config.json num_attention_heads");
 }
 
 TEST(DetectMask2Former, ReadsSizesOfADetectron2File) {
     ModelInfo const info = Model::load(data("mask2former_swin_static_query.pkl")).info();
-    EXPECT_EQ(value_of(info, "layout"), "detectron2 by sem_seg_head.predictor.query_embed.weight");
-    EXPECT_EQ(value_of(info, "decoder_hidden"),
+    EXPECT_EQ(value_and_evidence(info, "layout"), "detectron2 by sem_seg_head.predictor.query_embed.weight");
+    EXPECT_EQ(value_and_evidence(info, "decoder_hidden"),
               "48 by sem_seg_head.predictor.transformer_ffn_layers.0.linear1.weight [48, 32]");
-    EXPECT_EQ(value_of(info, "attention_heads"), "8 by convention: 8 in every published network");
+    EXPECT_EQ(value_and_evidence(info, "attention_heads"), "8 by convention: 8 in every published network");
     EXPECT_EQ(
-        value_of(info, "points"),
+        value_and_evidence(info, "points"),
         "4 by sem_seg_head.pixel_decoder.transformer.encoder.layers.0.self_attn.sampling_offsets.weight [192, 32]");
 }
 
@@ -89,18 +50,19 @@ TEST(DetectMask2Former, LeavesOutWhatOnlyTrainingNeeds) {
 
 TEST(DetectMask2Former, TakesAnotherNumberOfHeadsIfTheShapesAllowIt) {
     auto const file = data("mask2former_swin_static_query.pkl");
-    EXPECT_EQ(value_of(Model::load(file, {{"attention_heads", "16"}}).info(), "attention_heads"), "16 by --set");
+    EXPECT_EQ(value_and_evidence(Model::load(file, {{"attention_heads", "16"}}).info(), "attention_heads"),
+              "16 by --set");
     expect_in(refusal(file, {{"attention_heads", "3"}}), "sampling_offsets.weight (3 heads and 3 levels do not fit");
     expect_in(refusal(file, {{"attention_heads", "none"}}), "attention_heads");
 }
 
 TEST(DetectMask2Former, RefusesAConfigOfAnotherModel) {
-    EditedFolder const folder("\"num_queries\": 7", "\"num_queries\": 100");
+    EditedFolder const folder("mask2former_swin_folder", "\"num_queries\": 7", "\"num_queries\": 100");
     expect_in(refusal(folder.path), "num_queries is 100");
 }
 
 TEST(DetectMask2Former, RefusesNormsBeforeTheLayers) {
-    EditedFolder const folder("\"pre_norm\": false", "\"pre_norm\": true");
+    EditedFolder const folder("mask2former_swin_folder", "\"pre_norm\": false", "\"pre_norm\": true");
     expect_in(refusal(folder.path), "pre_norm");
 }
 

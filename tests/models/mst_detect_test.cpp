@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "detection.h"
 #include "formats/safetensors_writer.h"
 #include "vitrum/engine.h"
 #include "vitrum/error.h"
@@ -8,19 +9,8 @@
 namespace vitrum {
 namespace {
 
-std::filesystem::path data(std::string const& name) {
-    return std::filesystem::path(VITRUM_TEST_DATA) / name;
-}
-
-std::string value_of(ModelInfo const& info, std::string const& name) {
-    for (auto const& h : info.hyperparameters) {
-        if (h.name == name) return h.value;
-    }
-    return "absent";
-}
-
 /// A file that holds these tensors and nothing else, and why it is refused.
-std::string refusal(std::map<std::string, Shape> const& shapes) {
+std::string refusal_of(std::map<std::string, Shape> const& shapes) {
     std::vector<float> const zeros(1 << 16, 0.0F);
     std::vector<NamedTensor> tensors;
     for (auto const& [name, shape] : shapes) tensors.push_back({name, shape, zeros.data()});
@@ -35,10 +25,6 @@ std::string refusal(std::map<std::string, Shape> const& shapes) {
     }
     std::filesystem::remove(path);
     return text;
-}
-
-void expect_in(std::string const& text, std::string const& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
 TEST(DetectMst, ReadsMstPlusPlus) {
@@ -102,7 +88,7 @@ TEST(DetectMst, NamesTheRealDataVariant) {
         {"mapping.weight", {28, 28, 3, 3}},           {"encoder_layers.0.0.blocks.0.0.rescale", {1, 1, 1}},
         {"bottleneck.blocks.0.0.rescale", {2, 1, 1}},
     };
-    auto const text = refusal(keys);
+    auto const text = refusal_of(keys);
     expect_in(text, "the nearest is MST");
     expect_in(text, "initial_x");
 }
@@ -114,11 +100,11 @@ TEST(DetectMst, RefusesShapesThatNoNetworkHas) {
         {"body.0.encoder_layers.0.0.blocks.0.0.rescale", {1, 1, 1}},
         {"body.0.bottleneck.blocks.0.0.rescale", {2, 1, 1}},
     };
-    expect_in(refusal(keys), "missing");  // what follows is about more than the missing weights
+    expect_in(refusal_of(keys), "missing");  // what follows is about more than the missing weights
     auto const with = [&](std::string const& name, Shape const& shape) {
         auto changed = keys;
         changed[name] = shape;
-        return refusal(changed);
+        return refusal_of(changed);
     };
     expect_in(with("conv_out.weight", {5, 4, 3, 3}), "5 output channels are added to 4");
     expect_in(with("conv_in.weight", {0, 3, 3, 3}), "conv_out.weight");
@@ -134,7 +120,7 @@ TEST(DetectMst, RefusesASnapshotNetworkWhoseMaskDoesNotFit) {
         {"encoder_layers.0.0.blocks.0.0.mm.conv1.weight", {6, 6, 1, 1}},
         {"bottleneck.blocks.0.0.rescale", {2, 1, 1}},
     };
-    expect_in(refusal(keys), "6 features guided by a mask of 4 bands");
+    expect_in(refusal_of(keys), "6 features guided by a mask of 4 bands");
 }
 
 }  // namespace

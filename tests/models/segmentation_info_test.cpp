@@ -12,7 +12,7 @@ SegmentationInfo read(Settings const& config, Settings const& preprocessor, std:
     return read_segmentation_info(config, preprocessor, "folder", classes);
 }
 
-std::string refusal(Settings const& config, Settings const& preprocessor) {
+std::string refusal_of(Settings const& config, Settings const& preprocessor) {
     try {
         static_cast<void>(read(config, preprocessor));
     } catch (Error const& error) {
@@ -49,13 +49,13 @@ TEST(SegmentationInfo, ReadsFixedAndOlderSizes) {
 }
 
 TEST(SegmentationInfo, RefusesWhatContradictsOrMakesNoSense) {
-    EXPECT_NE(refusal({{"id2label.0", "cat"}}, {}).find("names 1 classes (id2label), but the weights tell 2 apart"),
+    EXPECT_NE(refusal_of({{"id2label.0", "cat"}}, {}).find("names 1 classes (id2label), but the weights tell 2 apart"),
               std::string::npos);
-    EXPECT_NE(refusal({{"id2label.0", "cat"}, {"id2label.7", "dog"}}, {}).find("no class 1"), std::string::npos);
-    EXPECT_NE(refusal({}, {{"image_std.0", "0"}}).find("image_std.0 is 0"), std::string::npos);
-    EXPECT_NE(refusal({}, {{"image_mean.0", "-1"}}).find("image_mean.0 is -1"), std::string::npos);
-    EXPECT_NE(refusal({}, {{"size.shortest_edge", "big"}}).find("expected a number"), std::string::npos);
-    EXPECT_NE(refusal({}, {{"size.height", "384"}}).find("both height and width"), std::string::npos);
+    EXPECT_NE(refusal_of({{"id2label.0", "cat"}, {"id2label.7", "dog"}}, {}).find("no class 1"), std::string::npos);
+    EXPECT_NE(refusal_of({}, {{"image_std.0", "0"}}).find("image_std.0 is 0"), std::string::npos);
+    EXPECT_NE(refusal_of({}, {{"image_mean.0", "-1"}}).find("image_mean.0 is -1"), std::string::npos);
+    EXPECT_NE(refusal_of({}, {{"size.shortest_edge", "big"}}).find("expected a number"), std::string::npos);
+    EXPECT_NE(refusal_of({}, {{"size.height", "384"}}).find("both height and width"), std::string::npos);
 }
 
 }  // namespace

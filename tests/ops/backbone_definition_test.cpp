@@ -2,6 +2,8 @@
 // The reference kernels of what image backbones add, against hand-made tables.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "conv2d_cases.h"
 #include "group_norm_cases.h"
 #include "harness.h"

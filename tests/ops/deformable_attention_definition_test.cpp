@@ -10,7 +10,6 @@
 namespace vitrum::test {
 namespace {
 
-using Op = DeformableAttention;
 using Doubles = std::vector<double>;
 
 /// A fully connected layer on one vector.
@@ -45,26 +44,30 @@ struct Map {
 
 /// The original's way (msdeformattn.py, ops/functions/ms_deform_attn_func.py): locations in [0, 1], grid_sample.
 Doubles naive_token(DeformableAttentionCase const& c, OpCase const& op_case, Values const& values, std::int64_t pixel) {
-    auto const& x = values[Op::kX];
+    auto const& x = values[DeformableAttention::kX];
     std::int64_t const per_picture = c.h * c.w;
     Doubles own, query;
     for (std::int64_t i = 0; i < c.c; ++i) {
         own.push_back(x[static_cast<std::size_t>(pixel * c.c + i)]);
-        query.push_back(own.back() + values[Op::kPosition][static_cast<std::size_t>(pixel % per_picture * c.c + i)]);
+        query.push_back(
+            own.back() +
+            values[DeformableAttention::kPosition][static_cast<std::size_t>(pixel % per_picture * c.c + i)]);
     }
-    auto const offsets = linear(query, values[Op::kOffsetWeight], values[Op::kOffsetBias]);
-    auto const scores = linear(query, values[Op::kScoreWeight], values[Op::kScoreBias]);
+    auto const offsets =
+        linear(query, values[DeformableAttention::kOffsetWeight], values[DeformableAttention::kOffsetBias]);
+    auto const scores =
+        linear(query, values[DeformableAttention::kScoreWeight], values[DeformableAttention::kScoreBias]);
     double const reference_x = (static_cast<double>(pixel % c.w) + 0.5) / c.w;
     double const reference_y = (static_cast<double>(pixel / c.w % c.h) + 0.5) / c.h;
-    auto const own_samples = static_cast<std::size_t>(Op::kLevels * c.points);
+    auto const own_samples = static_cast<std::size_t>(DeformableAttention::kLevels * c.points);
     Doubles sampled;
     for (std::int64_t channel = 0; channel < c.c; ++channel) {
         std::size_t const first = static_cast<std::size_t>(channel / (c.c / c.heads)) * own_samples;
         double total = 0, sum = 0;
         for (std::size_t s = first; s < first + own_samples; ++s) {
             std::size_t const level = (s - first) / static_cast<std::size_t>(c.points);
-            Shape const& shape = op_case.inputs[Op::kValue0 + level].shape;
-            Map const map{values[Op::kValue0 + level], pixel / per_picture, shape[1], shape[2], c.c};
+            Shape const& shape = op_case.inputs[DeformableAttention::kValue0 + level].shape;
+            Map const map{values[DeformableAttention::kValue0 + level], pixel / per_picture, shape[1], shape[2], c.c};
             double const u = reference_x + offsets[2 * s] / static_cast<double>(map.w);
             double const v = reference_y + offsets[2 * s + 1] / static_cast<double>(map.h);
             double const weight = std::exp(scores[s]);
@@ -73,7 +76,7 @@ Doubles naive_token(DeformableAttentionCase const& c, OpCase const& op_case, Val
         }
         sampled.push_back(sum / total);
     }
-    auto y = linear(sampled, values[Op::kProjWeight], values[Op::kProjBias]);
+    auto y = linear(sampled, values[DeformableAttention::kProjWeight], values[DeformableAttention::kProjBias]);
     for (std::size_t i = 0; i < y.size(); ++i) y[i] += own[i];
     return y;
 }
@@ -85,8 +88,8 @@ Doubles normalised(Doubles y, Values const& values) {
         square += value * value / static_cast<double>(y.size());
     }
     for (std::size_t i = 0; i < y.size(); ++i) {
-        y[i] = (y[i] - mean) / std::sqrt(square - mean * mean + 1e-5) * values[Op::kNormWeight][i] +
-               values[Op::kNormBias][i];
+        y[i] = (y[i] - mean) / std::sqrt(square - mean * mean + 1e-5) * values[DeformableAttention::kNormWeight][i] +
+               values[DeformableAttention::kNormBias][i];
     }
     return y;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/threads.h"
 #include "cases.h"
 #include "elementwise_cases.h"
 #include "fake_device.h"

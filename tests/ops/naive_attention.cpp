@@ -7,8 +7,6 @@
 namespace vitrum::test {
 namespace {
 
-using Op = WindowAttention;
-
 /// A float64 tensor of up to four dimensions, copied at every step.
 struct Tensor {
     int a = 1, b = 1, c = 1, d = 1;
@@ -159,27 +157,28 @@ void attend(WindowAttentionCase const& c, double scale, Tensor const& qkv, std::
 }  // namespace
 
 std::vector<double> naive_window_attention(WindowAttentionCase const& c, Values const& values) {
-    Op const op = std::get<Op>(to_case(c).op);
+    WindowAttention const op = std::get<WindowAttention>(to_case(c).op);
     Tensor x{c.n, c.h, c.w, c.c};
-    std::ranges::copy(values[Op::kX], x.values.begin());
-    if (c.norm) normalise(x, values[Op::kNormWeight], values[Op::kNormBias], op.norm_epsilon);
+    std::ranges::copy(values[WindowAttention::kX], x.values.begin());
+    if (c.norm) normalise(x, values[WindowAttention::kNormWeight], values[WindowAttention::kNormBias], op.norm_epsilon);
     Tensor const extended =
         resized(x, (c.h + c.window - 1) / c.window * c.window, (c.w + c.window - 1) / c.window * c.window);
     Tensor const windows = partition(roll(extended, -c.shift), c.window);
     Tensor const regions = partition(numbered_regions(extended.b, extended.c, c.window, c.shift), c.window);
-    Tensor const qkv = linear(windows, values[Op::kQkvWeight], values[Op::kQkvBias], 3 * c.c);
+    Tensor const qkv = linear(windows, values[WindowAttention::kQkvWeight], values[WindowAttention::kQkvBias], 3 * c.c);
     Tensor attended{windows.a, 1, windows.c, c.c};
     for (int window = 0; window < windows.a; ++window) {
         for (int head = 0; head < c.heads; ++head)
-            attend(c, op.scale, qkv, values[Op::kBiasTable], regions, window, head, attended);
+            attend(c, op.scale, qkv, values[WindowAttention::kBiasTable], regions, window, head, attended);
     }
-    Tensor const projected = linear(attended, values[Op::kProjWeight], values[Op::kProjBias], c.c);
+    Tensor const projected =
+        linear(attended, values[WindowAttention::kProjWeight], values[WindowAttention::kProjBias], c.c);
     Tensor rolled{c.n, extended.b, extended.c, c.c};
     for_each_window_pixel(rolled, c.window, [&](int index, int t, int n, int i, int j, int k) {
         rolled.at(n, i, j, k) = projected.at(index, 0, t, k);
     });
     Tensor y = resized(roll(rolled, c.shift), c.h, c.w);
-    auto const& residual = values[Op::kResidual];
+    auto const& residual = values[WindowAttention::kResidual];
     for (std::size_t i = 0; i < residual.size(); ++i) y.values[i] += residual[i];
     return y.values;
 }

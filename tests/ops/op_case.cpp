@@ -52,6 +52,12 @@ Problem OpCase::problem() const {
     return problem;
 }
 
+bool OpCase::is_small() const {
+    std::int64_t values = 0;
+    for (CaseInput const& input : inputs) values += input.present() ? input.shape.count() : 0;
+    return values <= 150'000;
+}
+
 Graph OpCase::graph() const {
     Graph graph;
     std::vector<ValueId> ids;

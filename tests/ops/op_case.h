@@ -42,6 +42,8 @@ struct OpCase {
     [[nodiscard]] std::vector<Value> outputs() const;
     /// The case as a graph of one node, for cost and verification.
     [[nodiscard]] Graph graph() const;
+    /// Whether fewer values go in than the large sizes have that only some kernels are chosen for.
+    [[nodiscard]] bool is_small() const;
 };
 
 /// Whose residual an operator adds.

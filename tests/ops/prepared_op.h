@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backends/memory.h"
+#include "base/threads.h"
 #include "memory.h"
 #include "op_case.h"
 

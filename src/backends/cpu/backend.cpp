@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/backend.h"
 
+#include <fmt/format.h>
+
 #include "kernels.h"
 
 namespace vitrum {

@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "base/check.h"
+#include "base/threads.h"
 
 namespace vitrum::cpu {
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "backends/backend.h"
+#include "base/threads.h"
 
 namespace vitrum::dense {
 

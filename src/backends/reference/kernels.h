@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/kernel_list.h"
+#include "base/threads.h"
 #include "dense/kernels.h"
 
 namespace vitrum {

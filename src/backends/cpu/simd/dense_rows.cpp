@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/threads.h"
 #include "pack.h"
 #include "simd/dense.h"
 #include "simd/targets.h"

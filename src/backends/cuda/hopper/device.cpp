@@ -2,7 +2,7 @@
 #include "device.h"
 
 #include <cuda_runtime.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace vitrum::cuda::hopper {
 namespace {

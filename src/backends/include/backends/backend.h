@@ -2,14 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/tensor_view.h"
-#include "base/threads.h"
 #include "ir/op.h"
 #include "vitrum/precision.h"
 
@@ -23,6 +21,8 @@
 // and a backend lists, per operator, its kernels from best to most general (see kernel_list.h).
 
 namespace vitrum {
+
+class ThreadPool;
 
 /// An expected yes or no, with the reason that the user is shown (`vitrum inspect --why`).
 struct Support {
