@@ -104,6 +104,14 @@ TEST(CudaSelection, ConvolutionsOfMstAreNarrow) {
     }
 }
 
+TEST(CudaSelection, FiltersOfMstAreFloat16InFp16Alone) {
+    EXPECT_EQ(kernel_for<SpectralAttention>("mst_31", Precision::fp16), "fused_tf32_fp16");
+    EXPECT_EQ(kernel_for<SpectralAttention>("mst_31", Precision::tf32), "fused_tf32");
+    EXPECT_EQ(kernel_for<SpectralAttention>("mst_31", Precision::fp32), "fused_3xtf32");
+    EXPECT_EQ(kernel_for<ConvMlp>("mst_31", Precision::fp16), "fused_fp16");
+    EXPECT_EQ(kernel_for<ConvMlp>("mst_31", Precision::tf32), "fused_tf32");
+}
+
 /// The trained ELAN-light enlarges rounding errors.
 TEST(CudaSelection, OperandsOfElanLightHaveTwoParts) {
     EXPECT_EQ(kernel_for<ShiftMlp>("light", Precision::fp32), "tiles_3xfp16");

@@ -48,6 +48,7 @@ inline constexpr auto kSpectralAttentionCases = std::to_array<SpectralAttentionC
     {.name = "sharp", .h = 12, .w = 17, .c = 12, .rescale = 20},
     {.name = "offset", .h = 40, .w = 50, .c = 31, .mean = 5},
     {.name = "large_stream", .h = 12, .w = 17, .c = 31, .stream = 1e4},
+    {.name = "small_stream", .h = 12, .w = 17, .c = 31, .stream = 1e-6},
     {.name = "many_pixels", .h = 120, .w = 128, .c = 12, .heads = 2},
 });
 

@@ -271,11 +271,19 @@ struct PixelConvKernel : Kernel<Conv2d> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
-/// Two passes over x by tensor cores (spectral_fused.cuh). Features of the stream itself may be large: no fp16.
+/// Operands of spectral attention's products. Features of the stream itself may be large: no fp16, which only stands
+/// between the filters of the position's embedding, and scaled there.
+[[nodiscard]] constexpr FragmentKind spectral_products(FragmentKind kind) {
+    return kind == FragmentKind::half ? FragmentKind::tf32 : kind;
+}
+
+/// Two passes over x by tensor cores (spectral_fused.cuh).
 template <FragmentKind kKind>
 struct FusedSpectralKernel : Kernel<SpectralAttention> {
     using Op = SpectralAttention;
-    static constexpr std::string_view kName = kKind == FragmentKind::tf32 ? "fused_tf32" : "fused_3xtf32";
+    static constexpr std::string_view kName = kKind == FragmentKind::half   ? "fused_tf32_fp16"
+                                              : kKind == FragmentKind::tf32 ? "fused_tf32"
+                                                                            : "fused_3xtf32";
     static Support supports(Op const&, Problem const& problem) {
         if (fused_channels(problem.inputs[Op::kX][3]) == 0) return {false, "more than 128 channels"};
         if (problem.inputs[Op::kGuide].rank() != 0) return {false, "a guide comes between values and attention"};

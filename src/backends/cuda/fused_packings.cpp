@@ -57,12 +57,17 @@ std::vector<Packing> PixelConvKernel::packings(Conv2d const&, Problem const& pro
 template <FragmentKind kKind>
 std::vector<Packing> FusedSpectralKernel<kKind>::packings(SpectralAttention const&, Problem const& problem) {
     using Op = SpectralAttention;
+    auto const filter = [&](int input) {
+        Shape const& shape = problem.inputs[static_cast<std::size_t>(input)];
+        return kKind == FragmentKind::half ? pack_scaled_depthwise(input, shape, 32) : pack_depthwise(input, shape, 32);
+    };
     return {pack_plain(Op::kQueryWeight, problem.inputs[Op::kQueryWeight]),
             pack_plain(Op::kKeyWeight, problem.inputs[Op::kKeyWeight]),
-            pack_fragments(Op::kValueWeight, problem.inputs[Op::kValueWeight], kKind, 32, 16),
-            pack_depthwise(Op::kPosition1, problem.inputs[Op::kPosition1], 32),
-            pack_depthwise(Op::kPosition2, problem.inputs[Op::kPosition2], 32)};
+            pack_fragments(Op::kValueWeight, problem.inputs[Op::kValueWeight], spectral_products(kKind), 32, 16),
+            filter(Op::kPosition1), filter(Op::kPosition2)};
 }
+template std::vector<Packing> FusedSpectralKernel<FragmentKind::half>::packings(SpectralAttention const&,
+                                                                                Problem const&);
 template std::vector<Packing> FusedSpectralKernel<FragmentKind::tf32>::packings(SpectralAttention const&,
                                                                                 Problem const&);
 template std::vector<Packing> FusedSpectralKernel<FragmentKind::split>::packings(SpectralAttention const&,

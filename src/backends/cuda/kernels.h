@@ -38,7 +38,7 @@ template <> struct Kernels<Cuda, QueryMasks> { using enum Precision; using list 
 template <> struct Kernels<Cuda, PatchMerging> { using enum Precision; using list = KernelList<PatchMerging, cuda::PatchMergingKernel<fp16>, cuda::PatchMergingKernel<tf32>, cuda::PatchMergingKernel<fp32>>; };
 template <> struct Kernels<Cuda, GroupNorm> { using list = KernelList<GroupNorm, cuda::GroupNormKernel>; };
 template <> struct Kernels<Cuda, MaxPool2d> { using list = KernelList<MaxPool2d, cuda::MaxPool2dKernel>; };
-template <> struct Kernels<Cuda, SpectralAttention> { using enum Precision; using list = KernelList<SpectralAttention, cuda::FusedSpectralKernel<cuda::FragmentKind::tf32>, cuda::FusedSpectralKernel<cuda::FragmentKind::split>, cuda::SpectralAttentionKernel<tf32>, cuda::SpectralAttentionKernel<fp32>>; };
+template <> struct Kernels<Cuda, SpectralAttention> { using enum Precision; using list = KernelList<SpectralAttention, cuda::FusedSpectralKernel<cuda::FragmentKind::half>, cuda::FusedSpectralKernel<cuda::FragmentKind::tf32>, cuda::FusedSpectralKernel<cuda::FragmentKind::split>, cuda::SpectralAttentionKernel<tf32>, cuda::SpectralAttentionKernel<fp32>>; };
 template <> struct Kernels<Cuda, ConvMlp> { using enum Precision; using list = KernelList<ConvMlp, cuda::FusedConvMlpKernel<cuda::FragmentKind::half>, cuda::FusedConvMlpKernel<cuda::FragmentKind::tf32>, cuda::FusedConvMlpKernel<cuda::FragmentKind::split>, cuda::ConvMlpKernel<fp16>, cuda::ConvMlpKernel<tf32>, cuda::ConvMlpKernel<fp32>>; };
 template <> struct Kernels<Cuda, DepthwiseConv> { using list = KernelList<DepthwiseConv, cuda::DepthwiseConvKernel>; };
 template <> struct Kernels<Cuda, ShiftBack> { using list = KernelList<ShiftBack, cuda::ShiftBackKernel>; };

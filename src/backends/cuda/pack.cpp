@@ -5,6 +5,9 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <numeric>
+#include <vector>
 
 #include "base/dtype.h"
 #include "operands.h"
@@ -97,16 +100,41 @@ void fill_parts(float const* from, Shape const& shape, PackingKey const& key, st
     }
 }
 
+std::size_t half_depthwise_bytes(Shape const& shape, std::int64_t step) {
+    return bytes_of(shape.count() / shape[0] * round_up(shape[0], step)) / 2;
+}
+
 void fill_depthwise(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
     std::int64_t const taps = shape.count() / shape[0];
-    std::int64_t const stride = round_up(shape[0], key.param);
+    std::int64_t const step = key.param;
     for (std::int64_t channel = 0; channel < shape[0]; ++channel) {
         for (std::int64_t tap = 0; tap < taps; ++tap, ++from) {
-            std::int64_t const at = tap * stride + channel;
+            std::int64_t const at = (channel / step * taps + tap) * step + channel % step;
             if (key.kind == kHalfDepthwise) reinterpret_cast<std::uint16_t*>(to)[at] = half_bits(*from);
             else floats(to)[at] = *from;
         }
     }
+}
+
+/// The least power of two that the absolute values of no channel's taps sum up to more than.
+float filter_unit(float const* from, Shape const& shape) {
+    std::int64_t const taps = shape.count() / shape[0];
+    float largest = 0;
+    for (std::int64_t channel = 0; channel < shape[0]; ++channel, from += taps) {
+        largest = std::max(largest, std::transform_reduce(from, from + taps, 0.0F, std::plus{},
+                                                          [](float tap) { return std::abs(tap); }));
+    }
+    return largest > 0 ? std::ldexp(1.0F, std::max(std::ilogb(largest) + 1, -126)) : 1.0F;
+}
+
+void fill_scaled_depthwise(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
+    float const unit = filter_unit(from, shape);
+    std::vector<float> scaled(from, from + shape.count());
+    for (float& tap : scaled) tap /= unit;
+    PackingKey halves = key;
+    halves.kind = kHalfDepthwise;
+    fill_depthwise(scaled.data(), shape, halves, to);
+    std::memcpy(to + half_depthwise_bytes(shape, key.param), &unit, sizeof(unit));
 }
 
 void fill_transposed(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
@@ -182,7 +210,7 @@ Packing pack_parts(int input, Shape const& shape, std::int64_t parts, Precision 
 }
 
 Packing pack_depthwise(int input, Shape const& shape) {
-    return pack_depthwise(input, shape, 4);
+    return pack_depthwise(input, shape, round_up(shape[0], 4));
 }
 
 Packing pack_depthwise(int input, Shape const& shape, std::int64_t step) {
@@ -195,8 +223,15 @@ Packing pack_depthwise(int input, Shape const& shape, std::int64_t step) {
 Packing pack_half_depthwise(int input, Shape const& shape, std::int64_t step) {
     return {.input = input,
             .key = {.kind = kHalfDepthwise, .param = step},
-            .bytes = bytes_of(shape.count() / shape[0] * round_up(shape[0], step)) / 2,
+            .bytes = half_depthwise_bytes(shape, step),
             .pack = fill_depthwise};
+}
+
+Packing pack_scaled_depthwise(int input, Shape const& shape, std::int64_t step) {
+    return {.input = input,
+            .key = {.kind = kScaledDepthwise, .param = step},
+            .bytes = half_depthwise_bytes(shape, step) + sizeof(float),
+            .pack = fill_scaled_depthwise};
 }
 
 Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,

@@ -21,10 +21,13 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_parts(int input, Shape const& shape, std::int64_t parts, Precision operands);
 /// A depthwise weight [C, 1, k, k] as [k²][C padded to a multiple of 4].
 [[nodiscard]] Packing pack_depthwise(int input, Shape const& shape);
-/// The same with C padded to a multiple of `step`.
+/// [C / step][k²][step], C padded to a multiple of `step`.
 [[nodiscard]] Packing pack_depthwise(int input, Shape const& shape, std::int64_t step);
 /// The same in float16.
 [[nodiscard]] Packing pack_half_depthwise(int input, Shape const& shape, std::int64_t step);
+/// The same divided by a power of two that stands behind it, so that no channel's taps sum up to more than 1 in
+/// absolute values.
+[[nodiscard]] Packing pack_scaled_depthwise(int input, Shape const& shape, std::int64_t step);
 /// A weight [columns, channels, …] as right operands of tensor cores.
 [[nodiscard]] Packing pack_fragments(int input, Shape const& shape, FragmentKind kind, std::int64_t columns_step,
                                      std::int64_t channels_step);

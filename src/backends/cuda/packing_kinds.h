@@ -11,6 +11,7 @@ enum PackingKind : int {
     kPlain,
     kDepthwise,
     kHalfDepthwise,
+    kScaledDepthwise,
     kTransposed,
     kFragments,
     kUpConv,

@@ -166,6 +166,9 @@ cudaError_t cudaLaunchKernelEx(cudaLaunchConfig_t const* config, void (*kernel)(
 }
 
 // The toolkit has these without a namespace.
+inline float rsqrtf(float x) {
+    return 1.0F / std::sqrt(x);
+}
 template <class T>
 requires std::is_arithmetic_v<T> T min(T a, T b) {
     return b < a ? b : a;

@@ -15,9 +15,9 @@ struct ConvMlpData {
     Pixels x, y;
     Matrix residual;
     float const *norm_weight, *norm_bias;  ///< null: no norm, which float16 operands have to have
-    float epsilon;
+    float epsilon, per_channel;            ///< per_channel: 1 / C
     std::uint32_t const *fc1, *fc2;
-    std::byte const* filter;  ///< [9][hidden], as the tile's hidden quads
+    std::byte const* filter;  ///< of the hidden channels (see load_filter), as the tile's hidden quads
     int hidden;               ///< a multiple of kHiddenChunk
     TileGrid grid;
 };
@@ -33,11 +33,14 @@ struct ConvMlpTile : HaloTile<kRows, 1, kWarps, kPatchRows, kPatchColumns> {
     static constexpr int kChannels = kChannels_, kSteps = kChannels / 16;
     static constexpr int kBlocks = kBlocks_;  ///< on a multiprocessor at least
     static constexpr int kProducts = Base::kPatch / 2;
+    static constexpr int kGroupsAtOnce =
+        kSteps == 2 ? Base::kGroupsOfWarp : 1;  ///< that are loaded, as registers allow
     /// Quads from one pixel's hidden channels to the next's: patches side by side fall into different banks.
     static constexpr int kPitch = kHiddenChunk / 4 + (kPatchColumns == 4 ? 1 : 2);
     static_assert(kWarps * Base::kPatch * 8 == kRows * Base::kColumns);
 
     struct Shared {
+        float4 norm_weight[kChannels / 4], norm_bias[kChannels / 4];
         alignas(16) StoredLeft<Operand> x[Base::kHaloGroups][kSteps];
         alignas(16) Hidden hidden[kBuffers][Base::kHaloGroups * 16][kPitch];
     };
@@ -54,42 +57,42 @@ public:
         : d_(data),
           shared_(shared),
           at_(data.grid.place<Tile>(static_cast<std::int64_t>(blockIdx.x))),
-          warp_(static_cast<int>(threadIdx.x) / 32),
-          lane_(static_cast<int>(threadIdx.x) % 32),
-          g_(lane_ / 4),
-          t_(lane_ % 4) {}
+          x_(data.x, at_),
+          warp_(static_cast<int>(threadIdx.x / 32)),
+          lane_(static_cast<int>(threadIdx.x % 32)),
+          g_(static_cast<int>(threadIdx.x % 32 / 4)),
+          t_(static_cast<int>(threadIdx.x % 4)) {}
 
     /// The halo's pixels, normalised, to shared memory; a group is on its way while the one before is normalised.
     __device__ void load() {
-        float4 weight[Tile::kSteps], bias[Tile::kSteps];
-        if (d_.norm_weight != nullptr) {
-#pragma unroll
-            for (int s = 0; s < Tile::kSteps; ++s) {
-                auto const scaled = [](float v, int) { return v * HiddenQuad<Operand>::kScale; };
-                weight[s] = each(load_some(d_.norm_weight + channel(s), left(s)), scaled);
-                bias[s] = each(load_some(d_.norm_bias + channel(s), left(s)), scaled);
-            }
-        }
         float4 next[2 * Tile::kSteps];
-        fetch(0, next);
-#pragma unroll 1
+        bool exists[2];
+        fetch(0, next, exists);
+        if (d_.norm_weight != nullptr) {
+            load_norm();
+            __syncthreads();
+        }
+#pragma unroll Tile::kGroupsAtOnce
         for (int i = 0; i < Tile::kGroupsOfWarp; ++i) {
             Quads quads[Tile::kSteps];
+            bool const own[2] = {exists[0], exists[1]};
 #pragma unroll
             for (int n = 0; n < 2 * Tile::kSteps; ++n) quads[n / 2].set(n % 2, next[n]);
-            if (i + 1 < Tile::kGroupsOfWarp) fetch(i + 1, next);
+            if (i + 1 < Tile::kGroupsOfWarp) fetch(i + 1, next, exists);
             int const group = i * Tile::kWarps + warp_;
-            if (group >= Tile::kHaloGroups) break;
-            if (d_.norm_weight != nullptr) {
-                normalise(quads, 0, weight, bias);
-                normalise(quads, 1, weight, bias);
+            if (!Tile::has_group(group)) break;
+#pragma unroll
+            for (int r = 0; r < 2; ++r) {
+#pragma unroll
+                for (int s = 0; s < Tile::kSteps; ++s) quads[s].set(r, known_of(quads[s].quad(r), left(s)));
+                if (d_.norm_weight != nullptr) normalise(quads, r, own[r]);
             }
 #pragma unroll
             for (int s = 0; s < Tile::kSteps; ++s) shared_.x[group][s].set(lane_, quads[s]);
         }
     }
 
-    /// gelu(fc1(x)) of the halo's pixels for 32 hidden channels; zero outside of the picture.
+    /// gelu(fc1(x)) of the halo's pixels for 32 hidden channels. Outside of the picture x is zero, and so are these.
     __device__ void hide(int chunk) {
         auto& hidden = shared_.hidden[chunk % Tile::kBuffers];
 #pragma unroll 1
@@ -107,7 +110,7 @@ public:
 #pragma unroll
                 for (int i = 0; i < Tile::kGroupsOfWarp; ++i) {
                     int const group = i * Tile::kWarps + warp_;
-                    if (group >= Tile::kHaloGroups) continue;
+                    if (!Tile::has_group(group)) continue;
                     Left<Operand> const x = shared_.x[group][s].get(lane_);
                     multiply_add(sums[i].tiles[0], x, right[0]);
                     multiply_add(sums[i].tiles[1], x, right[1]);
@@ -116,12 +119,11 @@ public:
 #pragma unroll
             for (int i = 0; i < Tile::kGroupsOfWarp; ++i) {
                 int const group = i * Tile::kWarps + warp_;
-                if (group >= Tile::kHaloGroups) continue;
+                if (!Tile::has_group(group)) continue;
 #pragma unroll
                 for (int r = 0; r < 2; ++r) {
-                    bool const is_inside = (inside_ >> (2 * i + r) & 1) != 0;
                     hidden[Tile::halo_pixel(group, g_ + 8 * r)][half * 4 + t_] =
-                        is_inside ? first_gelu<Operand>(Hidden(sums[i].quad(r))) : Hidden{};
+                        first_gelu<Operand>(Hidden(sums[i].quad(r)));
                 }
             }
         }
@@ -135,7 +137,7 @@ public:
         for (int half = 0; half < 2; ++half) {
             int const first = chunk * kHiddenChunk + half * 16;
             Hidden filter[9], sums[Tile::kPatch];
-            load_filter(filter, d_.filter, first + 4 * t_, d_.hidden);
+            load_filter(filter, d_.filter, first + 4 * t_);
             filter_patch<Tile>(
                 filter,
                 [&](int r, int c) { return hidden[(row + r) * Tile::kHaloColumns + column + c][half * 4 + t_]; }, sums);
@@ -158,21 +160,16 @@ public:
     }
 
     __device__ void store() const {
-        std::int64_t pixels[Tile::kPatch];
-        bool is_inside[Tile::kPatch];
-#pragma unroll
-        for (int i = 0; i < Tile::kPatch; ++i) {
-            int const row = at_.row + Tile::patch_row(warp_, g_) + i / Tile::kPatchColumns;
-            int const column = at_.column + Tile::patch_column(g_) + i % Tile::kPatchColumns;
-            is_inside[i] = at_.contains(row, column);
-            pixels[i] = is_inside[i] ? at_.pixel(row, column) : at_.first;
-        }
+        TilePixels const y(d_.y, at_), residual(d_.residual, at_);
+        int const row = Tile::patch_row(warp_, g_), column = Tile::patch_column(g_);
+        bool exists[Tile::kPatch];
+        find_patch<Tile>(at_, row, column, exists);
 #pragma unroll
         for (int s = 0; s < Tile::kSteps; ++s) {
             float4 sums[Tile::kPatch];
 #pragma unroll
             for (int i = 0; i < Tile::kPatch; ++i) sums[i] = sums_[i / 2][s].quad(i % 2);
-            store_patch<Tile::kPatch>(d_.y, d_.residual, pixels, is_inside, channel(s), sums);
+            store_patch<Tile>(y, residual, row, column, exists, channel(s), left(s), sums);
         }
     }
 
@@ -186,28 +183,34 @@ private:
     }
 
     /// This warp's group i: step s of row r lies at 2 s + r.
-    __device__ void fetch(int i, float4 (&to)[2 * Tile::kSteps]) {
-        QuadAt at[2 * Tile::kSteps];
+    __device__ void fetch(int i, float4 (&to)[2 * Tile::kSteps], bool (&exists)[2]) const {
+        PixelQuad at[2 * Tile::kSteps];
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
             int const h = Tile::halo_pixel(i * Tile::kWarps + warp_, g_ + 8 * r);
-            int const row = at_.row + h / Tile::kHaloColumns - 1, column = at_.column + h % Tile::kHaloColumns - 1;
-            bool const is_inside = h < Tile::kHaloPixels && at_.contains(row, column);
-            inside_ |= is_inside ? 1U << (2 * i + r) : 0U;
-            float const* const from = d_.x.at(is_inside ? at_.pixel(row, column) : at_.first);
+            int const row = Tile::halo_row(h), column = Tile::halo_column(h);
+            exists[r] = h < Tile::kHaloPixels && at_.contains(at_.row + row, at_.column + column);
+            float const* const from = x_.at(row, column, 4 * t_);
 #pragma unroll
-            for (int s = 0; s < Tile::kSteps; ++s) at[2 * s + r] = {from + channel(s), is_inside ? left(s) : 0};
+            for (int s = 0; s < Tile::kSteps; ++s) at[2 * s + r] = {from + 16 * s, left(s), exists[r]};
         }
-        load_quads(to, at, d_.x);
+        fetch_pixels(to, at, x_.vector);
     }
 
-    /// LayerNorm of row r, whose channels four lanes share.
-    __device__ void normalise(Quads (&quads)[Tile::kSteps], int r, float4 const (&weight)[Tile::kSteps],
-                              float4 const (&bias)[Tile::kSteps]) const {
+    __device__ void load_norm() {
+        int const quad = static_cast<int>(threadIdx.x), count = d_.x.c - 4 * quad;
+        if (quad >= Tile::kChannels / 4) return;
+        auto const scaled = [](float v, int) { return v * HiddenQuad<Operand>::kScale; };
+        shared_.norm_weight[quad] = each(load_some(d_.norm_weight + 4 * quad, count), scaled);
+        shared_.norm_bias[quad] = each(load_some(d_.norm_bias + 4 * quad, count), scaled);
+    }
+
+    /// LayerNorm of row r, whose channels four lanes share; a row that does not exist stays zero.
+    __device__ void normalise(Quads (&quads)[Tile::kSteps], int r, bool exists) const {
         float sum = 0, squares = 0;
 #pragma unroll
         for (Quads const& q : quads) sum += (q.v[r][0] + q.v[r][1]) + (q.v[r][2] + q.v[r][3]);
-        float const mean = sum_of_four(sum) / static_cast<float>(d_.x.c);
+        float const mean = sum_of_four(sum) * d_.per_channel;
 #pragma unroll
         for (int s = 0; s < Tile::kSteps; ++s) {
 #pragma unroll
@@ -217,12 +220,12 @@ private:
                 squares = fmaf(difference, difference, squares);
             }
         }
-        float const factor = 1.0F / sqrtf(sum_of_four(squares) / static_cast<float>(d_.x.c) + d_.epsilon);
+        float const factor = rsqrtf(fmaf(sum_of_four(squares), d_.per_channel, d_.epsilon));
 #pragma unroll
         for (int s = 0; s < Tile::kSteps; ++s) {
-            float4 const v = quads[s].quad(r), f = weight[s];
-            quads[s].set(r,
-                         multiply_add(make_float4(v.x * factor, v.y * factor, v.z * factor, v.w * factor), f, bias[s]));
+            float4 const v = each(quads[s].quad(r), [&](float x, int) { return x * factor; });
+            float4 const normal = multiply_add(v, shared_.norm_weight[4 * s + t_], shared_.norm_bias[4 * s + t_]);
+            quads[s].set(r, exists ? normal : make_float4(0, 0, 0, 0));
         }
     }
     [[nodiscard]] static __device__ float sum_of_four(float value) {
@@ -233,8 +236,8 @@ private:
     ConvMlpData const& d_;
     typename Tile::Shared& shared_;
     TilePlace at_;
+    TilePixels x_;
     int warp_, lane_, g_, t_;
-    unsigned inside_ = 0;  ///< bit 2 i + r: row r of this warp's group i is a pixel of the picture
     SumQuads sums_[Tile::kProducts][Tile::kSteps] = {};
 };
 

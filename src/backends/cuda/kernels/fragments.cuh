@@ -26,6 +26,9 @@ struct Quads {
     }
 };
 
+/// TF32 whose left operands are cut off, not rounded, which would take three instructions a number.
+struct CutTf32 {};
+
 /// 16 rows × 16 channels as the left operand, and 16 channels × 8 columns as the right one.
 template <class Operand>
 struct Left;
@@ -71,6 +74,16 @@ struct Right<Tf32> {
         b[0][0] = v.x, b[0][1] = v.y, b[1][0] = v.z, b[1][1] = v.w;
     }
 };
+template <>
+struct Left<CutTf32> : Left<Tf32> {
+    Left() = default;
+    explicit __device__ Left(Quads const& q) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) a[i / 4][i % 4] = Tf32::cut(q.v[i % 2][i / 4 * 2 + i % 4 / 2]);
+    }
+};
+template <>
+struct Right<CutTf32> : Right<Tf32> {};
 __device__ inline void multiply_add(float (&sums)[4], Left<Tf32> const& left, Right<Tf32> const& right) {
     multiply_add<Tf32>(sums, left.a[0], right.b[0]);
     multiply_add<Tf32>(sums, left.a[1], right.b[1]);
@@ -158,6 +171,34 @@ __device__ void load_quads(float4 (&to)[kCount], QuadAt const (&at)[kCount], Mat
 #pragma unroll
         for (int i = 0; i < kCount; ++i) to[i] = load4(at[i].from, at[i].count, false);
     }
+}
+
+/// Channels of a pixel from `from` on, `count` of them, where the pixel exists.
+struct PixelQuad {
+    float const* from;
+    int count;
+    bool exists;
+};
+
+/// Loads without a look at what comes, so that nothing waits for them. Zeros where there is nothing at all, but
+/// anything behind the last channel (see known_of).
+template <int kCount>
+__device__ void fetch_pixels(float4 (&to)[kCount], PixelQuad const (&at)[kCount], bool vector) {
+    if (vector) {
+#pragma unroll
+        for (int i = 0; i < kCount; ++i) {
+            to[i] = make_float4(0, 0, 0, 0);
+            if (at[i].exists && at[i].count > 0) to[i] = *reinterpret_cast<float4 const*>(at[i].from);
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < kCount; ++i) to[i] = load4(at[i].from, at[i].exists ? at[i].count : 0, false);
+    }
+}
+
+/// A quad that fetch_pixels brought, with zeros behind the last channel.
+[[nodiscard]] __device__ inline float4 known_of(float4 v, int count) {
+    return make_float4(v.x, count > 1 ? v.y : 0.0F, count > 2 ? v.z : 0.0F, count > 3 ? v.w : 0.0F);
 }
 
 /// Of a vector, which need not be aligned.

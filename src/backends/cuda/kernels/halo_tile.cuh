@@ -15,9 +15,9 @@ struct Patch {
     static constexpr int kPatchRows = kRows, kPatchColumns = kColumns, kPatch = kRows * kColumns;
 };
 
-template <int kRows_, int kHalo, int kWarps_, int kPatchRows_, int kPatchColumns_>
+template <int kRows_, int kHalo_, int kWarps_, int kPatchRows_, int kPatchColumns_>
 struct HaloTile : Patch<kPatchRows_, kPatchColumns_> {
-    static constexpr int kRows = kRows_, kColumns = 16;
+    static constexpr int kRows = kRows_, kColumns = 16, kHalo = kHalo_;
     static constexpr int kWarps = kWarps_, kThreads = kWarps * 32;
     static constexpr int kHaloRows = kRows + 2 * kHalo, kHaloColumns = kColumns + 2 * kHalo;
     static constexpr int kHaloPixels = kHaloRows * kHaloColumns;
@@ -25,16 +25,31 @@ struct HaloTile : Patch<kPatchRows_, kPatchColumns_> {
     static constexpr int kGroupsOfWarp = (kHaloGroups + kWarps - 1) / kWarps;
     static constexpr int kAcross = kColumns / kPatchColumns_;  ///< patches side by side
 
+    /// Of a warp's groups i · kWarps + warp the last may not exist.
+    [[nodiscard]] static __device__ bool has_group(int group) {
+        return kHaloGroups % kWarps == 0 || group < kHaloGroups;
+    }
+
     /// Row r of a group of the halo as a pixel: rows 0 … 3 lie as far apart as patches do, for the banks' sake.
     [[nodiscard]] static __device__ int halo_pixel(int group, int r) {
-        constexpr int kApart = 16 / kPatchColumns_;
-        return group * 16 + r % kApart * kPatchColumns_ + r / kApart;
+        constexpr unsigned kApart = 16 / kPatchColumns_;
+        auto const row = static_cast<unsigned>(r);
+        return group * 16 + static_cast<int>(row % kApart * kPatchColumns_ + row / kApart);
     }
     /// Row and column of lane g's patch in a strip of eight patches.
     [[nodiscard]] static __device__ int patch_row(int strip, int g) {
-        return (strip * (8 / kAcross) + g / kAcross) * kPatchRows_;
+        return (strip * (8 / kAcross) + static_cast<int>(static_cast<unsigned>(g) / kAcross)) * kPatchRows_;
     }
-    [[nodiscard]] static __device__ int patch_column(int g) { return g % kAcross * kPatchColumns_; }
+    [[nodiscard]] static __device__ int patch_column(int g) {
+        return static_cast<int>(static_cast<unsigned>(g) % kAcross) * kPatchColumns_;
+    }
+    /// A pixel of the halo from the tile's first one on.
+    [[nodiscard]] static __device__ int halo_row(int h) {
+        return static_cast<int>(static_cast<unsigned>(h) / kHaloColumns) - kHalo;
+    }
+    [[nodiscard]] static __device__ int halo_column(int h) {
+        return static_cast<int>(static_cast<unsigned>(h) % kHaloColumns) - kHalo;
+    }
 };
 
 /// Where a block's tile lies.
@@ -58,11 +73,33 @@ struct TileGrid {
     TileGrid(Pixels const& x, int rows, int columns)
         : n(x.n), h(x.h), w(x.w), down(divide_up(x.h, rows)), across(divide_up(x.w, columns)) {}
     [[nodiscard]] std::int64_t count() const { return n * down * across; }
+    // There are no more tiles than blocks of a launch: 32 bits are enough for their numbers.
+    [[nodiscard]] __device__ std::int64_t picture(std::int64_t index) const {
+        return static_cast<std::uint32_t>(index) / static_cast<std::uint32_t>(down * across);
+    }
     template <class Tile>
     [[nodiscard]] __device__ TilePlace place(std::int64_t index) const {
-        Place const at(index, down, across);
-        return {at.n * h * w, static_cast<int>(at.row) * Tile::kRows, static_cast<int>(at.column) * Tile::kColumns,
-                static_cast<int>(h), static_cast<int>(w)};
+        auto const tile = static_cast<std::uint32_t>(index), line_tiles = static_cast<std::uint32_t>(across);
+        auto const picture_lines = static_cast<std::uint32_t>(down);
+        std::uint32_t const line = tile / line_tiles, pictures = line / picture_lines;  // before this tile
+        return {pictures * h * w, static_cast<int>(line - pictures * picture_lines) * Tile::kRows,
+                static_cast<int>(tile - line * line_tiles) * Tile::kColumns, static_cast<int>(h), static_cast<int>(w)};
+    }
+};
+
+/// Channels of pixels by their place from a tile's first one on. Distances fit 32 bits, the tile being small.
+struct TilePixels {
+    float* first;  ///< null: there are none
+    int w, stride;
+    bool vector;
+
+    __device__ TilePixels(Matrix const& pixels, TilePlace const& tile)
+        : first(pixels.data == nullptr ? nullptr : pixels.at(tile.pixel(tile.row, tile.column))),
+          w(tile.w),
+          stride(static_cast<int>(pixels.stride)),
+          vector(pixels.vector) {}
+    [[nodiscard]] __device__ float* at(int row, int column, int channel) const {
+        return first + ((row * w + column) * stride + channel);
     }
 };
 
@@ -87,32 +124,53 @@ __device__ void filter_patch(Quad const (&filter)[9], Source const& source, Quad
     }
 }
 
-/// The taps of four channels, of filters [9][channels] that are packed as quads are held.
+constexpr int kFilterStep = 32;  // channels whose taps lie together
+
+/// The taps of four channels from `channel` on, of filters [channels / 32][9][32] that are packed as quads are held.
 template <class Quad>
-__device__ void load_filter(Quad (&filter)[9], std::byte const* filters, int channel, int channels) {
-    auto const* const from = reinterpret_cast<Quad const*>(filters) + channel / 4;
+__device__ void load_filter(Quad (&filter)[9], std::byte const* filters, int channel) {
+    auto const* const from = reinterpret_cast<Quad const*>(filters) + channel / kFilterStep * (9 * kFilterStep / 4) +
+                             channel % kFilterStep / 4;
 #pragma unroll
-    for (int tap = 0; tap < 9; ++tap) filter[tap] = from[tap * (channels / 4)];
+    for (int tap = 0; tap < 9; ++tap) filter[tap] = from[tap * (kFilterStep / 4)];
 }
 
-/// Four channels of several pixels, their residual added where there is one.
-template <int kCount>
-__device__ void store_patch(Pixels const& y, Matrix const& residual, std::int64_t const (&pixels)[kCount],
-                            bool const (&exists)[kCount], int channel, float4 const (&sums)[kCount]) {
-    int const left = y.c - channel;
-    float4 added[kCount];
-    if (residual.data != nullptr) {
-        QuadAt at[kCount];
+/// Which pixels of a patch, whose first one lies at a row and column of the tile, exist.
+template <class Tile>
+__device__ void find_patch(TilePlace const& tile, int row, int column, bool (&exists)[Tile::kPatch]) {
 #pragma unroll
-        for (int i = 0; i < kCount; ++i) at[i] = {residual.at(pixels[i]) + channel, exists[i] ? left : 0};
-        load_quads(added, at, residual);
+    for (int i = 0; i < Tile::kPatch; ++i) {
+        exists[i] =
+            tile.contains(tile.row + row + i / Tile::kPatchColumns, tile.column + column + i % Tile::kPatchColumns);
     }
+}
+
+/// A patch's channels from `channel` on, of which `count` exist; their residual is added where there is one.
+template <class Tile>
+__device__ void store_patch(TilePixels const& y, TilePixels const& residual, int row, int column,
+                            bool const (&exists)[Tile::kPatch], int channel, int count, float4 (&sums)[Tile::kPatch]) {
+    if (residual.first != nullptr) {
+        PixelQuad at[Tile::kPatch];
+        float4 added[Tile::kPatch];
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-        if (!exists[i] || left <= 0) continue;
-        float4 const v = residual.data == nullptr ? sums[i] : sums[i] + added[i];
-        store4(y.at(pixels[i]) + channel, v, left, y.vector);
+        for (int i = 0; i < Tile::kPatch; ++i) {
+            int const r = row + i / Tile::kPatchColumns, c = column + i % Tile::kPatchColumns;
+            at[i] = {residual.at(r, c, channel), count, exists[i]};
+        }
+        fetch_pixels(added, at, residual.vector);
+#pragma unroll
+        for (int i = 0; i < Tile::kPatch; ++i) sums[i] = sums[i] + added[i];
     }
+    auto const store = [&](bool is_vector) {
+#pragma unroll
+        for (int i = 0; i < Tile::kPatch; ++i) {
+            if (!exists[i] || count <= 0) continue;
+            int const r = row + i / Tile::kPatchColumns, c = column + i % Tile::kPatchColumns;
+            store4(y.at(r, c, channel), sums[i], count, is_vector);
+        }
+    };
+    if (y.vector) store(true);
+    else store(false);
 }
 
 /// A left operand in shared memory, or the quads that it is made of.

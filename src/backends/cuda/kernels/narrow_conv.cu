@@ -32,7 +32,9 @@ struct NarrowTile {
     /// Columns that lie as far apart as outputs do are neighbours.
     static constexpr int kPhase = (kPatchColumns + kStride - 1) / kStride;
     static_assert(kPhase * kStride == kPatchColumns);
-    [[nodiscard]] static __device__ int place(int column) { return column % kStride * kPhase + column / kStride; }
+    [[nodiscard]] static __device__ unsigned place(unsigned column) {
+        return column % kStride * kPhase + column / kStride;
+    }
 
     Registers4 b[kTaps][kSteps][kColumns / 16][32];
     alignas(16) std::byte patch[kPixels][kPitch];
@@ -46,8 +48,8 @@ struct NarrowStore {
 };
 
 struct NarrowExtent {
-    std::int64_t down, across;  ///< tiles of a picture
-    int items, chunks;          ///< tiles times blocks of columns; of channels
+    unsigned down, across;  ///< tiles of a picture
+    int items, chunks;      ///< tiles times blocks of columns; of channels
     int channel_steps, columns;
     std::int64_t weight_bytes;
 };
@@ -60,10 +62,11 @@ struct NarrowItem {
 
     template <class Tile>
     static __device__ NarrowItem of(int item, NarrowExtent const& extent) {
-        int const blocks = extent.columns / Tile::kColumns;
-        Place const at(item / blocks, extent.down, extent.across);
-        return {at.n, static_cast<int>(at.row) * Tile::kRows, static_cast<int>(at.column) * kAcross,
-                item % blocks * Tile::kColumns};
+        unsigned const blocks = static_cast<unsigned>(extent.columns) / Tile::kColumns;
+        unsigned const tile = static_cast<unsigned>(item) / blocks, line = tile / extent.across, n = line / extent.down;
+        return {n, static_cast<int>(line - n * extent.down) * Tile::kRows,
+                static_cast<int>(tile - line * extent.across) * kAcross,
+                static_cast<int>(static_cast<unsigned>(item) - tile * blocks) * Tile::kColumns};
     }
 };
 
@@ -71,45 +74,50 @@ struct NarrowItem {
 template <class Tile>
 struct PatchOnItsWay {
     float4 quads[Tile::kLoads];
-    int count;   ///< channels from this thread's first one on
-    int thread;  ///< unknown to the compiler: what follows from it takes less time to compute than registers to keep
+    int count;  ///< channels from this thread's first one on
+    unsigned
+        thread;  ///< unknown to the compiler: what follows from it takes less time to compute than registers to keep
 
-    [[nodiscard]] __device__ int pixel(int i) const { return (thread + i * kThreads) / kQuads; }
+    [[nodiscard]] __device__ unsigned pixel(unsigned i) const { return (thread + i * kThreads) / kQuads; }
     __device__ void fetch(Pixels const& x, NarrowItem const& item, int chunk) {
-        thread = static_cast<int>(threadIdx.x);
+        thread = threadIdx.x;
         asm volatile("" : "+r"(thread));
-        int const channel = chunk * kChunk + static_cast<int>(threadIdx.x) % kQuads * 4;
+        int const channel = chunk * kChunk + static_cast<int>(threadIdx.x % kQuads) * 4;
         int const top = item.row * Tile::kStride - 1, left = item.column * Tile::kStride - 1;
         int const h = static_cast<int>(x.h), w = static_cast<int>(x.w), stride = static_cast<int>(x.stride);
         float const* const corner = x.at((item.n * x.h + top) * x.w + left) + channel;
         count = x.c - channel;
+        PixelQuad at[Tile::kLoads];
 #pragma unroll
-        for (int i = 0; i < Tile::kLoads; ++i) {
-            int const p = pixel(i), row = p / Tile::kPatchColumns, column = p % Tile::kPatchColumns;
+        for (unsigned i = 0; i < Tile::kLoads; ++i) {
+            unsigned const p = pixel(i);
+            int const row = static_cast<int>(p / Tile::kPatchColumns),
+                      column = static_cast<int>(p % Tile::kPatchColumns);
             bool const exists = p < Tile::kPixels && static_cast<unsigned>(top + row) < static_cast<unsigned>(h) &&
                                 static_cast<unsigned>(left + column) < static_cast<unsigned>(w);
-            quads[i] = fetch4(corner + (row * w + column) * stride, exists ? count : 0, x.vector);
+            at[i] = {corner + (row * w + column) * stride, count, exists};
         }
+        fetch_pixels(quads, at, x.vector);
     }
     /// Waits; sets channels that do not exist to zero. Returns the largest absolute value.
     __device__ float arrive() {
         float largest = 0;
 #pragma unroll
         for (float4& v : quads) {
-            v = make_float4(v.x, count > 1 ? v.y : 0, count > 2 ? v.z : 0, count > 3 ? v.w : 0);
+            v = known_of(v, count);
             largest = fmaxf(largest, fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
         }
         return largest;
     }
     __device__ void put(Tile& tile, float scale) {
         asm volatile("" : "+r"(thread));
-        int const quad = static_cast<int>(threadIdx.x) % kQuads;
+        unsigned const quad = threadIdx.x % kQuads;
 #pragma unroll
-        for (int i = 0; i < Tile::kLoads; ++i) {
-            int const p = pixel(i);
+        for (unsigned i = 0; i < Tile::kLoads; ++i) {
+            unsigned const p = pixel(i);
             if (p >= Tile::kPixels) continue;
             float4 const v = quads[i];
-            int const to = p / Tile::kPatchColumns * Tile::kPatchColumns + Tile::place(p % Tile::kPatchColumns);
+            unsigned const to = p / Tile::kPatchColumns * Tile::kPatchColumns + Tile::place(p % Tile::kPatchColumns);
             *reinterpret_cast<Registers2*>(&tile.patch[to][quad * 8]) = {
                 {Fp16::pack(v.x * scale, v.y * scale), Fp16::pack(v.z * scale, v.w * scale)}};
         }
@@ -140,9 +148,9 @@ struct NarrowSums {
     int lane, own_row, own_pair;
 
     __device__ NarrowSums()
-        : lane(static_cast<int>(threadIdx.x) % 32),
-          own_row(static_cast<int>(threadIdx.x) / 32 / Tile::kWarpsAcross * Tile::kRowsEach),
-          own_pair(static_cast<int>(threadIdx.x) / 32 % Tile::kWarpsAcross * kPairs) {}
+        : lane(static_cast<int>(threadIdx.x % 32)),
+          own_row(static_cast<int>(threadIdx.x / 32 / Tile::kWarpsAcross) * Tile::kRowsEach),
+          own_pair(static_cast<int>(threadIdx.x / 32 % Tile::kWarpsAcross) * kPairs) {}
 
     __device__ void multiply(Tile const& tile, int steps) {
 #pragma unroll 1
@@ -150,7 +158,8 @@ struct NarrowSums {
 #pragma unroll 1
             for (int v = 0; v < Tile::kKernel; ++v) {
                 constexpr int kRowsRead = (Tile::kRowsEach - 1) * Tile::kStride + Tile::kKernel;
-                int const first = own_row * Tile::kStride * Tile::kPatchColumns + Tile::place(v) + lane % 16;
+                int const first = own_row * Tile::kStride * Tile::kPatchColumns +
+                                  static_cast<int>(Tile::place(static_cast<unsigned>(v))) + lane % 16;
                 std::uint32_t left[kRowsRead][4];
 #pragma unroll
                 for (int row = 0; row < kRowsRead; ++row) {
@@ -172,34 +181,42 @@ struct NarrowSums {
 
     __device__ void store(NarrowStore const& to, NarrowItem const& item, float unit) {
         sums.scale(unit);
-        int const channel = item.first_column + own_pair * 16 + lane % 4 * 4, h = static_cast<int>(to.y.h);
-        int const row = item.row + own_row, column = item.column + lane / 4, w = static_cast<int>(to.y.w);
+        int const channel = item.first_column + own_pair * 16 + lane % 4 * 4;
+        int const h = static_cast<int>(to.y.h), w = static_cast<int>(to.y.w);
+        int const row = item.row + own_row, column = item.column + lane / 4;
         std::int64_t const first = (item.n * h + row) * w + column;
         float const* const residual = to.residual.at(first) + channel;
         float* const y = to.y.at(first) + channel;
+        int const residual_stride = static_cast<int>(to.residual.stride), stride = static_cast<int>(to.y.stride);
+        float4 bias[kPairs] = {};
+        if (to.bias != nullptr) {
+#pragma unroll
+            for (int j = 0; j < kPairs; ++j) bias[j] = load_some(to.bias + channel + 16 * j, to.y.c - channel - 16 * j);
+        }
 #pragma unroll
         for (int i = 0; i < Tile::kRowsEach; ++i) {
-            float4 added[2][kPairs];
-            int counts[2][kPairs];  // of channels
+            PixelQuad at[2 * kPairs];
+            float4 added[2 * kPairs] = {};
 #pragma unroll
             for (int n = 0; n < 2 * kPairs; ++n) {
                 int const half = n / kPairs, j = n % kPairs;
-                counts[half][j] = row + i < h && column + 8 * half < w ? to.y.c - channel - 16 * j : 0;
-                std::int64_t const pixel = i * w + 8 * half;
-                added[half][j] = fetch4(residual + pixel * to.residual.stride + 16 * j,
-                                        to.residual.data == nullptr ? 0 : counts[half][j], to.residual.vector);
+                at[n] = {residual + ((i * w + 8 * half) * residual_stride + 16 * j), to.y.c - channel - 16 * j,
+                         row + i < h && column + 8 * half < w};
             }
+            if (to.residual.data != nullptr) fetch_pixels(added, at, to.residual.vector);
+            auto const store_row = [&](bool is_vector) {
 #pragma unroll
-            for (int n = 0; n < 2 * kPairs; ++n) {
-                int const half = n / kPairs, j = n % kPairs;
-                if (counts[half][j] <= 0) continue;
-                float const* const low = sums.sums[i][2 * j] + 2 * half;
-                float const* const high = sums.sums[i][2 * j + 1] + 2 * half;
-                float4 v = make_float4(low[0], low[1], high[0], high[1]) + added[half][j];
-                if (to.bias != nullptr) v = v + load_some(to.bias + channel + 16 * j, counts[half][j]);
-                std::int64_t const pixel = i * w + 8 * half;
-                store4(y + pixel * to.y.stride + 16 * j, v, counts[half][j], to.y.vector);
-            }
+                for (int n = 0; n < 2 * kPairs; ++n) {
+                    int const half = n / kPairs, j = n % kPairs;
+                    if (!at[n].exists || at[n].count <= 0) continue;
+                    float const* const low = sums.sums[i][2 * j] + 2 * half;
+                    float const* const high = sums.sums[i][2 * j + 1] + 2 * half;
+                    float4 const v = make_float4(low[0], low[1], high[0], high[1]) + bias[j] + added[n];
+                    store4(y + ((i * w + 8 * half) * stride + 16 * j), v, at[n].count, is_vector);
+                }
+            };
+            if (to.y.vector) store_row(true);
+            else store_row(false);
         }
     }
 };
@@ -211,11 +228,12 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks)
     int const warp = static_cast<int>(threadIdx.x) / 32, blocks = static_cast<int>(gridDim.x);
     bool const weights_stay = extent.chunks == 1 && extent.columns == Tile::kColumns;
     let_next_start();
-    fetch_weights(tile, weight, extent, NarrowItem::of<Tile>(static_cast<int>(blockIdx.x), extent).first_column, 0);
+    NarrowItem item = NarrowItem::of<Tile>(static_cast<int>(blockIdx.x), extent);
+    fetch_weights(tile, weight, extent, item.first_column, 0);
     float const weight_unit = *reinterpret_cast<float const*>(weight + extent.weight_bytes);
     await_previous();
     PatchOnItsWay<Tile> next;
-    next.fetch(x, NarrowItem::of<Tile>(static_cast<int>(blockIdx.x), extent), 0);
+    next.fetch(x, item, 0);
     NarrowSums<Tile> sums;
     float scale = 1;
     for (int index = static_cast<int>(blockIdx.x), chunk = 0; index < extent.items;) {
@@ -229,18 +247,19 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks)
         scale = chunk == 0 ? row_scale(largest) : fminf(row_scale(largest), before);
         next.put(tile, scale);
         if (!weights_stay && (chunk > 0 || index >= blocks)) {
-            fetch_weights(tile, weight, extent, NarrowItem::of<Tile>(index, extent).first_column, chunk);
+            fetch_weights(tile, weight, extent, item.first_column, chunk);
         }
         if (chunk == 0) sums.sums = {};
         else sums.sums.scale(scale / before);
         wait_for_copies<0>();
         __syncthreads();
-        int const steps = min(kSteps, extent.channel_steps - chunk * kSteps), own_index = index;
+        int const steps = min(kSteps, extent.channel_steps - chunk * kSteps);
+        NarrowItem const current = item;
         bool const is_last = ++chunk == extent.chunks;
-        if (is_last) chunk = 0, index += blocks;
-        if (index < extent.items) next.fetch(x, NarrowItem::of<Tile>(index, extent), chunk);
+        if (is_last) chunk = 0, index += blocks, item = NarrowItem::of<Tile>(index, extent);
+        if (index < extent.items) next.fetch(x, item, chunk);
         sums.multiply(tile, steps);
-        if (is_last) sums.store(store, NarrowItem::of<Tile>(own_index, extent), weight_unit / scale);
+        if (is_last) sums.store(store, current, weight_unit / scale);
     }
 }
 
@@ -254,8 +273,8 @@ void run(Launch const& launch) {
     std::int64_t const items = x.n * down * across * (weights.columns / Tile::kColumns);
     VITRUM_ASSERT(items < std::int64_t{1} << 31);
     auto const steps = static_cast<int>(weights.steps / Tile::kTaps);
-    NarrowExtent const extent{.down = down,
-                              .across = across,
+    NarrowExtent const extent{.down = static_cast<unsigned>(down),
+                              .across = static_cast<unsigned>(across),
                               .items = static_cast<int>(items),
                               .chunks = static_cast<int>(divide_up(steps, kSteps)),
                               .channel_steps = steps,

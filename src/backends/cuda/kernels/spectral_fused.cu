@@ -9,13 +9,34 @@ namespace {
 
 using Op = SpectralAttention;
 
+template <FragmentKind kKind, int kChannels>
+struct Choice;
+template <int kChannels>
+struct Choice<FragmentKind::half, kChannels> {
+    using Tile = SpectralTile<CutTf32, HalfQuad, kChannels, 8, 8, 2, 2, 2, 3, 3>;
+};
+template <int kChannels>
+struct Choice<FragmentKind::tf32, kChannels> {
+    using Tile = SpectralTile<Tf32, float4, kChannels, 8, 8, 2, 2, 2, 3, 2>;
+};
+template <int kChannels>
+struct Choice<FragmentKind::split, kChannels> {
+    using Tile = SpectralTile<Split, float4, kChannels, 8, 8, 2, 2, 2, 3, 2>;
+};
+
 template <FragmentKind kKind>
-using OperandOf = std::conditional_t<kKind == FragmentKind::split, Split, Tf32>;
+void launch_second_pass(void* stream, SpectralData const& data) {
+    switch (fused_channels(data.x.c)) {
+        case 32: return launch_spectral<typename Choice<kKind, 32>::Tile>(stream, data);
+        case 64: return launch_spectral<typename Choice<kKind, 64>::Tile>(stream, data);
+        default: return launch_spectral<typename Choice<kKind, 128>::Tile>(stream, data);
+    }
+}
 
 template <FragmentKind kKind>
 SpectralMoments moments_of(Op const& op, Shape const& x, WorkspaceParts& parts) {
     SpectralMoments moments(op, x);
-    moments.take(parts, kKind);
+    moments.take(parts, spectral_products(kKind));
     return moments;
 }
 
@@ -30,7 +51,7 @@ std::size_t FusedSpectralKernel<kKind>::workspace_bytes(Op const& op, Problem co
 
 template <FragmentKind kKind>
 void FusedSpectralKernel<kKind>::launch(Op const& op, Launch const& launch) {
-    using Tile = SpectralTile<OperandOf<kKind>, 8, 8, 2, 2, 2, 3, 2>;
+    constexpr FragmentKind kProducts = spectral_products(kKind);
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), residual(in[Op::kResidual]);
     WorkspaceParts parts(launch.workspace);
@@ -41,25 +62,26 @@ void FusedSpectralKernel<kKind>::launch(Op const& op, Launch const& launch) {
                                   .value = floats(in[Op::kValueWeight]),
                                   .projection = floats(in[Op::kProjWeight]),
                                   .rescale = floats(in[Op::kRescale])};
-    sum_spectral_moments(launch.stream, x, moments);
-    make_spectral_matrix(launch.stream, moments, weights, kKind);
+    sum_spectral_moments(launch.stream, x, moments, kKind);
+    make_spectral_matrix(launch.stream, moments, weights, kProducts);
     SpectralData const data{.x = x,
                             .y = Pixels(launch.outputs[0]),
                             .residual = residual,
                             .value = reinterpret_cast<std::uint32_t const*>(launch.packed[2]),
                             .matrix = moments.matrix,
-                            .matrix_words = moments.extent().words(kKind),
+                            .matrix_words = moments.extent().words(kProducts),
                             .position1 = launch.packed[3],
                             .position2 = launch.packed[4],
                             .bias = floats(in[Op::kProjBias]),
                             .blocks = moments.blocks,
-                            .steps = moments.steps(),
-                            .grid = TileGrid(x, Tile::kRows, Tile::kColumns)};
-    launch_spectral<Tile>(launch.stream, data);
+                            .steps = moments.steps()};
+    launch_second_pass<kKind>(launch.stream, data);
 }
 
+template std::size_t FusedSpectralKernel<FragmentKind::half>::workspace_bytes(Op const&, Problem const&, int);
 template std::size_t FusedSpectralKernel<FragmentKind::tf32>::workspace_bytes(Op const&, Problem const&, int);
 template std::size_t FusedSpectralKernel<FragmentKind::split>::workspace_bytes(Op const&, Problem const&, int);
+template void FusedSpectralKernel<FragmentKind::half>::launch(Op const& op, Launch const& launch);
 template void FusedSpectralKernel<FragmentKind::tf32>::launch(Op const& op, Launch const& launch);
 template void FusedSpectralKernel<FragmentKind::split>::launch(Op const& op, Launch const& launch);
 

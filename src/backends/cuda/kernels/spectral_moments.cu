@@ -11,12 +11,15 @@ constexpr int kBlock = SpectralMoments::kBlock;
 /// Steps whose pixels are loaded together.
 template <bool kIsDiagonal>
 constexpr int kStepsAhead = kIsDiagonal ? 4 : 2;
-constexpr int kStepsOfSum = 16;  // steps of 8 pixels whose products tensor cores sum before float32 additions do
+constexpr int kStepsOfSum = 16;  // steps of 8 pixels in two parts that tensor cores sum before float32 additions do
 
-/// 8 pixels × 32 channels as operands: lane 4 g + t has channels 4 g … 4 g + 3 of pixels t and t + 4. Channel 4 g + j
-/// is column g of tile j as right operand, and row g or g + 8 of tile j / 2 as left one.
+/// 8 pixels × 32 channels as operands, of two parts or, as exact as in the second pass, of one: lane 4 g + t has
+/// channels 4 g … 4 g + 3 of pixels t and t + 4. Channel 4 g + j is column g of tile j as right operand, and row g or g
+/// + 8 of tile j / 2 as left one.
+template <FragmentKind kKind>
 struct EightPixels {
-    std::uint32_t high[2][4], low[2][4];
+    static constexpr bool kIsSplit = kKind == FragmentKind::split;
+    std::uint32_t high[2][4], low[2][kIsSplit ? 4 : 1];
 
     __device__ void set(float4 first, float4 second) {
 #pragma unroll
@@ -25,8 +28,8 @@ struct EightPixels {
             float const values[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
             for (int j = 0; j < 4; ++j) {
-                high[p][j] = Tf32::pack(values[j]);
-                low[p][j] = Tf32::pack(values[j] - Tf32::unpack(high[p][j]));
+                high[p][j] = kKind == FragmentKind::half ? Tf32::cut(values[j]) : Tf32::pack(values[j]);
+                if constexpr (kIsSplit) low[p][j] = Tf32::pack(values[j] - Tf32::unpack(high[p][j]));
             }
         }
     }
@@ -35,9 +38,12 @@ struct EightPixels {
 struct MomentSums {
     float tiles[2][4][4] = {};
 
-    __device__ void add(EightPixels const& a, EightPixels const& b) {
-        add(a.low, b.high);
-        add(a.high, b.low);
+    template <FragmentKind kKind>
+    __device__ void add(EightPixels<kKind> const& a, EightPixels<kKind> const& b) {
+        if constexpr (EightPixels<kKind>::kIsSplit) {
+            add(a.low, b.high);
+            add(a.high, b.low);
+        }
         add(a.high, b.high);
     }
     __device__ void add(std::uint32_t const (&a)[2][4], std::uint32_t const (&b)[2][4]) {
@@ -57,43 +63,78 @@ struct MomentSums {
     }
 };
 
-/// The sums of one warp over its share of the pixels [begin, end) of channel blocks a and b.
+/// Pixels of a warp that are loaded together: its own in steps of eight, those of channel block a before those of b.
 template <bool kIsDiagonal>
-__device__ void sum_pixels(Pixels const& x, std::int64_t begin, std::int64_t end, int a, int b, MomentSums& total) {
-    constexpr int kAhead = kStepsAhead<kIsDiagonal>;
-    int const lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
-    int const of_a = a * kBlock + 4 * g, of_b = b * kBlock + 4 * g;
-    std::int64_t first = begin + static_cast<std::int64_t>(threadIdx.x) / 32 * 8;
-    while (first < end) {
-        MomentSums sums;
-#pragma unroll 1
-        for (int step = 0; step < kStepsOfSum && first < end; step += kAhead, first += 8 * kWarps * kAhead) {
-            constexpr int kSides = kIsDiagonal ? 1 : 2;
-            QuadAt at[2 * kAhead * kSides];
-            float4 v[2 * kAhead * kSides];
+struct PixelBatch {
+    static constexpr int kAhead = kStepsAhead<kIsDiagonal>, kSides = kIsDiagonal ? 1 : 2;
+    static constexpr int kPixels = 8 * kWarps * kAhead;  ///< of all warps
+    float4 v[kSides][2 * kAhead];
+
+    /// From `first` on, as far as there are any before `end`.
+    __device__ void fetch(Pixels const& x, std::int64_t first, std::int64_t end, int const (&channels)[2]) {
+        int const t = static_cast<int>(threadIdx.x % 4);
+        auto const left = static_cast<int>(min(end - first - t, std::int64_t{kPixels}));
+        float const* const own = x.at(first + t);
+        PixelQuad at[kSides * 2 * kAhead];
+        float4 to[kSides * 2 * kAhead];
 #pragma unroll
-            for (int n = 0; n < 2 * kAhead; ++n) {
-                std::int64_t const pixel = first + n / 2 * 8 * kWarps + t + n % 2 * 4;
-                bool const exists = pixel < end;
-                float const* const from = x.at(exists ? pixel : begin);
-                at[n] = {from + of_a, exists ? x.c - of_a : 0};
-                if (!kIsDiagonal) at[2 * kAhead * (kSides - 1) + n] = {from + of_b, exists ? x.c - of_b : 0};
-            }
-            load_quads(v, at, x);
-#pragma unroll
-            for (int n = 0; n < kAhead; ++n) {
-                EightPixels left, right;
-                left.set(v[2 * n], v[2 * n + 1]);
-                if (kIsDiagonal) right = left;
-                else right.set(v[2 * kAhead * (kSides - 1) + 2 * n], v[2 * kAhead * (kSides - 1) + 2 * n + 1]);
-                sums.add(left, right);
-            }
+        for (int i = 0; i < kSides * 2 * kAhead; ++i) {
+            int const channel = channels[i / (2 * kAhead)], n = i % (2 * kAhead),
+                      further = n / 2 * 8 * kWarps + n % 2 * 4;
+            at[i] = {own + (further * static_cast<int>(x.stride) + channel), x.c - channel, further < left};
         }
-        total.add(sums);
+        fetch_pixels(to, at, x.vector);
+#pragma unroll
+        for (int i = 0; i < kSides * 2 * kAhead; ++i) v[i / (2 * kAhead)][i % (2 * kAhead)] = to[i];
+    }
+
+    template <FragmentKind kKind>
+    __device__ void add_to(MomentSums& sums, int c, int const (&channels)[2]) const {
+#pragma unroll
+        for (int n = 0; n < kAhead; ++n) {
+            EightPixels<kKind> sides[kSides];
+#pragma unroll
+            for (int side = 0; side < kSides; ++side) {
+                int const count = c - channels[side];
+                sides[side].set(known_of(v[side][2 * n], count), known_of(v[side][2 * n + 1], count));
+            }
+            sums.add(sides[0], sides[kSides - 1]);
+        }
+    }
+};
+
+/// The sums of one warp over its share of the pixels [begin, end) of channel blocks a and b.
+template <FragmentKind kKind, bool kIsDiagonal>
+__device__ void sum_pixels(Pixels const& x, std::int64_t begin, std::int64_t end, int a, int b, MomentSums& total) {
+    using Batch = PixelBatch<kIsDiagonal>;
+    int const g = static_cast<int>(threadIdx.x % 32 / 4), channels[2] = {a * kBlock + 4 * g, b * kBlock + 4 * g};
+    std::int64_t first = begin + threadIdx.x / 32 * 8;
+    if constexpr (kKind == FragmentKind::split) {
+        while (first < end) {
+            MomentSums sums;
+#pragma unroll 1
+            for (int step = 0; step < kStepsOfSum && first < end; step += Batch::kAhead, first += Batch::kPixels) {
+                Batch batch;
+                batch.fetch(x, first, end, channels);
+                batch.template add_to<kKind>(sums, x.c, channels);
+            }
+            total.add(sums);
+        }
+    } else {
+        Batch next;
+        next.fetch(x, first, end, channels);
+#pragma unroll 1
+        while (first < end) {
+            Batch const own = next;
+            first += Batch::kPixels;
+            next.fetch(x, first, end, channels);
+            own.template add_to<kKind>(total, x.c, channels);
+        }
     }
 }
 
 /// S of one part of a picture and one pair of channel blocks a ≤ b, written as rows a and, mirrored, as rows b.
+template <FragmentKind kKind>
 __global__ void __launch_bounds__(kThreads, 2) moments_kernel(Pixels const x, SpectralMoments const m) {
     __shared__ float shared[kWarps][kBlock][kBlock + 1];
     take_turn();
@@ -106,8 +147,8 @@ __global__ void __launch_bounds__(kThreads, 2) moments_kernel(Pixels const x, Sp
     std::int64_t const origin = by_part.whole * m.pixels;
     std::int64_t const begin = min(m.pixels, by_part.rest * per_part), end = min(m.pixels, begin + per_part);
     MomentSums total;
-    if (a == b) sum_pixels<true>(x, origin + begin, origin + end, a, b, total);
-    else sum_pixels<false>(x, origin + begin, origin + end, a, b, total);
+    if (a == b) sum_pixels<kKind, true>(x, origin + begin, origin + end, a, b, total);
+    else sum_pixels<kKind, false>(x, origin + begin, origin + end, a, b, total);
 
     int const thread = static_cast<int>(threadIdx.x), warp = thread / 32, g = thread % 32 / 4, t = thread % 4;
 #pragma unroll
@@ -133,8 +174,15 @@ __global__ void __launch_bounds__(kThreads, 2) moments_kernel(Pixels const x, Sp
 
 }  // namespace
 
-void sum_spectral_moments(void* stream, Pixels const& x, SpectralMoments const& m) {
-    start<Start::early>(stream, moments_kernel, m.pictures * m.parts * m.pairs(), kThreads, x, m);
+void sum_spectral_moments(void* stream, Pixels const& x, SpectralMoments const& m, FragmentKind kind) {
+    auto const run = [&](auto* kernel) {
+        start<Start::early>(stream, kernel, m.pictures * m.parts * m.pairs(), kThreads, x, m);
+    };
+    switch (kind) {
+        case FragmentKind::half: return run(moments_kernel<FragmentKind::half>);
+        case FragmentKind::tf32: return run(moments_kernel<FragmentKind::tf32>);
+        case FragmentKind::split: return run(moments_kernel<FragmentKind::split>);
+    }
 }
 
 }  // namespace vitrum::cuda

@@ -7,8 +7,10 @@
 namespace vitrum::cuda {
 
 /// Spectral attention as one matrix. q and k have no biases, so that their dot products and norms over all pixels
-/// follow from S = Σ x·xᵀ. S is summed by blocks of pixels and of 32 × 32 channels in split precision; what follows is
-/// arithmetic on C × C numbers, in float64 as far as differences of large sums matter. The order of all sums is fixed.
+/// follow from S = Σ x·xᵀ. S is summed by blocks of pixels and of 32 × 32 channels: in split precision or, where the
+/// second pass rounds x anyway, of x rounded likewise, which is exact for an x that is off by as little. What follows
+/// is arithmetic on C × C numbers, in float64 as far as differences of large sums matter. The order of all sums is
+/// fixed.
 struct SpectralMoments {
     static constexpr int kBlock = 32;          ///< channels of a block
     static constexpr int kPixelsOfPart = 512;  ///< at least
@@ -51,8 +53,8 @@ struct SpectralWeights {
     float const *value, *projection, *rescale;  ///< canonical
 };
 
-/// From the picture to moments.partial, and from there to moments.matrix.
-void sum_spectral_moments(void* stream, Pixels const& x, SpectralMoments const& moments);
+/// From the picture to moments.partial, in operands of the second pass, and from there to moments.matrix.
+void sum_spectral_moments(void* stream, Pixels const& x, SpectralMoments const& moments, FragmentKind kind);
 void make_spectral_matrix(void* stream, SpectralMoments const& moments, SpectralWeights const& weights,
                           FragmentKind kind);
 

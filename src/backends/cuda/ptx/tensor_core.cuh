@@ -48,6 +48,8 @@ struct Tf32 {
         asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
         return bits;
     }
+    /// Cut off instead of rounded, which tensor cores do by themselves.
+    [[nodiscard]] __device__ static std::uint32_t cut(float value) { return __float_as_uint(value); }
     [[nodiscard]] __device__ static float unpack(std::uint32_t bits) { return __uint_as_float(bits); }
 };
 

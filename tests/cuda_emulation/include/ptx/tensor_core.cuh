@@ -38,6 +38,7 @@ struct Tf32 {
     static constexpr Precision kPrecision = Precision::tf32;
     static constexpr int kPerRegister = 1;
     [[nodiscard]] static std::uint32_t pack(float value) { return tf32_bits(value); }
+    [[nodiscard]] static std::uint32_t cut(float value) { return std::bit_cast<std::uint32_t>(value) & 0xFFFFE000U; }
     [[nodiscard]] static float unpack(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 };
 
