@@ -9,13 +9,21 @@
 namespace vitrum {
 namespace {
 
-bool live_together(ArenaBlock const& a, ArenaBlock const& b) {
-    return a.first <= b.last && b.first <= a.last;
+/// Whether the lives of two blocks are less than `rest` steps apart, of which 0 is none.
+bool live_together(ArenaBlock const& a, ArenaBlock const& b, int rest = 0) {
+    return a.first <= b.last + rest && b.first <= a.last + rest;
 }
 
-}  // namespace
+/// Whether every step that touches `a` is over when the first one that touches `b` begins.
+bool is_over(ArenaBlock const& a, ArenaBlock const& b, Precedence const& order) {
+    return a.last < b.first && std::ranges::all_of(a.users, [&](int user) {
+               return order.precedes(static_cast<std::size_t>(user), static_cast<std::size_t>(b.first));
+           });
+}
 
-ArenaPlan plan_arena(std::vector<ArenaBlock> const& blocks) {
+/// `apart(a, b)`: whether two blocks may not share memory.
+template <class Apart>
+ArenaPlan plan(std::vector<ArenaBlock> const& blocks, Apart const& apart) {
     std::vector<std::size_t> by_size(blocks.size());
     std::iota(by_size.begin(), by_size.end(), std::size_t{0});
     std::ranges::stable_sort(by_size, std::greater{}, [&](std::size_t i) { return blocks[i].bytes; });
@@ -26,7 +34,7 @@ ArenaPlan plan_arena(std::vector<ArenaBlock> const& blocks) {
         std::size_t const bytes = aligned(blocks[i].bytes);
         std::size_t offset = 0;
         for (std::size_t const other : by_offset) {
-            if (!live_together(blocks[i], blocks[other])) continue;
+            if (!apart(blocks[i], blocks[other])) continue;
             if (offset + bytes <= plan.offsets[other]) break;
             offset = std::max(offset, plan.offsets[other] + aligned(blocks[other].bytes));
         }
@@ -36,6 +44,19 @@ ArenaPlan plan_arena(std::vector<ArenaBlock> const& blocks) {
             std::ranges::upper_bound(by_offset, offset, {}, [&](std::size_t j) { return plan.offsets[j]; }), i);
     }
     return plan;
+}
+
+}  // namespace
+
+ArenaPlan plan_arena(std::vector<ArenaBlock> const& blocks) {
+    return plan(blocks, [](ArenaBlock const& a, ArenaBlock const& b) { return live_together(a, b); });
+}
+
+ArenaPlan plan_arena(std::vector<ArenaBlock> const& blocks, Precedence const& order, int rest) {
+    return plan(blocks, [&](ArenaBlock const& a, ArenaBlock const& b) {
+        if (live_together(a, b)) return true;
+        return live_together(a, b, rest) && !is_over(a, b, order) && !is_over(b, a, order);
+    });
 }
 
 }  // namespace vitrum

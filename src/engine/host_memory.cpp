@@ -18,6 +18,7 @@ public:
     [[nodiscard]] std::optional<Error> launch_error() override { return {}; }
     void wait() override {}
     [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const&) override { return nullptr; }
+    void begin_step(std::span<std::size_t const>) override {}
     void mark() override { marks_.push_back(Clock::now()); }
     [[nodiscard]] std::vector<double> laps() override {
         std::vector<double> seconds;

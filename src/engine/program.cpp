@@ -7,6 +7,7 @@
 
 #include "arena_planner.h"
 #include "base/check.h"
+#include "step_needs.h"
 #include "strips.h"
 
 namespace vitrum {
@@ -53,6 +54,7 @@ public:
         for (std::size_t n = 0; n < whole_nodes(); ++n) choose_kernel(n);
         if (strips_) choose_strip_kernels();
         place();
+        if (is_device()) find_needs(program_);
         count_bytes();
         return std::move(program_);
     }
@@ -81,6 +83,9 @@ private:
         std::size_t const per_strip = graph_.nodes.size() - whole_nodes();
         return static_cast<int>(whole_nodes() + (strips_ ? strips_->strips.size() * per_strip : 0));
     }
+
+    /// Where steps may run side by side.
+    [[nodiscard]] bool is_device() const { return backend_.memory() != nullptr; }
 
     [[nodiscard]] Life& life(ValueId id) { return lives_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] bool is_graph_edge(ValueId id) const {
@@ -269,14 +274,21 @@ private:
                 block.first = std::min(block.first, life(output).first);
                 block.last = std::max(block.last, life(output).last);
             }
+            for (auto const* const ids : {&graph_.nodes[n].inputs, &graph_.nodes[n].outputs}) {
+                for (ValueId const id : *ids) {
+                    if (id == kNone || graph_.is_constant(id)) continue;
+                    blocks[life(life(id).memory).block].users.push_back(static_cast<int>(n));
+                }
+            }
         }
         std::size_t const first_workspace = blocks.size();
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
-            blocks.push_back({program_.steps[n].selection.workspace_bytes, static_cast<int>(n), static_cast<int>(n)});
+            auto const step = static_cast<int>(n);
+            blocks.push_back({program_.steps[n].selection.workspace_bytes, step, step, {step}});
         }
         first_strip_block_ = blocks.size();
         blocks.insert(blocks.end(), strip_buffers_.begin(), strip_buffers_.end());
-        ArenaPlan const plan = plan_arena(blocks);
+        ArenaPlan const plan = is_device() && !strips_ ? plan_arena(blocks, data_order(), kRest) : plan_arena(blocks);
         program_.arena_bytes = plan.bytes;
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
             Step& step = program_.steps[n];
@@ -295,6 +307,20 @@ private:
         }
         for (ValueId const id : graph_.inputs) program_.inputs.push_back(operand(id, plan));
         for (ValueId const id : graph_.outputs) program_.outputs.push_back(operand(id, plan));
+    }
+
+    /// Which nodes come before others since these read, at some remove, what those have made.
+    [[nodiscard]] Precedence data_order() const {
+        Precedence order(graph_.nodes.size());
+        std::vector<std::optional<std::size_t>> makers(graph_.values.size());
+        for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+            for (ValueId const id : graph_.nodes[n].inputs) {
+                if (id == kNone) continue;
+                if (auto const maker = makers[static_cast<std::size_t>(id)]) order.order(*maker, n);
+            }
+            for (ValueId const id : graph_.nodes[n].outputs) makers[static_cast<std::size_t>(id)] = n;
+        }
+        return order;
     }
 
     Operand operand(ValueId id, ArenaPlan const& plan) {
@@ -327,7 +353,7 @@ private:
         std::size_t sum = sizeof(Program);
         for (Step const& step : program_.steps) {
             sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(Operand);
-            sum += step.selection.packings.size() * sizeof(Packing);
+            sum += step.selection.packings.size() * sizeof(Packing) + step.needs.size() * sizeof(std::size_t);
             for (Refusal const& refusal : step.selection.refusals) sum += sizeof(refusal) + refusal.why.size();
         }
         program_.own_bytes = sum;
@@ -343,6 +369,9 @@ private:
             }
         }
     }
+
+    /// Two layers of a decoder, which the next one's keys and values need not wait for.
+    static constexpr int kRest = 40;
 
     Graph const& graph_;
     Backend const& backend_;

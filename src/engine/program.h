@@ -23,7 +23,8 @@ struct Step {
     std::vector<Operand> inputs;
     std::vector<Operand> outputs;
     std::size_t workspace_offset = 0;
-    bool once = false;  ///< reads no picture: runs when a session binds the program, and its results stay
+    std::vector<std::size_t> needs;  ///< see find_needs
+    bool once = false;               ///< reads no picture: runs when a session binds the program, and its results stay
     double flops = 0, bytes = 0;
 };
 
@@ -36,6 +37,7 @@ struct Program {
     Sizes sizes;
     Precision precision = Precision::fp32;
     std::vector<Step> steps;
+    std::vector<std::size_t> last_steps;  ///< see find_needs
     std::size_t arena_bytes = 0;
     std::size_t own_bytes = 0;  ///< of all this, without graph and weights
     std::vector<Operand> inputs, outputs;

@@ -135,6 +135,7 @@ void Session::State::download_outputs() {
 
 void Session::State::launch_steps(Progress const& progress) {
     for (BoundStep const& step : current->steps) {
+        queue->begin_step(step.step->needs);
         launch(step);
         if (progress && !progress(step.done_fraction)) fail("cancelled");
     }
@@ -143,6 +144,7 @@ void Session::State::launch_steps(Progress const& progress) {
 void Session::State::launch_all(Progress const& progress) {
     upload_inputs();
     launch_steps(progress);
+    queue->begin_step(current->program->last_steps);
     download_outputs();
 }
 

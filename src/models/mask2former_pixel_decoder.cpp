@@ -86,10 +86,11 @@ private:
         auto const fc1 = p_.matrix(p_.key(pixels::kFc1, layer), c, c_.pixel_hidden);
         auto const fc2 = p_.matrix(p_.key(pixels::kFc2, layer), c_.pixel_hidden, c);
         auto const final_norm = p_.norm(p_.key(pixels::kFinalNorm, layer), c);
+        // The finest level, which takes longest, comes first: a GPU has the others' steps beside it.
         Levels values{};
-        for (std::size_t l = 0; l < kLevels; ++l) values[l] = p_.apply_conv(value, levels[l]);
+        for (std::size_t l = kLevels; l-- > 0;) values[l] = p_.apply_conv(value, levels[l]);
         Levels result{};
-        for (std::size_t l = 0; l < kLevels; ++l) {
+        for (std::size_t l = kLevels; l-- > 0;) {
             auto const x =
                 p_.graph().add(op,
                                {levels[l], positions[l], values[0], values[1], values[2], offset.weight, offset.bias,

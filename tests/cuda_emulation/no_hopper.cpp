@@ -51,6 +51,12 @@ std::size_t HopperRowConvKernel::workspace_bytes(Conv2d const&, Problem const&, 
 void HopperRowConvKernel::launch(Conv2d const&, Launch const&) {
     VITRUM_ASSERT(false);
 }
+std::size_t HopperPatchMergingKernel::workspace_bytes(Op const&, Problem const&, int) {
+    return 0;
+}
+void HopperPatchMergingKernel::launch(Op const&, Launch const&) {
+    VITRUM_ASSERT(false);
+}
 
 }  // namespace cuda
 }  // namespace vitrum

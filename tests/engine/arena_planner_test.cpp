@@ -52,5 +52,47 @@ TEST(ArenaPlanner, NeverOverlapsOnRandomPrograms) {
     }
 }
 
+constexpr int kRest = 8;
+
+TEST(ArenaPlanner, LetsMemoryRestBetweenStepsThatMayRunSideBySide) {
+    Precedence const apart(20);
+    EXPECT_EQ(plan_arena({{640, 0, 1, {0, 1}}, {640, 2, 3, {2, 3}}}, apart, kRest).bytes, 1280U);
+    EXPECT_EQ(plan_arena({{640, 0, 1, {0, 1}}, {640, 9, 10, {9, 10}}}, apart, kRest).bytes, 1280U);
+    EXPECT_EQ(plan_arena({{640, 0, 1, {0, 1}}, {640, 10, 11, {10, 11}}}, apart, kRest).bytes, 640U);
+}
+
+TEST(ArenaPlanner, LetsMemoryRestWhereOneOfItsUsersMayStillRun) {
+    std::vector<ArenaBlock> const blocks{{640, 0, 2, {0, 1, 2}}, {640, 3, 4, {3, 4}}};
+    Precedence order(5);
+    for (std::size_t const user : {0U, 2U}) order.order(user, 3);
+    EXPECT_EQ(plan_arena(blocks, order, kRest).bytes, 1280U);
+    order.order(1, 3);
+    EXPECT_EQ(plan_arena(blocks, order, kRest).bytes, 640U);
+}
+
+TEST(ArenaPlanner, TakesNoMoreForAChainWhoseStepsMayRunSideBySide) {
+    std::vector<ArenaBlock> chain;
+    Precedence order(41);
+    for (int step = 0; step < 40; ++step) {
+        chain.push_back({1024, step, step + 1, {step, step + 1}});
+        order.order(static_cast<std::size_t>(step), static_cast<std::size_t>(step) + 1);
+    }
+    EXPECT_EQ(plan_arena(chain, order, kRest).bytes, 2048U);
+}
+
+TEST(ArenaPlanner, KeepsApartWhatLivesTogetherWhereStepsRunSideBySide) {
+    std::mt19937 random(8);
+    for (int round = 0; round < 50; ++round) {
+        Precedence order(80);
+        for (std::size_t later = 1; later < 80; ++later) order.order(random() % later, later);
+        std::vector<ArenaBlock> blocks;
+        for (int i = 0; i < 40; ++i) {
+            int const first = static_cast<int>(random() % 60), last = first + static_cast<int>(random() % 10);
+            blocks.push_back({random() % 5000, first, last, {first, last}});
+        }
+        expect_no_overlap(blocks, plan_arena(blocks, order, kRest));
+    }
+}
+
 }  // namespace
 }  // namespace vitrum

@@ -44,6 +44,17 @@ TEST(DeviceSession, GivesWhatTheHostGivesOnEveryRunAtEverySize) {
     }
 }
 
+TEST(DeviceSession, LetsStepsWaitForWhatTheyNeedAlone) {
+    FakeLog log;
+    Session device(on_fake_device(log, graph_with_branches())), host(on_reference(graph_with_branches()));
+    for (Sizes const sizes : {Sizes{1, 5, 7}, Sizes{2, 12, 9}}) {
+        device.prepare(sizes);
+        host.prepare(sizes);
+        for (unsigned run = 0; run < 4; ++run) EXPECT_EQ(run_with(device, run), run_with(host, run));
+        EXPECT_GT(log.overtaken.exchange(0), 0);
+    }
+}
+
 TEST(DeviceSession, AsksKernelsForThePrecisionThatWasChosen) {
     for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
         FakeLog log;

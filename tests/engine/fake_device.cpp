@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_device.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -140,6 +141,9 @@ public:
         for (auto const& item : work) item();
     }
     [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work) override;
+    void begin_step(std::span<std::size_t const> needed) override {
+        if (is_recording_) steps_.push_back({{needed.begin(), needed.end()}, std::exchange(pending_, {})});
+    }
     void mark() override { ++marks_; }
     [[nodiscard]] std::vector<double> laps() override {
         wait();
@@ -153,7 +157,12 @@ public:
     void launch(Op const& op, Launch const& launch, Precision precision);
 
 private:
-    class List;
+    class Steps;
+    struct RecordedStep {
+        std::vector<std::size_t> needed;
+        std::vector<std::function<void()>> before;  ///< what came between the step before and this one's beginning
+    };
+
     void run(Op const& op, Precision precision, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
              std::vector<std::byte const*> packed, std::byte* workspace);
     [[nodiscard]] TensorView on_host(TensorView view) const;
@@ -161,30 +170,71 @@ private:
     FakeMemory& memory_;
     std::thread::id thread_;
     std::vector<std::function<void()>> pending_;
+    bool is_recording_ = false;
+    std::vector<RecordedStep> steps_;
     std::optional<Error> launch_error_;
     ThreadPool threads_{1};
     int marks_ = 0;
 };
 
-class FakeQueue::List final : public Recording {
+/// Of the steps that wait for nothing any more the last comes first: an order as far from the recorded one as can be,
+/// so that it shows where a step waits for too little.
+class FakeQueue::Steps final : public Recording {
 public:
-    List(FakeQueue& queue, std::vector<std::function<void()>> items) : queue_(queue), items_(std::move(items)) {}
+    explicit Steps(FakeQueue& queue) : queue_(queue) {}
+
+    void add(std::vector<std::size_t> needed, std::vector<std::function<void()>> items) {
+        needed_.push_back(std::move(needed));
+        items_.push_back(std::move(items));
+    }
+    void begin_with(std::vector<std::function<void()>> items) { first_ = std::move(items); }
+
     void replay() override {
         ++queue_.memory_.log().replays;
-        for (auto const& item : items_) queue_.push(item);
+        push(first_);
+        std::vector<bool> done(items_.size(), false);
+        for (std::size_t last = 0, count = 0; count < items_.size(); ++count) {
+            std::size_t const step = last_ready(done);
+            if (count > 0 && step < last) ++queue_.memory_.log().overtaken;
+            last = step;
+            push(items_[step]);
+            done[step] = true;
+        }
     }
     [[nodiscard]] std::size_t bytes() const override { return queue_.memory_.log().recording_bytes; }
 
 private:
+    [[nodiscard]] std::size_t last_ready(std::vector<bool> const& done) const {
+        for (std::size_t step = items_.size(); step-- > 0;) {
+            if (!done[step] && std::ranges::all_of(needed_[step], [&](std::size_t i) { return done.at(i); }))
+                return step;
+        }
+        throw std::logic_error("steps wait for each other");
+    }
+    void push(std::vector<std::function<void()>> const& items) {
+        for (auto const& item : items) queue_.push(item);
+    }
+
     FakeQueue& queue_;
-    std::vector<std::function<void()>> items_;
+    std::vector<std::function<void()>> first_;  ///< what came before the first step
+    std::vector<std::vector<std::size_t>> needed_;
+    std::vector<std::vector<std::function<void()>>> items_;
 };
 
 std::unique_ptr<Recording> FakeQueue::record(std::function<void()> const& work) {
-    auto before = std::exchange(pending_, {});
+    auto waiting = std::exchange(pending_, {});
+    is_recording_ = true;
     work();
+    is_recording_ = false;
     ++memory_.log().recordings;
-    return std::make_unique<List>(*this, std::exchange(pending_, std::move(before)));
+    auto recording = std::make_unique<Steps>(*this);
+    auto last = std::exchange(pending_, std::move(waiting));
+    auto const begun = std::exchange(steps_, {});
+    recording->begin_with(begun.empty() ? std::move(last) : begun.front().before);
+    for (std::size_t i = 0; i < begun.size(); ++i) {
+        recording->add(begun[i].needed, i + 1 < begun.size() ? begun[i + 1].before : std::move(last));
+    }
+    return recording;
 }
 
 TensorView FakeQueue::on_host(TensorView view) const {

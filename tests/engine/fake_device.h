@@ -26,12 +26,14 @@ struct FakeLog {
     std::set<Precision> precisions;                   ///< that kernels were asked for
     std::size_t recording_bytes = 0;                  ///< that each recording says it takes
     std::atomic<int> recordings = 0, replays = 0, launches = 0;
+    std::atomic<int> overtaken = 0;  ///< how often a step was replayed that had been recorded before the one before it
     std::map<std::byte const*, int> weight_uploads;  ///< by the host's address
     std::size_t bytes_held = 0, staging_held = 0;
 };
 
 /// A device for tests: the reference backend's kernels, on memory that has other addresses than the host's and holds
-/// NaN at first. Nothing that is queued happens before wait(). It throws std::logic_error where an address that is not
+/// NaN at first. Nothing that is queued happens before wait(). What is recorded
+/// is replayed in another order where its steps allow one. It throws std::logic_error where an address that is not
 /// the device's reaches a kernel, or work comes from a thread that did not enter(). `log` must outlive it. Sessions may
 /// run on it side by side.
 [[nodiscard]] std::unique_ptr<Backend const> make_fake_device(FakeLog& log);

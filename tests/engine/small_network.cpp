@@ -82,6 +82,21 @@ Graph graph_with_positions() {
     return graph;
 }
 
+Graph graph_with_branches() {
+    Graph graph;
+    auto owner = std::make_shared<std::vector<float> const>(std::vector<float>{1.5F, 0.5F, -1, 2});
+    auto const numbers = graph.add_constant("numbers", {{4}, owner->data(), owner});
+    auto const x = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 4});
+    ValueId sum = x;
+    for (int branch = 0; branch < 3; ++branch) {
+        ValueId end = x;
+        for (int i = 0; i <= branch; ++i) end = graph.add(LayerNorm{}, {end, numbers, numbers}, "norm");
+        sum = graph.add(Add{}, {sum, end}, "sum");
+    }
+    graph.add_output("output", sum);
+    return graph;
+}
+
 ModelInfo small_info() {
     ModelInfo info;
     info.family = "test";

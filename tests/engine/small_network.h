@@ -14,6 +14,9 @@ namespace vitrum {
 /// Reads three values that depend on the picture's size alone, the first through a chain that may run in place.
 [[nodiscard]] Graph graph_with_positions();
 
+/// Three chains of one input, whose results are added: steps of one need none of another.
+[[nodiscard]] Graph graph_with_branches();
+
 /// The network compiled; no file is read.
 [[nodiscard]] Engine small_engine(CompileOptions const& options = {});
 

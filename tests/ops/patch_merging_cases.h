@@ -24,6 +24,12 @@ inline constexpr auto kPatchMergingCases = std::to_array<PatchMergingCase>({
     {.name = "swin_tiny", .h = 14, .w = 13, .c = 96, .out = 192},
     {.name = "many_pixels", .h = 31, .w = 43, .c = 12, .out = 24},
     {.name = "narrow_tile", .h = 15, .w = 17, .c = 800, .out = 40},
+    // So many that Hopper's warpgroups take them: rows of 160, 384, 768 and 1536 channels.
+    {.name = "warpgroups", .n = 2, .h = 37, .w = 45, .c = 40, .out = 36},
+    {.name = "warpgroups_tiny", .h = 45, .w = 48, .c = 96, .out = 192},
+    {.name = "warpgroups_wide", .h = 46, .w = 47, .c = 192, .out = 40},
+    {.name = "warpgroups_widest", .h = 46, .w = 46, .c = 384, .out = 24},
+    {.name = "warpgroups_large_stream", .h = 50, .w = 45, .c = 24, .out = 48, .stream = 1e5},
     {.name = "large_stream", .h = 8, .w = 8, .c = 24, .out = 48, .stream = 1e5},
 });
 

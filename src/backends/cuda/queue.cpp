@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "memory.h"
+#include "recorded_steps.h"
 
 namespace vitrum::cuda {
 namespace {
@@ -70,6 +71,7 @@ public:
 
     [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work) override {
         // Of this thread only: other threads may allocate meanwhile.
+        steps_ = {};
         check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording a graph of kernels");
         std::exception_ptr failure;
         try {
@@ -87,6 +89,8 @@ public:
         check(result, "recording a graph of kernels");
         return std::make_unique<CapturedGraph>(graph, stream_);
     }
+
+    void begin_step(std::span<std::size_t const> needed) override { steps_.begin(stream_, needed); }
 
     void mark() override {
         cudaEvent_t event = nullptr;
@@ -112,6 +116,7 @@ public:
 private:
     int device_;
     cudaStream_t stream_ = nullptr;
+    RecordedSteps steps_;  ///< of the recording that is being made
     std::vector<cudaEvent_t> marks_;
 };
 

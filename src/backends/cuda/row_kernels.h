@@ -87,6 +87,16 @@ struct RowWindowKernel : Kernel<WindowAttention> {
     static void launch(Op const& op, Launch const& launch);
 };
 
+/// By Hopper's warpgroups, where there are pixels enough.
+struct HopperPatchMergingKernel : Kernel<PatchMerging> {
+    using Op = PatchMerging;
+    static constexpr std::string_view kName = "scaled_rows_hopper_fp16";
+    static Support supports(Op const& op, Problem const& problem);
+    static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
+    static void launch(Op const& op, Launch const& launch);
+};
+
 /// Offsets, scores, samples, projection and norm of a tile of pixels in one launch (deformable_fused.cu).
 struct FusedDeformableKernel : Kernel<DeformableAttention> {
     using Op = DeformableAttention;

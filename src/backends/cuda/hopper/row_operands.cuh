@@ -69,6 +69,13 @@ struct Preparation {
     Hidden hidden;
     RowOperands to;
     RowScales* scales;
+
+    /// Where eight channels of the row at that pixel lie; null: they are zeros. Maps whose rows are not one pixel each
+    /// tell by themselves.
+    [[nodiscard]] __device__ float const* octet(std::int64_t pixel, int k) const {
+        if constexpr (requires { map.octet(x, pixel, k); }) return map.octet(x, pixel, k);
+        else return x.at(pixel) + k;
+    }
 };
 
 constexpr int kRowLanes = 16;
@@ -94,11 +101,14 @@ struct PreparedRow {
 
     [[nodiscard]] __device__ int first(int i) const { return 8 * (sub + kRowLanes * i); }
 
-    __device__ void load(float const* from, int channels) {
+    /// `octet(k)`: where the eight channels from k on lie; null: they are zeros.
+    template <class Octet>
+    __device__ void load(int channels, Octet const& octet) {
 #pragma unroll
         for (int i = 0; i < kOctets; ++i) {
-            if (from != nullptr && first(i) < channels) {
-                load_octet(v[i], from + first(i));
+            float const* const from = first(i) < channels ? octet(first(i)) : nullptr;
+            if (from != nullptr) {
+                load_octet(v[i], from);
             } else {
 #pragma unroll
                 for (float& value : v[i]) value = 0;
@@ -165,10 +175,10 @@ __global__ void __launch_bounds__(kPrepareThreads) prepare_kernel(__grid_constan
     own.sub = static_cast<int>(threadIdx.x) % kRowLanes;
     std::int64_t const pixel = row < p.rows ? p.map(row) : -1;
     await_previous();
-    own.load(pixel < 0 ? nullptr : p.x.at(pixel), p.channels);
+    own.load(p.channels, [&](int k) { return pixel < 0 ? nullptr : p.octet(pixel, k); });
     if (p.norm_weight != nullptr && __any_sync(0xFFFFFFFFU, pixel >= 0)) {
         own.normalise(p.norm_weight, p.norm_bias, p.channels, p.epsilon);
-        if (pixel < 0) own.load(nullptr, p.channels);
+        if (pixel < 0) own.load(p.channels, [](int) -> float const* { return nullptr; });
     }
     float const scale = row_scale(own.largest());
     own.store(p.to, row, scale);

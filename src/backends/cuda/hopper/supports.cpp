@@ -181,6 +181,18 @@ std::vector<Packing> HopperRowWindowKernel::packings(Op const&, Problem const& p
             pack_swin_vector(Op::kNormBias, channels, false)};
 }
 
+Support HopperPatchMergingKernel::supports(Op const&, Problem const& problem) {
+    std::int64_t const channels = problem.inputs[Op::kX][3];
+    if (channels % 8 != 0) return {false, fmt::format("{} channels, no multiple of 8", channels)};
+    return rows_support(problem, pixels_of(problem.outputs[0]), 4 * channels, problem.outputs[0][3]);
+}
+
+std::vector<Packing> HopperPatchMergingKernel::packings(Op const&, Problem const& problem) {
+    int const channels = static_cast<int>(4 * problem.inputs[Op::kX][3]);
+    return {pack_hopper_rows(Op::kWeight, problem.inputs[Op::kWeight], true),
+            pack_swin_vector(Op::kNormWeight, channels, false), pack_swin_vector(Op::kNormBias, channels, false)};
+}
+
 Support HopperRowConvKernel::supports(Conv2d const& op, Problem const& problem) {
     if (op.kernel != 1 || op.stride != 1 || op.pixel_shuffle != 1) return {false, "for 1 × 1 and stride 1 only"};
     if (op.activation == Activation::gelu) return {false, "knows no GELU"};

@@ -251,8 +251,11 @@ void FusedDeformableKernel::launch(Op const& op, Launch const& launch) {
         .epsilon = op.norm_epsilon};
     VITRUM_ASSERT(x.vector && a.y.vector && a.position.vector && a.maps.levels[0].vector && a.maps.levels[1].vector &&
                   a.maps.levels[2].vector);
-    constexpr std::int64_t kFewPixels = 8192;  // smaller tiles, for more of them
-    if (x.count() <= kFewPixels) run<16>(launch.stream, a);
+    // Smaller tiles, for more of them, where all levels, which may run side by side, do not fill a GPU.
+    constexpr std::int64_t kFewPixels = 8192;
+    std::int64_t pixels = 0;
+    for (Pixels const& level : a.maps.levels) pixels += level.count();
+    if (pixels <= kFewPixels) run<16>(launch.stream, a);
     else run<32>(launch.stream, a);
 }
 

@@ -60,27 +60,30 @@ __global__ void __launch_bounds__(kThreads) sums_kernel(Statistics s) {
     if (thread == 0) s.sums[blockIdx.x] = shared[0];
 }
 
+/// Of a group.
 struct Moments {
     double mean, factor;
 };
 
-struct Finish {
-    Statistics s;
-    float epsilon;
-    Moments* moments;  ///< [N · groups]
-
-    __device__ void operator()(std::int64_t item) const {
-        Sum total{0, 0};
-        for (std::int64_t part = 0; part < s.parts; ++part) {
-            total.values += s.sums[item * s.parts + part].values;
-            total.squares += s.sums[item * s.parts + part].squares;
-        }
-        auto const count = static_cast<double>(s.x.h * s.x.w * s.channels());
-        double const mean = total.values / count;
-        double const variance = fmax(total.squares / count - mean * mean, 0.0);
-        moments[item] = {mean, 1.0 / sqrt(variance + static_cast<double>(epsilon))};
+/// A warp for a group's parts.
+__global__ void __launch_bounds__(32) moments_kernel(Statistics s, float epsilon, Moments* moments) {
+    take_turn();
+    Sum total{0, 0};
+    for (std::int64_t part = threadIdx.x; part < s.parts; part += 32) {
+        Sum const own = s.sums[blockIdx.x * s.parts + part];
+        total.values += own.values;
+        total.squares += own.squares;
     }
-};
+    for (int lane = 16; lane > 0; lane /= 2) {
+        total.values += __shfl_xor_sync(0xFFFFFFFFU, total.values, lane);
+        total.squares += __shfl_xor_sync(0xFFFFFFFFU, total.squares, lane);
+    }
+    if (threadIdx.x > 0) return;
+    auto const count = static_cast<double>(s.x.h * s.x.w * s.channels());
+    double const mean = total.values / count;
+    double const variance = fmax(total.squares / count - mean * mean, 0.0);
+    moments[blockIdx.x] = {mean, 1.0 / sqrt(variance + static_cast<double>(epsilon))};
+}
 
 struct ApplyQuad {
     Pixels x, y;
@@ -133,7 +136,7 @@ void GroupNormKernel::launch(GroupNorm const& op, Launch const& launch) {
     Statistics const statistics{x, op.groups, parts.parts, parts.sums};
     start(launch.stream, statistics.width() == 4 ? sums_kernel<4> : sums_kernel<1>, x.n * op.groups * parts.parts,
           kThreads, statistics);
-    for_each(launch.stream, x.n * op.groups, Finish{statistics, op.epsilon, parts.moments});
+    start<Start::early>(launch.stream, moments_kernel, x.n * op.groups, 32, statistics, op.epsilon, parts.moments);
     ApplyQuad const apply{x, y, op.groups, parts.moments, floats(in[GroupNorm::kWeight]), floats(in[GroupNorm::kBias])};
     for_each(launch.stream, y.count() * y.quads(), apply);
 }

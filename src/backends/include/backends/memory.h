@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "vitrum/error.h"
@@ -50,6 +51,9 @@ public:
     virtual void wait() = 0;
     /// Records what `work` queues instead of running it; null where there is nothing to gain (the host).
     [[nodiscard]] virtual std::unique_ptr<Recording> record(std::function<void()> const& work) = 0;
+    /// While recording: what comes next, until the next call, is a step; they count from 0. It waits for those earlier
+    /// steps alone, or, without any, for what came before the first one. Queues may as well do everything in order.
+    virtual void begin_step(std::span<std::size_t const> needed) = 0;
     /// Notes when the queue gets here.
     virtual void mark() = 0;
     /// Waits; the seconds from each mark to the next, which are then forgotten.
