@@ -45,7 +45,7 @@ struct Outlet {
         bool const is_aligned = to.y.vector && (to.residual.data == nullptr || to.residual.vector);
         return is_aligned && is_first && to.finish.activation != Activation::gelu && (is_sorted || to.factor == 1);
     }
-    [[nodiscard]] __device__ bool starts_with_residual() const { return to.residual.data != nullptr && has_fast_way(); }
+    [[nodiscard]] __device__ bool adds_first() const { return to.residual.data != nullptr && has_fast_way(); }
 
 private:
     [[nodiscard]] __device__ int place(int column) const {
@@ -88,55 +88,30 @@ struct Rows {
     [[nodiscard]] __device__ int row() const { return 8 * (group * L::kHalves / 2); }
     [[nodiscard]] __device__ int column(int half) const { return 8 * (group * L::kHalves % 2 + half); }
 
-    /// Sums begin with a residual that nothing happens to behind them: as long as no sum is there, all of its loads can
-    /// be under way together.
-    __device__ void start(Outlet<L::kColumns> const& out, ConvTile const& tile) {
-        bool const is_added = out.starts_with_residual();
+    /// The products of the patch; returns what the sums are to be multiplied by. `chunk` and `item` count those of all
+    /// tiles. Where `kAdds`, a residual that nothing happens to behind the sums is added to them on the way, a piece of
+    /// it whenever some items are through: its loads are under way meanwhile.
+    template <bool kAdds>
+    __device__ float multiply(Outlet<L::kColumns> const& out, ConvTile const& tile, typename L::Patches const& patches,
+                              typename L::Weights const& weights, float weight_unit, int& chunk, int& item) {
+        constexpr int kPieces = kAdds ? static_cast<int>(divide_up(Piece::kCount, L::kChunks)) : 1;  // of a chunk
+        constexpr int kRun = L::kItems / kPieces;
+        float unit = 0;
 #pragma unroll
-        for (int half = 0; half < L::kHalves; ++half) {
-#pragma unroll
-            for (int below = 0; below < 2; ++below) {
-                std::int64_t const m = pixel(out.to, tile, half, below);
-                float const* const from = out.to.residual.at(m) + out.first_column + 4 * lane.quad;
-#pragma unroll
-                for (int pair = 0; pair < L::kColumns / 16; ++pair) {
-                    bool const is = is_added && m >= 0 && out.places[4 * pair + lane.quad] >= 0;
-                    float* const s = sums[half] + 8 * pair + 2 * below;
-                    auto const* const two = reinterpret_cast<float2 const*>(from + 16 * pair);
-                    float2 const low = is ? two[0] : make_float2(0, 0), high = is ? two[1] : make_float2(0, 0);
-                    s[0] = low.x, s[1] = low.y, s[4] = high.x, s[5] = high.y;
-                }
-            }
-        }
-    }
-
-    /// Adds the products of the patch; returns what the sums are to be multiplied by. `chunk` and `item` count those of
-    /// all tiles.
-    __device__ float multiply(typename L::Patches const& patches, typename L::Weights const& weights, float weight_unit,
-                              int& chunk, int& item) {
-        float unit = 1.0F;
-#pragma unroll 1
         for (int part = 0; part < L::kChunks; ++part, ++chunk) {
             float const next = patches.wait_full(chunk) * weight_unit;
-            if (next != unit) rescale(unit / next);
+            if (part > 0 && next != unit) rescale(unit / next);
             unit = next;
             std::uint32_t const patch = patches.slot(chunk) + (row() * kPatch + column(0)) * 16;
-#pragma unroll 1
-            for (int i = 0; i < L::kItems; ++i, ++item) {
-                begin(patch + (i / L::kParts / 3 * kPatch + i / L::kParts % 3) * 16 +
-                          i % L::kParts * (2 * L::kSteps * kPlane * 16),
-                      weights, item);
-                if (part == 0 && i == 0) continue;
-                wait_for_products<1>();
-                weights.release(item - 1, lane);
-                if (i == 0) patches.release(chunk - 1, lane);
-            }
-        }
-        wait_for_products<0>();
-        weights.release(item - 1, lane);
-        patches.release(chunk - 1, lane);
 #pragma unroll
-        for (auto& half : sums) settle(half);
+            for (int i = 0; i < kPieces; ++i) {
+                Piece piece(part * kPieces + i);
+                if (kAdds) piece.fetch(*this, out, tile);
+                run(patch, i * kRun, i + 1 < kPieces ? (i + 1) * kRun : L::kItems, part > 0, weights, item);
+                if (kAdds) piece.add(sums, 1 / unit);
+            }
+            patches.release(chunk, lane);
+        }
         return unit;
     }
 
@@ -161,7 +136,55 @@ private:
         std::int64_t const y = tile.top + row() + 2 * lane.warp + below, x = tile.left + column(half) + lane.row;
         return y < to.rows && x < to.columns ? (tile.picture * to.rows + y) * to.columns + x : -1;
     }
-    __device__ void begin(std::uint32_t patch, typename L::Weights const& weights, int item) {
+    /// Some residual of the lane's: neighbouring quads of channels of one of its pixels.
+    struct Piece {
+        static constexpr int kAllPairs = L::kColumns / 16, kPairs = kAllPairs % 3 == 0 ? 3 : kAllPairs % 2 == 0 ? 2 : 1;
+        static constexpr int kOfPixel = kAllPairs / kPairs, kCount = L::kHalves * 2 * kOfPixel;
+        int index;
+        float4 values[kPairs];
+
+        __device__ explicit Piece(int index_) : index(index_) {}
+        __device__ void fetch(Rows const& rows, Outlet<L::kColumns> const& out, ConvTile const& tile) {
+            if (index >= kCount) return;
+            std::int64_t const m = rows.pixel(out.to, tile, index / kOfPixel / 2, index / kOfPixel % 2);
+            float const* const from = out.to.residual.at(m) + out.first_column;
+#pragma unroll
+            for (int i = 0; i < kPairs; ++i) {
+                int const own = 16 * (index % kOfPixel * kPairs + i) + 4 * rows.lane.quad;
+                bool const is = m >= 0 && out.places[own / 4] >= 0;
+                values[i] = is ? *reinterpret_cast<float4 const*>(from + own) : make_float4(0, 0, 0, 0);
+            }
+        }
+        __device__ void add(float (&sums)[L::kHalves][L::kColumns / 2], float factor) const {
+            if (index >= kCount) return;
+#pragma unroll
+            for (int i = 0; i < kPairs; ++i) {
+                float* const s =
+                    sums[index / kOfPixel / 2] + 8 * (index % kOfPixel * kPairs + i) + 2 * (index / kOfPixel % 2);
+                s[0] = fmaf(values[i].x, factor, s[0]), s[1] = fmaf(values[i].y, factor, s[1]);
+                s[4] = fmaf(values[i].z, factor, s[4]), s[5] = fmaf(values[i].w, factor, s[5]);
+            }
+        }
+    };
+
+    /// Items [first, last) of a chunk, and waits for them. Without `add` the first one begins the sums.
+    __device__ void run(std::uint32_t patch, int first, int last, bool add, typename L::Weights const& weights,
+                        int& item) {
+#pragma unroll 1
+        for (int i = first; i < last; ++i, ++item) {
+            begin(patch + (i / L::kParts / 3 * kPatch + i / L::kParts % 3) * 16 +
+                      i % L::kParts * (2 * L::kSteps * kPlane * 16),
+                  weights, item, add || i > 0);
+            if (i == first) continue;
+            wait_for_products<1>();
+            weights.release(item - 1, lane);
+        }
+        wait_for_products<0>();
+        weights.release(item - 1, lane);
+#pragma unroll
+        for (auto& half : sums) settle(half);
+    }
+    __device__ void begin(std::uint32_t patch, typename L::Weights const& weights, int item, bool add) {
         weights.wait_full(item);
         fence_products();
         std::uint64_t const left = matrix_descriptor(patch, kPlane * 16, kPatch * 16),
@@ -171,16 +194,14 @@ private:
 #pragma unroll
             for (int half = 0; half < L::kHalves; ++half) {
                 begin_product<L::kColumns>(sums[half], further(left, (2 * k * kPlane + 8 * half) * 16),
-                                           further(right, k * 2 * L::kColumns * 16), 1);
+                                           further(right, k * 2 * L::kColumns * 16), add || k > 0);
             }
         }
         commit_products();
     }
     __device__ void rescale(float factor) {
-        wait_for_products<0>();
 #pragma unroll
         for (auto& half : sums) {
-            settle(half);
 #pragma unroll
             for (float& sum : half) sum *= factor;
         }
@@ -261,8 +282,9 @@ __global__ void __launch_bounds__(L::kThreads, 1)
     int chunk = 0, item = 0;
     for (int index = tiles.first(); index < tiles.count; index += tiles.step()) {
         ConvTile const tile(tiles, index);
-        rows.start(out, tile);
-        float const unit = rows.multiply(patches, weights, weight_unit, chunk, item);
+        float const unit = out.adds_first()
+                               ? rows.template multiply<true>(out, tile, patches, weights, weight_unit, chunk, item)
+                               : rows.template multiply<false>(out, tile, patches, weights, weight_unit, chunk, item);
         rows.store(out, tile, unit);
     }
 }
