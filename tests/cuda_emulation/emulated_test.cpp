@@ -2,6 +2,8 @@
 // The CUDA kernels against the reference, run on the host.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/threads.h"
 #include "cases.h"
 #include "choices.h"
