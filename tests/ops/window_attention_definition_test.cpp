@@ -78,23 +78,16 @@ TEST(WindowAttentionDefinition, BiasIsIndexedByQueryMinusKey) {
     WindowAttentionCase c = kAveragingWindow;
     c.h = c.w = 2;
     Values values = averaging({1, 2, 3, 4}, 2);
-    values[WindowAttention::kBiasTable][(1 + 1) * 3 + (0 + 1)] =
-        1000;  // dy = 1, dx = 0: the lower row looks at the upper one
+    // dy = 1, dx = 0: the lower row looks at the upper one.
+    values[WindowAttention::kBiasTable][(1 + 1) * 3 + (0 + 1)] = 1000;
     EXPECT_EQ(reference_output(to_case(c), values), (std::vector<float>{2.5F, 2.5F, 1, 2}));
 }
 
 TEST(WindowAttentionDefinition, ScalesTheLogits) {
     // Two tokens with q = x, k = x, v = x: for query 1 the weights are softmax(scale · {0, 1}).
-    WindowAttentionCase c{.name = "scale",
-                          .h = 2,
-                          .w = 2,
-                          .c = 1,
-                          .heads = 1,
-                          .window = 2,
-                          .qkv_bias = false,
-                          .norm = false,
-                          .residual = Residual::none,
-                          .logits = 3};
+    WindowAttentionCase c = kAveragingWindow;
+    c.h = c.w = 2;
+    c.logits = 3;
     Values values = averaging({0, 1, 0, 1}, 2);
     values[WindowAttention::kQkvWeight] = {1, 1, 1};
     auto const result = reference_output(to_case(c), values);

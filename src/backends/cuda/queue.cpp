@@ -70,8 +70,8 @@ public:
     void wait() override { check(cudaStreamSynchronize(stream_), "running kernels"); }
 
     [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work) override {
-        // Of this thread only: other threads may allocate meanwhile.
         steps_ = {};
+        // Of this thread only: other threads may allocate meanwhile.
         check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording a graph of kernels");
         std::exception_ptr failure;
         try {

@@ -28,33 +28,17 @@ struct MergedPixels {
     }
 };
 
-struct Parts {
-    std::int64_t at_once;
-    hopper::RowOperands x;
-    hopper::RowScales* scales;
-    std::size_t bytes;
-
-    Parts(std::int64_t rows, std::int64_t channels, std::byte* workspace)
-        : x{nullptr, ProductWeights(0, channels).depth} {
-        at_once = round_up(items_at_once(rows, x.depth * 2), 2 * kProductRows);
-        WorkspaceParts parts(workspace);
-        x.data = parts.take<std::byte>(hopper::RowOperands::bytes(std::min(at_once, rows), x.depth));
-        scales = parts.take<hopper::RowScales>(at_once);
-        bytes = parts.bytes();
-    }
-};
-
 }  // namespace
 
 std::size_t HopperPatchMergingKernel::workspace_bytes(Op const&, Problem const& problem, int) {
     Shape const& y = problem.outputs[0];
-    return Parts(y[0] * y[1] * y[2], 4 * problem.inputs[Op::kX][3], nullptr).bytes;
+    return hopper::RowParts(y[0] * y[1] * y[2], 4 * problem.inputs[Op::kX][3], 0, nullptr).bytes;
 }
 
 void HopperPatchMergingKernel::launch(Op const& op, Launch const& launch) {
     Pixels const x(launch.inputs[Op::kX]), y(launch.outputs[0]);
     int const channels = 4 * x.c;
-    Parts const parts(y.count(), channels, launch.workspace);
+    hopper::RowParts const parts(y.count(), channels, 0, launch.workspace);
     VITRUM_ASSERT(x.vector && y.vector);
     for (std::int64_t first = 0; first < y.count(); first += parts.at_once) {
         std::int64_t const rows = std::min(parts.at_once, y.count() - first);

@@ -4,34 +4,16 @@
 #include "row_product.cuh"
 
 namespace vitrum::cuda {
-namespace {
-
-struct Parts {
-    std::int64_t at_once;
-    hopper::RowOperands x;
-    hopper::RowScales* scales;
-    std::size_t bytes;
-
-    Parts(Shape const& shape, std::byte* workspace) : x{nullptr, ProductWeights(0, shape[3]).depth} {
-        std::int64_t const pixels = shape[0] * shape[1] * shape[2];
-        at_once = round_up(items_at_once(pixels, x.depth * 2), 2 * kProductRows);
-        WorkspaceParts parts(workspace);
-        x.data = parts.take<std::byte>(hopper::RowOperands::bytes(std::min(at_once, pixels), x.depth));
-        scales = parts.take<hopper::RowScales>(at_once);
-        bytes = parts.bytes();
-    }
-};
-
-}  // namespace
 
 std::size_t HopperRowConvKernel::workspace_bytes(Conv2d const&, Problem const& problem, int) {
-    return Parts(problem.inputs[Conv2d::kX], nullptr).bytes;
+    Shape const& x = problem.inputs[Conv2d::kX];
+    return hopper::RowParts(x[0] * x[1] * x[2], x[3], 0, nullptr).bytes;
 }
 
 void HopperRowConvKernel::launch(Conv2d const& op, Launch const& launch) {
     auto const in = launch.inputs;
     Pixels const x(in[Conv2d::kX]), y(launch.outputs[0]), residual(in[Conv2d::kResidual]);
-    Parts const parts(in[Conv2d::kX].shape, launch.workspace);
+    hopper::RowParts const parts(x.count(), x.c, 0, launch.workspace);
     VITRUM_ASSERT(x.vector && y.vector && (residual.data == nullptr || residual.vector));
     for (std::int64_t first = 0; first < x.count(); first += parts.at_once) {
         std::int64_t const rows = std::min(parts.at_once, x.count() - first);

@@ -7,25 +7,6 @@
 namespace vitrum::cuda {
 namespace {
 
-/// Operands of as many pixels as fit, and of their hidden layer: none where a kernel has both products.
-struct Parts {
-    std::int64_t at_once;
-    hopper::RowOperands x, hidden;
-    hopper::RowScales* scales;
-    std::size_t bytes;
-
-    Parts(Shape const& shape, std::int64_t hidden_channels, std::byte* workspace)
-        : x{nullptr, ProductWeights(0, shape[3]).depth}, hidden{nullptr, ProductWeights(0, hidden_channels).depth} {
-        std::int64_t const pixels = shape[0] * shape[1] * shape[2];
-        at_once = round_up(items_at_once(pixels, (x.depth + hidden.depth) * 2), 2 * kProductRows);
-        WorkspaceParts parts(workspace);
-        x.data = parts.take<std::byte>(hopper::RowOperands::bytes(std::min(at_once, pixels), x.depth));
-        hidden.data = parts.take<std::byte>(hopper::RowOperands::bytes(std::min(at_once, pixels), hidden.depth));
-        scales = parts.take<hopper::RowScales>(at_once);
-        bytes = parts.bytes();
-    }
-};
-
 /// Both layers' packed weights and biases.
 struct Layers {
     std::int64_t channels, hidden_channels;
@@ -84,7 +65,7 @@ std::size_t HopperRowMlpKernel::workspace_bytes(Mlp const&, Problem const& probl
     Shape const& x = problem.inputs[Mlp::kX];
     std::int64_t const hidden_channels = problem.inputs[Mlp::kFc1Weight][0];
     if (is_one_kernel(x, hidden_channels, problem.present[Mlp::kNormWeight])) return 0;
-    return Parts(x, hidden_channels, nullptr).bytes;
+    return hopper::RowParts(x[0] * x[1] * x[2], x[3], hidden_channels, nullptr).bytes;
 }
 
 void HopperRowMlpKernel::launch(Mlp const& op, Launch const& launch) {
@@ -94,7 +75,7 @@ void HopperRowMlpKernel::launch(Mlp const& op, Launch const& launch) {
     Layers const layers(launch);
     VITRUM_ASSERT(x.vector && y.vector && (residual.data == nullptr || residual.vector));
     if (is_one_kernel(in[Mlp::kX].shape, layers.hidden_channels, has_norm)) return multiply_at_once(op, launch, layers);
-    Parts const parts(in[Mlp::kX].shape, layers.hidden_channels, launch.workspace);
+    hopper::RowParts const parts(x.count(), x.c, layers.hidden_channels, launch.workspace);
     for (std::int64_t first = 0; first < x.count(); first += parts.at_once) {
         std::int64_t const rows = std::min(parts.at_once, x.count() - first);
         hopper::prepare(launch.stream,

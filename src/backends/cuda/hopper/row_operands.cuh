@@ -41,6 +41,25 @@ struct RowOperands {
     }
 };
 
+/// Such rows in a workspace, as many at once as fit what one may take, and with them a layer made of them where there is
+/// one.
+struct RowParts {
+    std::int64_t at_once;
+    RowOperands x, hidden;
+    RowScales* scales;
+    std::size_t bytes;
+
+    RowParts(std::int64_t rows, std::int64_t channels, std::int64_t hidden_channels, std::byte* workspace)
+        : x{nullptr, ProductWeights(0, channels).depth}, hidden{nullptr, ProductWeights(0, hidden_channels).depth} {
+        at_once = round_up(items_at_once(rows, (x.depth + hidden.depth) * 2), 2 * kProductRows);
+        WorkspaceParts parts(workspace);
+        x.data = parts.take<std::byte>(RowOperands::bytes(std::min(at_once, rows), x.depth));
+        hidden.data = parts.take<std::byte>(RowOperands::bytes(std::min(at_once, rows), hidden.depth));
+        scales = parts.take<RowScales>(at_once);
+        bytes = parts.bytes();
+    }
+};
+
 /// What bounds a layer made of such rows: each of its numbers is a row's product with a weight's row, plus a bias.
 struct Hidden {
     SwinWeightInfo const* weight = nullptr;  ///< null: there is no such layer
