@@ -76,7 +76,7 @@ TEST_F(Verbs, InspectTellsFamilyAndEvidence) {
 }
 
 TEST_F(Verbs, InspectTakesTheOnlyBatchOfAGraph) {
-    auto const pairs = fs::path(VITRUM_TEST_DATA) / "onnx/convolution_pairs.onnx";
+    std::string const pairs = VITRUM_TEST_DATA "/onnx/convolution_pairs.onnx";
     json const info = parsed(vitrum({"inspect", pairs, "--json", "--graph", "--ranges"}));
     EXPECT_EQ(info["at_size"]["outputs"][0]["shape"][0], 2);
     EXPECT_EQ(info["ranges"]["automatic"], "fp32");

@@ -45,7 +45,6 @@ bool only_decides(OpCase const& c, std::size_t input) {
 /// Where every number of an input is lost, some result must say so.
 TEST_P(ReferenceBackend, LosesNoNumberSilently) {
     OpCase const& c = GetParam();
-    ThreadPool threads(2);
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
         if (!can_lose(c.inputs[i]) || only_decides(c, i)) continue;
         SCOPED_TRACE(fmt::format("input {}", i));
