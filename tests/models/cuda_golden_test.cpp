@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <thread>
 
 #include "loader/cuda.h"
 #include "overflowing_network.h"
@@ -44,15 +45,22 @@ fs::path checkpoint_of(std::string const& name) {
     return name + " has no checkpoint";
 }
 
-std::string why_no_gpu() {
-    static std::string const why = [] {
-        try {
-            static_cast<void>(open_cuda_backend(0));
-        } catch (Error const& error) {
-            return std::string(error.what());
-        }
-        return std::string();
-    }();
+std::string why_no_gpu(int index) {
+    try {
+        static_cast<void>(open_cuda_backend(index));
+    } catch (Error const& error) {
+        return error.what();
+    }
+    return {};
+}
+
+std::string const& why_no_gpu() {
+    static std::string const why = why_no_gpu(0);
+    return why;
+}
+
+std::string const& why_no_second_gpu() {
+    static std::string const why = why_no_gpu(1);
     return why;
 }
 
@@ -69,17 +77,28 @@ double limit(GoldenReport const& report, Precision precision) {
 
 class CudaGolden : public testing::TestWithParam<std::tuple<std::string, Precision>> {};
 
+void expect_golden(Session& session, std::string const& name, Precision precision) {
+    auto const report = verify_golden(session, data_folder() / (name + std::string(kSuffix)));
+    ASSERT_FALSE(report.outputs.empty());
+    for (auto const& output : report.outputs) {
+        EXPECT_EQ(output.non_finite, 0) << output.name;
+        EXPECT_LT(output.normalised, limit(report, precision)) << output.name;
+    }
+}
+
+Engine open_on_gpu(std::string const& name, int index, Precision precision) {
+    return Engine::open(checkpoint_of(name), {.device = Device::cuda, .device_index = index, .precision = precision});
+}
+
+constexpr int kRuns = 3;  // as it stands, recorded, replayed
+
 TEST_P(CudaGolden, AgreesWithPyTorchOnEveryRun) {
     if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
     auto const& [name, precision] = GetParam();
-    Session session(Engine::open(checkpoint_of(name), {.device = Device::cuda, .precision = precision}));
-    for (int run = 0; run < 3; ++run) {  // as it stands, recorded, replayed
-        auto const report = verify_golden(session, data_folder() / (name + std::string(kSuffix)));
-        ASSERT_FALSE(report.outputs.empty());
-        for (auto const& output : report.outputs) {
-            EXPECT_EQ(output.non_finite, 0) << output.name << ", run " << run;
-            EXPECT_LT(output.normalised, limit(report, precision)) << output.name << ", run " << run;
-        }
+    Session session(open_on_gpu(name, 0, precision));
+    for (int run = 0; run < kRuns; ++run) {
+        SCOPED_TRACE(fmt::format("run {}", run));
+        expect_golden(session, name, precision);
     }
 }
 
@@ -88,6 +107,30 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::ValuesIn(cases()),
                      testing::Values(Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16)),
     [](auto const& at) { return fmt::format("{}_{}", name_of(std::get<1>(at.param)), std::get<0>(at.param)); });
+
+class CudaTwoGpus : public testing::TestWithParam<std::string> {};
+
+TEST_P(CudaTwoGpus, AnswerInOneThreadByTurns) {
+    if (!why_no_second_gpu().empty()) GTEST_SKIP() << why_no_second_gpu();
+    Session first(open_on_gpu(GetParam(), 0, Precision::tf32)), second(open_on_gpu(GetParam(), 1, Precision::tf32));
+    for (int run = 0; run < kRuns; ++run) {
+        SCOPED_TRACE(fmt::format("run {}", run));
+        expect_golden(first, GetParam(), Precision::tf32);
+        expect_golden(second, GetParam(), Precision::tf32);
+    }
+}
+
+TEST_P(CudaTwoGpus, AnswerSideBySide) {
+    if (!why_no_second_gpu().empty()) GTEST_SKIP() << why_no_second_gpu();
+    auto const work = [](int gpu) {
+        Session session(open_on_gpu(GetParam(), gpu, Precision::tf32));
+        for (int run = 0; run < kRuns; ++run) expect_golden(session, GetParam(), Precision::tf32);
+    };
+    std::jthread const other(work, 1);
+    work(0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, CudaTwoGpus, testing::ValuesIn(cases()), [](auto const& at) { return at.param; });
 
 TEST(CudaAutomatic, WhatLeavesFloat16BecomesInfiniteAndIsRunAgain) {
     if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
