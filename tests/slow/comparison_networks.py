@@ -62,7 +62,7 @@ def make(repository, name):
     return model
 
 
-def check(repository, name, folder):
+def check(repository, name, folder, device):
     """The worst error, which is printed."""
     _, _, _, how, size = CASES[name]
     path = folder / f"{name}.onnx"
@@ -72,7 +72,7 @@ def check(repository, name, folder):
             torch.onnx.export(
                 make(repository, name), (picture,), path, input_names=["input"], verbose=False, **how
             )
-    report = vitrum.verify(path, against="onnxruntime", size=size)
+    report = vitrum.verify(path, against="onnxruntime", size=size, device=device)
     worst = max(output.normalised for output in report.outputs)
     exporter = "dynamo" if how["dynamo"] else "TorchScript"
     nodes = len(onnx.load(path).graph.node)
@@ -85,6 +85,7 @@ def main():
     parser.add_argument("--repository", type=pathlib.Path, default=pathlib.Path("MST-plus-plus"),
                         help="a clone of it")
     parser.add_argument("--exports", type=pathlib.Path, help="keep the exports there, and take those that are there")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("name", nargs="*", help="only these")
     args = parser.parse_args()
     if not (args.repository / "predict_code" / "architecture").is_dir():
@@ -94,7 +95,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.exports or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        return 0 if all([check(args.repository, name, folder) < 1e-4 for name in args.name or CASES]) else 1
+        return 0 if all([check(args.repository, name, folder, args.device) < 1e-4 for name in args.name or CASES]) else 1
 
 
 if __name__ == "__main__":
