@@ -106,6 +106,14 @@ TEST(CudaSelection, ConvolutionsOfMstAreNarrow) {
     }
 }
 
+TEST(CudaSelection, ColoursHaveConvolutionsOfTheirOwn) {
+    for (Precision const precision : {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16}) {
+        EXPECT_EQ(kernel_for<Conv2d>("rgb_head_tiles", precision), "from_colours_fp32");
+        if (precision == Precision::fp32) continue;
+        EXPECT_EQ(kernel_for<Conv2d>("rgb_tail_residual", precision), "to_colours_fp16");
+    }
+}
+
 TEST(CudaSelection, FiltersOfMstAreFloat16InFp16Alone) {
     EXPECT_EQ(kernel_for<SpectralAttention>("mst_31", Precision::fp16), "fused_tf32_fp16");
     EXPECT_EQ(kernel_for<SpectralAttention>("mst_31", Precision::tf32), "fused_tf32");

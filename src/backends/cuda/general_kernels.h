@@ -57,6 +57,23 @@ struct NarrowConvKernel : Kernel<Conv2d> {
     static void launch(Conv2d const& op, Launch const& launch);
 };
 
+/// 3 × 3 convolutions of one to four channels, in float32.
+struct FromColoursKernel : Kernel<Conv2d> {
+    static constexpr KernelName kName{"from_colours", Precision::fp32};
+    static Support supports(Conv2d const& op, Problem const& problem);
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
+/// 3 × 3 convolutions to one to three channels, in float16 operands that are scaled to the range of each tile of
+/// pixels.
+struct ToColoursKernel : Kernel<Conv2d> {
+    static constexpr KernelName kName{"to_colours", Precision::fp16};
+    static Support supports(Conv2d const& op, Problem const& problem);
+    static std::vector<Packing> packings(Conv2d const& op, Problem const& problem);
+    static std::vector<int> reusable_inputs(Conv2d const&, Problem const&) { return {Conv2d::kResidual}; }
+    static void launch(Conv2d const& op, Launch const& launch);
+};
+
 struct LayerNormKernel : Kernel<LayerNorm> {
     static std::vector<int> reusable_inputs(LayerNorm const&, Problem const&) { return {LayerNorm::kX}; }
     static void launch(LayerNorm const& op, Launch const& launch);

@@ -60,6 +60,8 @@ namespace vitrum::cuda {
 [[nodiscard]] Packing pack_group_both(int input);
 /// See BrainPixelWeights.
 [[nodiscard]] Packing pack_brain_pixels(int input);
+/// See ToColoursWeights.
+[[nodiscard]] Packing pack_to_colours(int input, Shape const& shape);
 /// [a, b] as [b, a].
 [[nodiscard]] Packing pack_transposed(int input, Shape const& shape);
 

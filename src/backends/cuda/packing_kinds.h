@@ -49,6 +49,7 @@ enum PackingKind : int {
     kGroupOutputOperand,
     kHopperRows,
     kScaled,
+    kToColours,
 };
 
 }  // namespace vitrum::cuda

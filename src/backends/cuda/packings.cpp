@@ -21,6 +21,10 @@ std::vector<Packing> NarrowConvKernel::packings(Conv2d const&, Problem const& pr
     return {pack_patch_conv(Conv2d::kWeight, problem.inputs[Conv2d::kWeight], Precision::fp16)};
 }
 
+std::vector<Packing> ToColoursKernel::packings(Conv2d const&, Problem const& problem) {
+    return {pack_to_colours(Conv2d::kWeight, problem.inputs[Conv2d::kWeight])};
+}
+
 std::vector<Packing> packings_for(WindowAttention const&, Problem const& problem, Precision operands) {
     return {pack_linear(WindowAttention::kQkvWeight, problem.inputs[WindowAttention::kQkvWeight], operands),
             pack_linear(WindowAttention::kProjWeight, problem.inputs[WindowAttention::kProjWeight], operands),

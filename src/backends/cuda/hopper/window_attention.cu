@@ -2,52 +2,12 @@
 #include "../fused_kernels.h"
 #include "device.h"
 #include "swin_range.cuh"
+#include "swin_windows.cuh"
 
 namespace vitrum::cuda::hopper {
 namespace {
 
 using Op = WindowAttention;
-
-constexpr int kWindow = 8;
-constexpr int kOffsetSide = 2 * kWindow - 1, kOffsets = kOffsetSide * kOffsetSide;  // between two tokens
-
-/// Windows of whole pictures, rolled by (−shift, −shift): a tile is a window.
-struct WindowTiles {
-    int h, w, down, across, shift, count;
-
-    WindowTiles(Pixels const& x, int shift_)
-        : h(static_cast<int>(x.h)),
-          w(static_cast<int>(x.w)),
-          down(h / kWindow),
-          across(w / kWindow),
-          shift(shift_),
-          count(static_cast<int>(x.n) * down * across) {}
-};
-
-/// One of them.
-struct WindowTile {
-    WindowTiles const& tiles;
-    int picture, row, column;
-
-    __device__ WindowTile(WindowTiles const& tiles_, int tile) : tiles(tiles_) {
-        auto const line = static_cast<unsigned>(tile) / static_cast<unsigned>(tiles.across);
-        column = tile - static_cast<int>(line) * tiles.across;
-        picture = static_cast<int>(line / static_cast<unsigned>(tiles.down));
-        row = static_cast<int>(line) - picture * tiles.down;
-    }
-    [[nodiscard]] __device__ static constexpr int tokens() { return kTokens; }
-    [[nodiscard]] __device__ std::int64_t pixel(int token) const {
-        int y = row * kWindow + token / kWindow + tiles.shift, x = column * kWindow + token % kWindow + tiles.shift;
-        if (y >= tiles.h) y -= tiles.h;
-        if (x >= tiles.w) x -= tiles.w;
-        return (static_cast<std::int64_t>(picture) * tiles.h + y) * tiles.w + x;
-    }
-    /// The first row of the window that comes from the picture's other side; kWindow where none does.
-    [[nodiscard]] __device__ int row_seam() const { return row == tiles.down - 1 ? kWindow - tiles.shift : kWindow; }
-    [[nodiscard]] __device__ int column_seam() const {
-        return column == tiles.across - 1 ? kWindow - tiles.shift : kWindow;
-    }
-};
 
 struct Arguments {
     WindowTiles tiles;
@@ -63,6 +23,7 @@ struct Arguments {
 template <class W, int kGroups, int kSlots>
 struct Layout {
     static constexpr int kQkvColumns = W::kQkvColumns;
+    static constexpr bool kAhead = kGroups <= 2;  ///< four warpgroups lack the registers
     using Qkv = Ring<kSlots, W::kHeads, W::kQkvBytes>;
     using Projection = Ring<kSlots, W::kHeads, W::kProjectionBytes>;
     using Mover = TileMover<W, WindowTile>;
@@ -106,36 +67,75 @@ struct Attention {
         stream.add(vectors + L::kProjectionBias, lane.quad);
         int const row_seam = tile.row_seam(), column_seam = tile.column_seam();
         if (L::Qkv::kStay) item = 0;
-        float sums[L::kQkvColumns / 2];
-        qkv_ring.wait_full(item);
-        order.await();
-        fence_products();
-        begin_qkv(sums, x, item);
-        commit_products();
-        order.pass_on();
-        wait_for_products<0>();
-        settle(sums);
-        qkv_ring.release(item, lane);
+        Sums sums;
+        multiply_first(sums, x);
         std::uint32_t result[W::kHead / 4];
 #pragma unroll 1
         for (int head = 0; head < W::kHeads - 1; ++head, ++item) {
-            // The next head's first product right behind this one's last: one wait for both.
-            attend(sums, head, row_seam, column_seam, result);
+            // In a function of its own this costs registers (CUDA 13.0), and so do changed sums where new ones begin.
+            std::uint32_t query[W::kHead / 4];
+            Sums taken = sums;
+            distribute(taken, head, query);
+            float scores[kTokens / 2];
+            score(query, head, scores, row_seam, column_seam);
+            if constexpr (L::kAhead) {  // the next head's q and k beside this one's softmax
+                qkv_ring.wait_full(item + 1);
+                order.await();
+                fence_products();
+                begin_queries_and_keys(sums, x, item + 1);
+                commit_products();
+                order.pass_on();
+            }
+            mix(scores, result);
+            if constexpr (L::kAhead) settle(sums.queries_and_keys);
             projection_ring.wait_full(item);
-            qkv_ring.wait_full(item + 1);
-            order.await();
+            if (!L::kAhead) qkv_ring.wait_full(item + 1);
             fence_products();
-            begin_projection(stream.v, result, item);
-            begin_qkv(sums, x, item + 1);
+            begin_projection(stream.v, result, item);  // and what is left of the next head's product
+            if (!L::kAhead) begin_queries_and_keys(sums, x, item + 1);
+            begin_values(sums, x, item + 1);
             commit_products();
-            order.pass_on();
             wait_for_products<0>();
-            settle(sums);
+            if (!L::kAhead) settle(sums.queries_and_keys);
+            settle(sums.values);
+            settle(stream.v);
             settle(result);
             projection_ring.release(item, lane);
             qkv_ring.release(item + 1, lane);
         }
-        attend(sums, W::kHeads - 1, row_seam, column_seam, result);
+        std::uint32_t query[W::kHead / 4];
+        distribute(sums, W::kHeads - 1, query);
+        float scores[kTokens / 2];
+        score(query, W::kHeads - 1, scores, row_seam, column_seam);
+        mix(scores, result);
+        multiply_last(stream, result);
+        settle(x);
+        stream.scale(1 / scales.output);
+    }
+
+private:
+    using Normalised = std::uint32_t[W::kDepth / 4];
+    /// A head's q and k, and its v. Sums of one product have to lie side by side.
+    struct Sums {
+        float queries_and_keys[W::kHead], values[W::kHead / 2];
+    };
+
+    /// The first head's q, k and v.
+    __device__ void multiply_first(Sums& sums, Normalised const& x) const {
+        qkv_ring.wait_full(item);
+        order.await();
+        fence_products();
+        begin_queries_and_keys(sums, x, item);
+        begin_values(sums, x, item);
+        commit_products();
+        order.pass_on();
+        wait_for_products<0>();
+        settle(sums.queries_and_keys);
+        settle(sums.values);
+        qkv_ring.release(item, lane);
+    }
+    /// The last head's part of the projection.
+    __device__ void multiply_last(Stream<W>& stream, std::uint32_t (&result)[W::kHead / 4]) {
         projection_ring.wait_full(item);
         fence_products();
         begin_projection(stream.v, result, item);
@@ -145,47 +145,47 @@ struct Attention {
         projection_ring.release(item, lane);
         ++item;
         settle(stream.v);
-        settle(x);
-        stream.scale(1 / scales.output);
     }
-
-private:
-    __device__ void begin_qkv(float (&sums)[L::kQkvColumns / 2], std::uint32_t const (&x)[W::kDepth / 4],
-                              int at) const {
-        begin_products<L::kQkvColumns, W::kDepth / 16>(sums, x, qkv_ring.slot(at), false);
+    __device__ void begin_queries_and_keys(Sums& sums, Normalised const& x, int at) const {
+        begin_columns<0, 2 * W::kHead>(sums.queries_and_keys, x, at);
+    }
+    __device__ void begin_values(Sums& sums, Normalised const& x, int at) const {
+        begin_columns<2 * W::kHead, W::kHead>(sums.values, x, at);
+    }
+    template <int kFirst, int kColumns>
+    __device__ void begin_columns(float (&sums)[kColumns / 2], Normalised const& x, int at) const {
+        std::uint64_t const weights = matrix_descriptor(qkv_ring.slot(at) + kFirst * 16, L::kQkvColumns * 16);
+#pragma unroll
+        for (int k = 0; k < W::kDepth / 16; ++k) {
+            begin_product<kColumns>(sums, x + 4 * k, further(weights, k * 2 * L::kQkvColumns * 16), k > 0);
+        }
     }
     __device__ void begin_projection(float (&sums)[W::kColumns / 2], std::uint32_t const (&result)[W::kHead / 4],
                                      int at) const {
         begin_products<W::kColumns, W::kHead / 16>(sums, result, projection_ring.slot(at), true);
     }
-    /// A head's attention from its q, k and v.
-    __device__ void attend(float (&sums)[L::kQkvColumns / 2], int head, int row_seam, int column_seam,
-                           std::uint32_t (&result)[W::kHead / 4]) {
-        std::uint32_t query[W::kHead / 4];
-        distribute(sums, head, query);
-        float scores[kTokens / 2];
-        score(query, head, scores, row_seam, column_seam);
-        mix(scores, result);
-    }
-
     /// q stays in registers, k and v go to shared memory.
-    __device__ void distribute(float (&sums)[L::kQkvColumns / 2], int head, std::uint32_t (&query)[W::kHead / 4]) {
+    __device__ void distribute(Sums& sums, int head, std::uint32_t (&query)[W::kHead / 4]) {
         float const* const bias = vectors + head * L::kQkvColumns + 2 * lane.quad;
 #pragma unroll
         for (int j = 0; j < L::kQkvColumns / 8; ++j) {
-            float2 const b = *reinterpret_cast<float2 const*>(bias + 8 * j);
-            float* const s = sums + 4 * j;
+            // Keys go without biases: these add as much to all scores of a query, which softmax takes away again.
+            bool const is_key = j / (W::kHead / 8) == 1;
+            float2 const b = is_key ? make_float2(0, 0) : *reinterpret_cast<float2 const*>(bias + 8 * j);
+            int const of_value = j - W::kHead / 4;
+            float* const s = of_value < 0 ? sums.queries_and_keys + 4 * j : sums.values + 4 * of_value;
             s[0] = fmaf(s[0], scales.sums, b.x), s[1] = fmaf(s[1], scales.sums, b.y);
             s[2] = fmaf(s[2], scales.sums, b.x), s[3] = fmaf(s[3], scales.sums, b.y);
         }
+        float const* const q = sums.queries_and_keys;
 #pragma unroll
-        for (int i = 0; i < W::kHead / 4; ++i) query[i] = Fp16::pack(sums[2 * i], sums[2 * i + 1]);
+        for (int i = 0; i < W::kHead / 4; ++i) query[i] = Fp16::pack(q[2 * i], q[2 * i + 1]);
         named_barrier(1 + group, kGroup);  // every warp is done with the keys and values before
         int const matrix = static_cast<int>(threadIdx.x) % 32 / 8, row = static_cast<int>(threadIdx.x) % 8;
         int const tokens = 2 * lane.warp + matrix % 2;  // eights of them
 #pragma unroll
         for (int j = 0; j < W::kHead / 8; j += 2) {
-            float const *const k = sums + W::kHead / 2 + 4 * j, *const v = k + W::kHead / 2;
+            float const *const k = q + W::kHead / 2 + 4 * j, *const v = sums.values + 4 * j;
             store_matrices(keys + (j + matrix / 2) * (kTokens * 16) + tokens * 128 + row * 16, Fp16::pack(k[0], k[1]),
                            Fp16::pack(k[2], k[3]), Fp16::pack(k[4], k[5]), Fp16::pack(k[6], k[7]));
             store_matrices_transposed(values + tokens * (W::kHead * 16) + (j + matrix / 2) * 128 + row * 16,
