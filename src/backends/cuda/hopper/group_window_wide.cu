@@ -50,13 +50,23 @@ struct WideLayout {
     }
 };
 
+/// The groups of a region one after the other, since they share x in the second-level cache; and the last region
+/// first, since its x has been written last, and the product behind begins with what was attended last.
+[[nodiscard]] __device__ RegionTurn last_region_first() {
+    Quotient const turn = divide(gridDim.x - 1 - blockIdx.x, 3);
+    return {2 - turn.rest, turn.whole};
+}
+
 class WideThread {
 public:
     using L = WideLayout;
     using Weights = L::Weights;
 
     __device__ WideThread(RegionData const& data, L::Shared& shared)
-        : d_(data), shared_(shared), place_(data), first_(static_cast<int>(threadIdx.x) / kGroup * kSet) {}
+        : d_(data),
+          shared_(shared),
+          place_(data, last_region_first()),
+          first_(static_cast<int>(threadIdx.x) / kGroup * kSet) {}
 
     __device__ void run() {
         let_next_start();
