@@ -242,6 +242,7 @@ std::vector<PreciseCase> cases_for_hopper() {
     std::vector<PreciseCase> cases;
     emulates_hopper = true;
     for (OpCase const& c : all_cases()) {
+        if (c.name.find("many_tiles") != std::string::npos) continue;  // for 132 multiprocessors; here is one
         for (auto const precision : {Precision::tf32, Precision::fp16}) {
             Problem problem = c.problem();
             problem.precision = precision;

@@ -53,6 +53,9 @@ inline constexpr auto kShiftMlpCases = std::to_array<ShiftMlpCase>({
     {.name = "no_residual", .h = 6, .w = 20, .c = 30, .hidden = 60, .residual = Residual::none},
     {.name = "other_residual", .h = 6, .w = 20, .c = 30, .hidden = 60, .residual = Residual::other},
     {.name = "large_stream", .h = 8, .w = 16, .stream = 1e5},
+    // More tiles of 8 × 8 pixels than a Hopper GPU's warpgroups have at a time: four or two on each of 132.
+    {.name = "many_tiles_light", .h = 1, .w = 4240},
+    {.name = "many_tiles_full", .h = 1, .w = 2120, .c = 180, .hidden = 360},
 });
 
 struct GroupWindowAttentionCase {

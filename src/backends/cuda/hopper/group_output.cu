@@ -18,6 +18,7 @@ struct OutputLayout {
     using Operand = GroupOutputOperand;
     static constexpr int kGroups = 3, kThreads = kGroups * kGroup;
     static constexpr int kColumns = Operand::kColumns, kSteps = Operand::kDepth / 16;
+    static constexpr int kBlock = kColumns / 2;  ///< columns at a time, so that their residuals fit into registers
     struct Shared {
         alignas(128) std::byte weights[Operand::kHalves * 2];
         float4 bias[kColumns / 4];
@@ -39,18 +40,25 @@ public:
         std::uint32_t left[4 * L::kSteps];
         float factors[2];
         load(left, factors);
-        float sums[L::kColumns / 2];
-        fence_products();
-        begin_products<L::kColumns, L::kSteps>(sums, left, shared_address(shared_.weights), false);
-        commit_products();
-        wait_for_products<0>();
-        settle(sums);
-        settle(left);
-        store(sums, factors);
+#pragma unroll
+        for (int block = 0; block < L::kColumns; block += L::kBlock) {
+            float4 added[kQuads];
+            load_residual(block, added);
+            float sums[L::kBlock / 2];
+            fence_products();
+            multiply(sums, left, block);
+            commit_products();
+            wait_for_products<0>();
+            settle(sums);
+            settle(left);
+            store(block, sums, factors, added);
+        }
     }
 
 private:
-    [[nodiscard]] __device__ std::int64_t pixel(int r) const { return first_ + 8 * r; }
+    [[nodiscard]] __device__ std::int64_t pixel(int r) const {
+        return first_ + 8 * r;
+    }
 
     /// Groups of a pixel on one scale: that of the largest numbers. All loads come before what waits for them.
     __device__ void load(std::uint32_t (&left)[4 * L::kSteps], float (&factors)[2]) const {
@@ -78,29 +86,45 @@ private:
             }
         }
     }
-    /// Eight loads under way at a time.
-    __device__ void store(float const (&sums)[L::kColumns / 2], float const (&factors)[2]) const {
+
+    // ---- Blocks of columns. Quad 2 k + r of a lane: channels block + 16 k + 4 · quad … of row r.
+
+    static constexpr int kQuads = L::kBlock / 8;
+    [[nodiscard]] __device__ int channel(int block, int i) const {
+        return block + 16 * (i / 2) + 4 * lane_.quad;
+    }
+
+    __device__ void multiply(float (&sums)[L::kBlock / 2], std::uint32_t const* left, int block) const {
+        std::uint64_t const right = matrix_descriptor(shared_address(shared_.weights) + block * 16, L::kColumns * 16);
 #pragma unroll
-        for (int pair = 0; pair < L::kColumns / 16; pair += 4) {
-            QuadAt at[8];
-            float4 added[8];
+        for (int k = 0; k < L::kSteps; ++k) {
+            begin_product<L::kBlock>(sums, left + 4 * k, further(right, 2 * k * L::kColumns * 16), k > 0);
+        }
+    }
+
+    /// On their way beside the product.
+    __device__ void load_residual(int block, float4 (&added)[kQuads]) const {
 #pragma unroll
-            for (int i = 0; i < 8; ++i) {
-                int const channel = 16 * (pair + i / 2) + 4 * lane_.quad;
-                at[i] = {p_.residual.at(pixel(i % 2)) + min(channel, L::Operand::kChannels - 4), 4};
-                added[i] = make_float4(0, 0, 0, 0);
-            }
-            if (p_.residual.data != nullptr) fetch_quads(added, at, p_.residual);
+        for (float4& v : added) v = make_float4(0, 0, 0, 0);
+        if (p_.residual.data == nullptr) return;
+        QuadAt at[kQuads];
 #pragma unroll
-            for (int i = 0; i < 8; ++i) {
-                int const channel = 16 * (pair + i / 2) + 4 * lane_.quad;
-                if (channel >= L::Operand::kChannels) continue;
-                float const* const s = sums + 8 * (pair + i / 2) + 2 * (i % 2);
-                float const f = factors[i % 2];
-                float4 const v = multiply_add(make_float4(s[0], s[1], s[4], s[5]), make_float4(f, f, f, f),
-                                              shared_.bias[channel / 4]);
-                store4(p_.y.at(pixel(i % 2)) + channel, v + added[i], 4, p_.y.vector);
-            }
+        for (int i = 0; i < kQuads; ++i) {
+            at[i] = {p_.residual.at(pixel(i % 2)) + min(channel(block, i), L::Operand::kChannels - 4), 4};
+        }
+        fetch_quads(added, at, p_.residual);
+    }
+    __device__ void store(int block, float const (&sums)[L::kBlock / 2], float const (&factors)[2],
+                          float4 const (&added)[kQuads]) const {
+#pragma unroll
+        for (int i = 0; i < kQuads; ++i) {
+            int const c = channel(block, i);
+            if (c >= L::Operand::kChannels) continue;
+            float const* const s = sums + 8 * (i / 2) + 2 * (i % 2);
+            float const f = factors[i % 2];
+            float4 const v =
+                multiply_add(make_float4(s[0], s[1], s[4], s[5]), make_float4(f, f, f, f), shared_.bias[c / 4]);
+            store4(p_.y.at(pixel(i % 2)) + c, v + added[i], 4, p_.y.vector);
         }
     }
 

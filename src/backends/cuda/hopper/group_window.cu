@@ -27,6 +27,7 @@ struct RegionLayout {
         alignas(128) std::byte keys[kChunks][kChunkPlane];
         alignas(128) std::byte values[kRegionTokens * kColumns * 2];
         alignas(128) std::byte weights[Weights::kGroupBytes];
+        float bias[Weights::kColumns];
         RegionLargest<kWarps> largest;
     };
 
@@ -63,14 +64,16 @@ public:
         let_next_start();
         fetch_weights();
         await_previous();
-        float4 query[L::kUnits];
+        float4 query[L::kUnits], x[2][Weights::kDepth / 8];
         fetch_query(query);
+#pragma unroll
+        for (int set = 0; set < 2; ++set) fetch_x(set, x[set]);
         wait_for_copies<0>();
         fence_shared();
         __syncthreads();
         float values[2][Weights::kColumns / 2];
 #pragma unroll
-        for (int set = 0; set < 2; ++set) project(set, values[set]);
+        for (int set = 0; set < 2; ++set) project(x[set], values[set]);
         publish_largest(query, values);
         __syncthreads();
         float const query_scale = shared_.largest.query_scale();
@@ -97,6 +100,9 @@ private:
     __device__ void fetch_weights() const {
         auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + place_.group * Weights::kGroupBytes;
         copy_block_async<L::kThreads>(shared_.weights, from, Weights::kGroupBytes);
+        int const thread = static_cast<int>(threadIdx.x);
+        if (thread >= Weights::kColumns) return;
+        shared_.bias[thread] = thread < L::kDim ? d_.bias[place_.group * L::kDim + thread] : 0.0F;
     }
     __device__ void fetch_query(float4 (&query)[L::kUnits]) const {
         float const* const row = d_.query.at(place_.pixel(static_cast<int>(threadIdx.x))) + place_.group * L::kDim;
@@ -131,9 +137,8 @@ private:
         return first_ + kSet * set + 16 * lane_.warp;
     }
 
-    __device__ void project(int set, float (&values)[Weights::kColumns / 2]) const {
-        float4 x[Weights::kDepth / 8];
-        fetch_x(set, x);
+    __device__ void project(float4 (&x)[Weights::kDepth / 8], float (&values)[Weights::kColumns / 2]) const {
+        keep_channels(x);
         std::uint32_t high[Weights::kDepth / 4], low[Weights::kDepth / 4];
 #pragma unroll
         for (int i = 0; i < Weights::kDepth / 8; ++i) {
@@ -151,17 +156,16 @@ private:
         settle(values);
         settle(high);
         settle(low);
-        float const* const bias = d_.bias + place_.group * L::kDim;
 #pragma unroll
-        for (int i = 0; i < Weights::kColumns / 2; ++i) {
-            int const c = column(i);
-            if (c < L::kDim) values[i] += bias[c];
-        }
+        for (int i = 0; i < Weights::kColumns / 2; ++i) values[i] += shared_.bias[column(i)];
     }
+    static constexpr int kLast = Weights::kDepth / 8 - 2;
+    [[nodiscard]] __device__ bool has_last() const {
+        return lane_.quad < 3;
+    }
+
     /// Quad 2 k + r: channels 16 k + 4 · quad … of row r. The pixel's last four channels are its fifteenth quad.
     __device__ void fetch_x(int set, float4 (&x)[Weights::kDepth / 8]) const {
-        constexpr int kLast = Weights::kDepth / 8 - 2;
-        bool const has_last = lane_.quad < 3;
         static_assert(Weights::kChannels == Weights::kDepth - 4);
         QuadAt at[Weights::kDepth / 8];
 #pragma unroll
@@ -169,11 +173,13 @@ private:
             float const* const row = d_.x.at(place_.pixel(token(set) + lane_.row + 8 * r)) + 4 * lane_.quad;
 #pragma unroll
             for (int k = 0; k < kLast / 2; ++k) at[2 * k + r] = {row + 16 * k, 4};
-            at[kLast + r] = {row + (has_last ? 8 * kLast : 0), 4};
+            at[kLast + r] = {row + (has_last() ? 8 * kLast : 0), 4};
         }
         fetch_quads(x, at, d_.x);
+    }
+    __device__ void keep_channels(float4 (&x)[Weights::kDepth / 8]) const {
 #pragma unroll
-        for (int r = 0; r < 2; ++r) x[kLast + r] = first_of(x[kLast + r], has_last ? 4 : 0);
+        for (int r = 0; r < 2; ++r) x[kLast + r] = first_of(x[kLast + r], has_last() ? 4 : 0);
     }
     __device__ static void multiply(float (&sums)[Weights::kColumns / 2], std::uint32_t const* left,
                                     std::uint32_t weights, bool add) {

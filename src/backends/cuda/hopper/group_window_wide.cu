@@ -24,6 +24,7 @@ struct WideLayout {
         alignas(128) std::byte keys[kChunks][kChunkPlane];
         alignas(128) std::byte values[kRegionTokens * kColumns * 2];
         alignas(128) std::byte weights[Weights::kGroupBytes];
+        alignas(8) float bias[Weights::kColumns];  ///< read by twos
         RegionLargest<kWarps> largest;
     };
 
@@ -43,12 +44,20 @@ struct WideLayout {
         }
     }
     static __device__ void begin_scores(RegionScores& scores, Query const& query, std::uint32_t keys, int key) {
+        std::uint64_t const right = key_chunks(keys, 0, key);
 #pragma unroll
         for (int k = 0; k < kHead / 16; ++k) {
-            begin_product<kSet>(scores, query.words + 4 * k, key_chunks(keys, 2 * k, key), k > 0);
+            begin_product<kSet>(scores, query.words + 4 * k, further(right, 2 * k * kChunkPlane), k > 0);
         }
     }
 };
+
+/// The groups of a region one after the other, since they share x in the second-level cache; and the last region
+/// first, since its x has been written last, and the product behind begins with what was attended last.
+[[nodiscard]] __device__ RegionTurn last_region_first() {
+    Quotient const turn = divide(gridDim.x - 1 - blockIdx.x, 3);
+    return {2 - turn.rest, turn.whole};
+}
 
 class WideThread {
 public:
@@ -56,7 +65,10 @@ public:
     using Weights = L::Weights;
 
     __device__ WideThread(RegionData const& data, L::Shared& shared)
-        : d_(data), shared_(shared), place_(data), first_(static_cast<int>(threadIdx.x) / kGroup * kSet) {}
+        : d_(data),
+          shared_(shared),
+          place_(data, last_region_first()),
+          first_(static_cast<int>(threadIdx.x) / kGroup * kSet) {}
 
     __device__ void run() {
         let_next_start();
@@ -83,6 +95,11 @@ private:
     __device__ void fetch_weights() const {
         auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + place_.group * Weights::kGroupBytes;
         copy_block_async<L::kThreads>(shared_.weights, from, Weights::kGroupBytes);
+        int const column = static_cast<int>(threadIdx.x);
+        if (column >= Weights::kColumns) return;
+        bool const is_value = column >= L::kHead;
+        int const c = is_value ? value_channel(column - L::kHead) : column;
+        shared_.bias[column] = c < L::kDim ? d_.bias[(2 * place_.group + (is_value ? 1 : 0)) * L::kDim + c] : 0.0F;
     }
 
     /// The token of a lane's upper row; the lower one's is 8 more.
@@ -146,18 +163,18 @@ private:
             x[i] = first_of(x[i], Weights::kChannels - channel - 4 * lane_.quad);
         }
     }
-    /// The channel of the group that sums 2 · quad + i of tile j are.
-    [[nodiscard]] __device__ int channel(int j, int i) const {
-        return j < L::kHead / 8 ? 8 * j + 2 * lane_.quad + i : 16 * lane_.quad + 2 * (j - L::kHead / 8) + i;
+    /// Which a column of values is (see GroupBothWeights): a lane's sums are sixteen neighbours.
+    [[nodiscard]] static __device__ int value_channel(int column) {
+        return column % 8 / 2 * 16 + column / 8 * 2 + column % 2;
     }
     __device__ void add_bias(Sums& sums, float factor) const {
-        float const* const bias = d_.bias + 2 * place_.group * L::kDim;
 #pragma unroll
-        for (int n = 0; n < Weights::kColumns / 4; ++n) {
-            int const j = n / 2, i = n % 2, c = channel(j, i);
-            float const b = c < L::kDim ? bias[j / (L::kHead / 8) * L::kDim + c] : 0.0F;
+        for (int j = 0; j < Weights::kColumns / 8; ++j) {
+            float2 const bias = *reinterpret_cast<float2 const*>(shared_.bias + 8 * j + 2 * lane_.quad);
 #pragma unroll
-            for (int r = 0; r < 2; ++r) sums[4 * j + 2 * r + i] = fmaf(sums[4 * j + 2 * r + i], factor, b);
+            for (int i = 0; i < 4; ++i) {
+                sums[4 * j + i] = fmaf(sums[4 * j + i], factor, i % 2 == 0 ? bias.x : bias.y);
+            }
         }
     }
     __device__ void publish_largest(Sums const& sums) const {
@@ -191,7 +208,7 @@ private:
 #pragma unroll
                 for (int i = 0; i < 2; ++i) {
                     float const value = sums[L::kHead / 2 + 4 * tile + 2 * r + i] * scale;
-                    v[i] = channel(L::kHead / 8 + tile, i) == L::kDim ? 1.0F : value;
+                    v[i] = value_channel(8 * tile + 2 * lane_.quad + i) == L::kDim ? 1.0F : value;
                 }
                 words[n] = Fp16::pack(v[0], v[1]);
             }

@@ -89,10 +89,10 @@ private:
                              float (&sums)[kDepth / 2]) const {
         std::uint32_t const weights = shared_address(shared.weights);
         auto const add = [&](std::uint32_t const* left, std::uint32_t right, bool is_first) {
+            std::uint64_t const operand = matrix_descriptor(right, kDepth * 16);
 #pragma unroll
             for (int k = 0; k < kDepth / 16; ++k) {
-                begin_product<kDepth, Bf16>(sums, left + 4 * k,
-                                            matrix_descriptor(right + 2 * k * kDepth * 16, kDepth * 16),
+                begin_product<kDepth, Bf16>(sums, left + 4 * k, further(operand, 2 * k * kDepth * 16),
                                             !is_first || k > 0);
             }
         };

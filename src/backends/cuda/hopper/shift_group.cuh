@@ -228,11 +228,12 @@ private:
         }
     }
     __device__ static void multiply(float (&sums)[W::kOwn / 2], std::uint32_t x, std::uint32_t weights, bool add) {
+        std::uint64_t const left = matrix_descriptor(x, ShiftTile::kPlane, ShiftTile::kSide * 16),
+                            right = matrix_descriptor(weights, W::kOwn * 16);
 #pragma unroll
         for (int k = 0; k < W::kDepth / 16; ++k) {
-            begin_product<W::kOwn, Operand>(
-                sums, matrix_descriptor(x + 2 * k * ShiftTile::kPlane, ShiftTile::kPlane, ShiftTile::kSide * 16),
-                matrix_descriptor(weights + 2 * k * W::kOwn * 16, W::kOwn * 16), add || k > 0);
+            begin_product<W::kOwn, Operand>(sums, further(left, 2 * k * ShiftTile::kPlane),
+                                            further(right, 2 * k * W::kOwn * 16), add || k > 0);
         }
     }
 
@@ -303,10 +304,10 @@ private:
         multiply(operand_, weights, add || W::kParts == 2);
     }
     __device__ void multiply(std::uint32_t const* left, std::uint32_t weights, bool add) {
+        std::uint64_t const right = matrix_descriptor(weights, W::kColumns * 16);
 #pragma unroll
         for (int k = 0; k < W::kHiddenDepth / 16; ++k) {
-            begin_product<W::kColumns, Operand>(sums_, left + 4 * k,
-                                                matrix_descriptor(weights + 2 * k * W::kColumns * 16, W::kColumns * 16),
+            begin_product<W::kColumns, Operand>(sums_, left + 4 * k, further(right, 2 * k * W::kColumns * 16),
                                                 add || k > 0);
         }
     }

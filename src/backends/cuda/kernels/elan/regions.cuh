@@ -24,22 +24,33 @@ struct RegionData {
     std::int64_t regions, down, across;  ///< of all pictures; of one
 };
 
+/// Which region a block has and which of its groups, 0 being that of the largest windows.
+struct RegionTurn {
+    std::int64_t rank, region;
+};
+
+/// The largest windows of all regions first.
+[[nodiscard]] __device__ inline RegionTurn largest_first(RegionData const& d) {
+    Quotient const turn = divide(blockIdx.x, d.regions);
+    return {turn.whole, turn.rest};
+}
+
 /// Which region and group a block has, and where its tokens lie.
 struct RegionPlace {
     int group, bits, lane, g, t;
     std::int64_t first_pixel;  ///< of the picture
     int row, column, h, w;
 
-    explicit __device__ RegionPlace(RegionData const& d)
+    explicit __device__ RegionPlace(RegionData const& d) : RegionPlace(d, largest_first(d)) {}
+    __device__ RegionPlace(RegionData const& d, RegionTurn const& turn)
         : lane(static_cast<int>(threadIdx.x) % 32),
           g(lane / 4),
           t(lane % 4),
           h(static_cast<int>(d.x.h)),
           w(static_cast<int>(d.x.w)) {
-        Quotient const rank = divide(blockIdx.x, d.regions);
-        group = one_of(d.order, static_cast<int>(rank.whole));
+        group = one_of(d.order, static_cast<int>(turn.rank));
         bits = one_of(d.window_bits, group);
-        Place const at(rank.rest, d.down, d.across);
+        Place const at(turn.region, d.down, d.across);
         int const shift = d.is_shifted ? 1 << bits >> 1 : 0;
         first_pixel = at.n * d.x.h * d.x.w;
         row = static_cast<int>(at.row) * kRegion + shift;
