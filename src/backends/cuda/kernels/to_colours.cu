@@ -34,32 +34,41 @@ struct ToColoursStore {
     return exists ? x.at((tile.n * x.h + row) * x.w + column) : nullptr;
 }
 
+/// A chunk of channels of sixteen pixels on its way to a warp.
+struct ChunkOnItsWay {
+    float4 values[2 * kSteps];
+    int count;  ///< channels from this lane's first one on
+
+    __device__ void fetch(Pixels const& x, Place const& tile, int row_tile, int chunk) {
+        int const channel = chunk * ToColoursWeights::kChunk + static_cast<int>(threadIdx.x) % 4 * 4;
+        int const first = 16 * row_tile + static_cast<int>(threadIdx.x) % 32 / 4;
+        float const* const pixels[2] = {patch_pixel(x, tile, first), patch_pixel(x, tile, first + 8)};
+        count = x.c - channel;
+        PixelQuad at[2 * kSteps];
+#pragma unroll
+        for (int i = 0; i < 2 * kSteps; ++i) {
+            int const further = i / 2 * kFragmentChannels;
+            at[i] = {pixels[i % 2] + channel + further, count - further, pixels[i % 2] != nullptr};
+        }
+        fetch_pixels(values, at, x.vector);
+    }
+};
+
 /// A warp's sums of sixteen pixels.
 struct TapSums {
     float sums[kColumnTiles][4] = {};
     int quad = static_cast<int>(threadIdx.x) % 4, lane = static_cast<int>(threadIdx.x) % 32;
 
     /// Adds a chunk of channels; `scale`: what its operands and those before are multiplied by.
-    __device__ void multiply(Pixels const& x, float const* const (&pixels)[2], int chunk,
-                             ToColoursWeights const& weights, std::uint32_t const* words, float& scale) {
+    __device__ void multiply(ChunkOnItsWay const& from, int chunk, ToColoursWeights const& weights,
+                             std::uint32_t const* words, float& scale) {
         Quads quads[kSteps];
         float largest = 0;
 #pragma unroll
-        for (int s = 0; s < kSteps; ++s) {
-            int const channel = chunk * ToColoursWeights::kChunk + s * kFragmentChannels + 4 * quad;
-#pragma unroll
-            for (int row = 0; row < 2; ++row) {
-                quads[s].set(row, fetch4(pixels[row] + channel, pixels[row] != nullptr ? x.c - channel : 0, x.vector));
-            }
-        }
-#pragma unroll
-        for (int s = 0; s < kSteps; ++s) {
-            int const count = x.c - chunk * ToColoursWeights::kChunk - s * kFragmentChannels - 4 * quad;
-#pragma unroll
-            for (int row = 0; row < 2; ++row) {
-                quads[s].set(row, first4(quads[s].quad(row), count));
-                largest = fmaxf(largest, largest_of(quads[s].quad(row)));
-            }
+        for (int i = 0; i < 2 * kSteps; ++i) {
+            float4 const v = known_of(from.values[i], from.count - i / 2 * kFragmentChannels);
+            quads[i / 2].set(i % 2, v);
+            largest = fmaxf(largest, largest_of(v));
         }
         fit_scale(scale, largest, [&](float factor) { multiply_by(factor); });
 #pragma unroll
@@ -120,7 +129,7 @@ __device__ void add_taps(float const* planes, Place const& tile, ToColoursStore 
     }
 }
 
-__global__ void __launch_bounds__(kThreads, 3)
+__global__ void __launch_bounds__(kThreads, 2)
     to_colours_kernel(std::int64_t tiles, int down, int across, Pixels x, ToColoursWeights weights,
                       std::byte const* packed, ToColoursStore store) {
     auto& staged = dynamic_shared<std::byte[kSumsBytes]>();  // weights, and behind them the sums
@@ -137,15 +146,19 @@ __global__ void __launch_bounds__(kThreads, 3)
         Place tile(index, down, across);
         tile.row *= kDown, tile.column *= kAcross;
         float scale = 0;
+        ChunkOnItsWay next;
+        next.fetch(x, tile, static_cast<int>(threadIdx.x) / 32, 0);
         __syncthreads();  // weights are there, and everybody is done with the sums before
 #pragma unroll 1
         for (int m = static_cast<int>(threadIdx.x) / 32; m < kRowTiles; m += kWarps) {
-            int const first = 16 * m + static_cast<int>(threadIdx.x) % 32 / 4;
-            float const* const pixels[2] = {patch_pixel(x, tile, first), patch_pixel(x, tile, first + 8)};
             TapSums sums;
 #pragma unroll 1
             for (int chunk = 0; chunk < weights.chunks; ++chunk) {
-                sums.multiply(x, pixels, chunk, weights, reinterpret_cast<std::uint32_t const*>(staged), scale);
+                ChunkOnItsWay const now = next;
+                bool const is_last = chunk + 1 == weights.chunks;
+                if (!is_last || m + kWarps < kRowTiles)
+                    next.fetch(x, tile, is_last ? m + kWarps : m, is_last ? 0 : chunk + 1);
+                sums.multiply(now, chunk, weights, reinterpret_cast<std::uint32_t const*>(staged), scale);
             }
             sums.put(planes, 16 * m, 9 * store.y.c, unit / scale);
         }
