@@ -6,6 +6,7 @@
 #include <charconv>
 #include <functional>
 
+#include "base/check.h"
 #include "base/narrow.h"
 #include "formats/text.h"
 #include "tensor_extent.h"
@@ -85,6 +86,7 @@ std::vector<std::byte> hashes(std::vector<std::string_view> const& texts) {
 /// One number a byte, of which files hold two or four, the first in the low bits.
 std::vector<std::byte> unpacked(ByteSpan packed, DType type, std::size_t count) {
     std::size_t const bits = narrow::bits_of(type);
+    VITRUM_ASSERT(bits < 8);
     std::vector<std::byte> bytes(count);
     for (std::size_t i = 0; i < count; ++i) {
         unsigned const code = std::to_integer<unsigned>(packed[i * bits / 8]) >> (i * bits % 8) & ((1U << bits) - 1);
