@@ -228,11 +228,11 @@ std::unique_ptr<Recording> FakeQueue::record(std::function<void()> const& work) 
     is_recording_ = false;
     ++memory_.log().recordings;
     auto recording = std::make_unique<Steps>(*this);
-    auto last = std::exchange(pending_, std::move(waiting));
+    auto const last = std::exchange(pending_, std::move(waiting));
     auto const begun = std::exchange(steps_, {});
-    recording->begin_with(begun.empty() ? std::move(last) : begun.front().before);
+    recording->begin_with(begun.empty() ? last : begun.front().before);
     for (std::size_t i = 0; i < begun.size(); ++i) {
-        recording->add(begun[i].needed, i + 1 < begun.size() ? begun[i + 1].before : std::move(last));
+        recording->add(begun[i].needed, i + 1 < begun.size() ? begun[i + 1].before : last);
     }
     return recording;
 }

@@ -11,8 +11,6 @@
 namespace vitrum {
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string value_and_evidence(ModelInfo const& info, std::string const& name) {
     auto const found = std::ranges::find(info.hyperparameters, name, &Hyperparameter::name);
     return found == info.hyperparameters.end() ? "absent" : found->value + " by " + found->evidence;
