@@ -92,14 +92,18 @@ Engine open_on_gpu(std::string const& name, int index, Precision precision) {
 
 constexpr int kRuns = 3;  // as it stands, recorded, replayed
 
-TEST_P(CudaGolden, AgreesWithPyTorchOnEveryRun) {
-    if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
-    auto const& [name, precision] = GetParam();
-    Session session(open_on_gpu(name, 0, precision));
+void expect_golden_on_every_run(int gpu, std::string const& name, Precision precision) {
+    Session session(open_on_gpu(name, gpu, precision));
     for (int run = 0; run < kRuns; ++run) {
         SCOPED_TRACE(fmt::format("run {}", run));
         expect_golden(session, name, precision);
     }
+}
+
+TEST_P(CudaGolden, AgreesWithPyTorchOnEveryRun) {
+    if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+    auto const& [name, precision] = GetParam();
+    expect_golden_on_every_run(0, name, precision);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -122,12 +126,8 @@ TEST_P(CudaTwoGpus, AnswerInOneThreadByTurns) {
 
 TEST_P(CudaTwoGpus, AnswerSideBySide) {
     if (!why_no_second_gpu().empty()) GTEST_SKIP() << why_no_second_gpu();
-    auto const work = [](int gpu) {
-        Session session(open_on_gpu(GetParam(), gpu, Precision::tf32));
-        for (int run = 0; run < kRuns; ++run) expect_golden(session, GetParam(), Precision::tf32);
-    };
-    std::jthread const other(work, 1);
-    work(0);
+    std::jthread const other([] { expect_golden_on_every_run(1, GetParam(), Precision::tf32); });
+    expect_golden_on_every_run(0, GetParam(), Precision::tf32);
 }
 
 INSTANTIATE_TEST_SUITE_P(Data, CudaTwoGpus, testing::ValuesIn(cases()), [](auto const& at) { return at.param; });

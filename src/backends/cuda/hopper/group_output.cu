@@ -46,7 +46,8 @@ public:
             load_residual(block, added);
             float sums[L::kBlock / 2];
             fence_products();
-            multiply(sums, left, block);
+            std::uint32_t const weights = shared_address(shared_.weights) + block * 16;
+            begin_products<L::kBlock, L::kSteps, L::kColumns>(sums, left, weights, false);
             commit_products();
             wait_for_products<0>();
             settle(sums);
@@ -56,9 +57,7 @@ public:
     }
 
 private:
-    [[nodiscard]] __device__ std::int64_t pixel(int r) const {
-        return first_ + 8 * r;
-    }
+    [[nodiscard]] __device__ std::int64_t pixel(int r) const { return first_ + 8 * r; }
 
     /// Groups of a pixel on one scale: that of the largest numbers. All loads come before what waits for them.
     __device__ void load(std::uint32_t (&left)[4 * L::kSteps], float (&factors)[2]) const {
@@ -90,17 +89,7 @@ private:
     // ---- Blocks of columns. Quad 2 k + r of a lane: channels block + 16 k + 4 · quad … of row r.
 
     static constexpr int kQuads = L::kBlock / 8;
-    [[nodiscard]] __device__ int channel(int block, int i) const {
-        return block + 16 * (i / 2) + 4 * lane_.quad;
-    }
-
-    __device__ void multiply(float (&sums)[L::kBlock / 2], std::uint32_t const* left, int block) const {
-        std::uint64_t const right = matrix_descriptor(shared_address(shared_.weights) + block * 16, L::kColumns * 16);
-#pragma unroll
-        for (int k = 0; k < L::kSteps; ++k) {
-            begin_product<L::kBlock>(sums, left + 4 * k, further(right, 2 * k * L::kColumns * 16), k > 0);
-        }
-    }
+    [[nodiscard]] __device__ int channel(int block, int i) const { return block + 16 * (i / 2) + 4 * lane_.quad; }
 
     /// On their way beside the product.
     __device__ void load_residual(int block, float4 (&added)[kQuads]) const {

@@ -160,9 +160,7 @@ private:
         for (int i = 0; i < Weights::kColumns / 2; ++i) values[i] += shared_.bias[column(i)];
     }
     static constexpr int kLast = Weights::kDepth / 8 - 2;
-    [[nodiscard]] __device__ bool has_last() const {
-        return lane_.quad < 3;
-    }
+    [[nodiscard]] __device__ bool has_last() const { return lane_.quad < 3; }
 
     /// Quad 2 k + r: channels 16 k + 4 · quad … of row r. The pixel's last four channels are its fifteenth quad.
     __device__ void fetch_x(int set, float4 (&x)[Weights::kDepth / 8]) const {

@@ -88,18 +88,13 @@ private:
     __device__ void multiply(std::uint32_t (&high)[kDepth / 4], std::uint32_t (&low)[kDepth / 4],
                              float (&sums)[kDepth / 2]) const {
         std::uint32_t const weights = shared_address(shared.weights);
-        auto const add = [&](std::uint32_t const* left, std::uint32_t right, bool is_first) {
-            std::uint64_t const operand = matrix_descriptor(right, kDepth * 16);
-#pragma unroll
-            for (int k = 0; k < kDepth / 16; ++k) {
-                begin_product<kDepth, Bf16>(sums, left + 4 * k, further(operand, 2 * k * kDepth * 16),
-                                            !is_first || k > 0);
-            }
+        auto const begin = [&](std::uint32_t const* left, std::uint32_t right, bool add) {
+            begin_products<kDepth, kDepth / 16, kDepth, Bf16>(sums, left, right, add);
         };
         fence_products();
-        add(low, weights, true);
-        add(high, weights + kPartBytes, false);
-        add(high, weights, false);
+        begin(low, weights, false);
+        begin(high, weights + kPartBytes, true);
+        begin(high, weights, true);
         commit_products();
         wait_for_products<0>();
         settle(sums);

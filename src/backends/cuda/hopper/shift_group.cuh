@@ -304,12 +304,7 @@ private:
         multiply(operand_, weights, add || W::kParts == 2);
     }
     __device__ void multiply(std::uint32_t const* left, std::uint32_t weights, bool add) {
-        std::uint64_t const right = matrix_descriptor(weights, W::kColumns * 16);
-#pragma unroll
-        for (int k = 0; k < W::kHiddenDepth / 16; ++k) {
-            begin_product<W::kColumns, Operand>(sums_, left + 4 * k, further(right, 2 * k * W::kColumns * 16),
-                                                add || k > 0);
-        }
+        begin_products<W::kColumns, W::kHiddenDepth / 16, W::kColumns, Operand>(sums_, left, weights, add);
     }
     /// Eight loads under way at a time: the residual may lie where y does.
     __device__ void store() const {

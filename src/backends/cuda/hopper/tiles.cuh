@@ -41,13 +41,14 @@ __device__ void copy_block_async(std::byte* to, std::byte const* from, int bytes
     commit_copies();
 }
 
-/// sums (+)= a · b, begun: `kSteps` sixteens of the depth, b packed by operand_index.
-template <int kColumns, int kSteps>
+/// sums (+)= a · b, begun: `kSteps` sixteens of the depth, b being columns of `kOf`, packed by operand_index, from the
+/// address of the first of them on.
+template <int kColumns, int kSteps, int kOf = kColumns, class Operand = Fp16>
 __device__ void begin_products(float (&sums)[kColumns / 2], std::uint32_t const* a, std::uint32_t b, bool add) {
-    std::uint64_t const right = matrix_descriptor(b, kColumns * 16);
+    std::uint64_t const right = matrix_descriptor(b, kOf * 16);
 #pragma unroll
     for (int k = 0; k < kSteps; ++k) {
-        begin_product<kColumns>(sums, a + 4 * k, further(right, k * 2 * kColumns * 16), add || k > 0);
+        begin_product<kColumns, Operand>(sums, a + 4 * k, further(right, k * 2 * kOf * 16), add || k > 0);
     }
 }
 

@@ -154,11 +154,7 @@ private:
     }
     template <int kFirst, int kColumns>
     __device__ void begin_columns(float (&sums)[kColumns / 2], Normalised const& x, int at) const {
-        std::uint64_t const weights = matrix_descriptor(qkv_ring.slot(at) + kFirst * 16, L::kQkvColumns * 16);
-#pragma unroll
-        for (int k = 0; k < W::kDepth / 16; ++k) {
-            begin_product<kColumns>(sums, x + 4 * k, further(weights, k * 2 * L::kQkvColumns * 16), k > 0);
-        }
+        begin_products<kColumns, W::kDepth / 16, L::kQkvColumns>(sums, x, qkv_ring.slot(at) + kFirst * 16, false);
     }
     __device__ void begin_projection(float (&sums)[W::kColumns / 2], std::uint32_t const (&result)[W::kHead / 4],
                                      int at) const {
