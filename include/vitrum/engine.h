@@ -95,6 +95,20 @@ struct LayerValue {
     std::span<float const> values;    ///< packed
 };
 
+/// A tensor of a network in memory of the engine's device that the caller holds.
+struct DeviceTensor {
+    std::byte* data = nullptr;
+    /// NumPy's name of its element type: the network's (TensorInfo::dtype) or, for float32, also another floating-point
+    /// one that float16, bfloat16 and float64 are.
+    std::string dtype = "float32";
+    /// From one element to the next of each dimension, in elements; empty: packed, as TensorInfo::shape says.
+    std::vector<std::int64_t> strides = {};
+};
+
+/// What is wrong with the numbers that a run gave, if anything: `out_of_range` ones are finite, but not in the element
+/// type that the caller asked for.
+enum class Outcome : std::uint8_t { fine, out_of_range, not_finite };
+
 /// Runs that gave NaN or Inf in the precision asked for and were made again in a more exact one: by the one that they
 /// ended in.
 struct Reruns {
@@ -156,6 +170,8 @@ public:
     [[nodiscard]] std::vector<TensorInfo> outputs(InputShapes const& shapes) const;
     /// Names and element types of the inputs, for callers who do not know shapes yet: they are left empty.
     [[nodiscard]] std::vector<TensorInfo> declared_inputs() const;
+    /// Memory of the engine's device, undefined at first; goes back with the last copy. Throws Error (out_of_memory).
+    [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes) const;
 
     struct Data;
     explicit Engine(std::shared_ptr<Data> data) : data_(std::move(data)) {}
@@ -196,6 +212,16 @@ public:
     /// does not mend is left to the caller to find. Fetch input() and output() anew after this. Throws Error
     /// (out_of_memory) where the more exact run finds no memory; the session stays usable after prepare().
     void run_checked(Progress const& progress = nullptr);
+    /// Runs the network on tensors that lie on the engine's device, which is no CPU, after all that `stream` has been
+    /// given (a cudaStream_t; null: the default one) and before all that it will be. Returns when that is queued: the
+    /// memory stays the run's until the stream gets there. input() and output() have no part in it. Throws Error
+    /// (usage): tensors that are not the prepared ones in number or element type, an engine on the host.
+    void run(std::span<DeviceTensor const> inputs, std::span<DeviceTensor const> outputs, void* stream);
+    /// The same, but waits for the result and runs again in a more exact precision as the other one does.
+    [[nodiscard]] Outcome run_checked(std::span<DeviceTensor const> inputs, std::span<DeviceTensor const> outputs,
+                                      void* stream);
+    /// Returns when all that runs on the device's tensors have queued is done.
+    void wait();
     /// How many calls of run_checked() ended in a more exact precision, since the session was made.
     [[nodiscard]] Reruns reruns() const;
 

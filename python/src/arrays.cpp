@@ -21,19 +21,6 @@ std::string class_name(nb::handle object) {
     return text_of(object.type().attr("__name__"));
 }
 
-std::string dtype_text(nb::dlpack::dtype const& type) {
-    std::string const bits = std::to_string(type.bits);
-    switch (static_cast<DlCode>(type.code)) {
-        case DlCode::Int: return "int" + bits;
-        case DlCode::UInt: return "uint" + bits;
-        case DlCode::Float: return "float" + bits;
-        case DlCode::Bfloat: return "bfloat" + bits;
-        case DlCode::Complex: return "complex" + bits;
-        case DlCode::Bool: return "bool";
-        default: return "unknown " + bits + "-bit";
-    }
-}
-
 std::optional<Element> element_of(nb::dlpack::dtype const& type) {
     if (type.lanes != 1) return std::nullopt;
     if (type == nb::dtype<float>()) return Element::f32;
@@ -50,16 +37,6 @@ nb::dlpack::dtype dtype_of(DlCode code, std::size_t bits) {
 
 nb::dlpack::dtype dtype_of(Element element) {
     return dtype_of(element == Element::bf16 ? DlCode::Bfloat : DlCode::Float, 8 * size_of(element));
-}
-
-/// Of NumPy's name: what dtype_text() gives.
-nb::dlpack::dtype dtype_named(std::string_view name) {
-    for (DlCode const code : {DlCode::Float, DlCode::Int, DlCode::UInt, DlCode::Bfloat, DlCode::Bool}) {
-        for (std::size_t bits = 8; bits <= 64; bits *= 2) {
-            if (dtype_text(dtype_of(code, bits)) == name) return dtype_of(code, bits);
-        }
-    }
-    throw Error("no array can hold values of type " + std::string(name), ErrorKind::usage);
 }
 
 bool is_float32(TensorInfo const& info) {
@@ -104,18 +81,6 @@ void to_packed(Input const& input, std::size_t dimension, std::byte const* from,
     to += n * h * w * c;
 }
 
-/// An input's memory as pictures or queries.
-Planes planes_of(Input const& input, TensorInfo const& info) {
-    auto const& a = input.array;
-    // DLPack has no type for arrays that are only read.
-    void* const data = const_cast<void*>(a.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-    auto const& s = info.shape;
-    if (info.queries) {
-        return {data, input.element, s[0], s[3], 1, s[2], a.stride(0), a.stride(2), 0, a.stride(1)};
-    }
-    return {data, input.element, s[0], s[3], s[1], s[2], a.stride(0), a.stride(1), a.stride(2), a.stride(3)};
-}
-
 /// `count` numbers in a row.
 Planes row_of(void* data, Element element, std::int64_t count) {
     return {data, element, 1, 1, 1, count, count, 1, count, 1};
@@ -131,6 +96,49 @@ Planes row_of(void* data, Element element, std::int64_t count) {
 
 }  // namespace
 
+std::string dtype_text(nb::dlpack::dtype const& type) {
+    std::string const bits = std::to_string(type.bits);
+    switch (static_cast<DlCode>(type.code)) {
+        case DlCode::Int: return "int" + bits;
+        case DlCode::UInt: return "uint" + bits;
+        case DlCode::Float: return "float" + bits;
+        case DlCode::Bfloat: return "bfloat" + bits;
+        case DlCode::Complex: return "complex" + bits;
+        case DlCode::Bool: return "bool";
+        default: return "unknown " + bits + "-bit";
+    }
+}
+
+nb::dlpack::dtype dtype_named(std::string_view name) {
+    for (DlCode const code : {DlCode::Float, DlCode::Int, DlCode::UInt, DlCode::Bfloat, DlCode::Bool}) {
+        for (std::size_t bits = 8; bits <= 64; bits *= 2) {
+            if (dtype_text(dtype_of(code, bits)) == name) return dtype_of(code, bits);
+        }
+    }
+    throw Error("no array can hold values of type " + std::string(name), ErrorKind::usage);
+}
+
+std::string_view name_of(Element element) {
+    switch (element) {
+        case Element::f16: return "float16";
+        case Element::bf16: return "bfloat16";
+        case Element::f64: return "float64";
+        case Element::f32: break;
+    }
+    return "float32";
+}
+
+Planes planes_of(Input const& input, TensorInfo const& info) {
+    auto const& a = input.array;
+    // DLPack has no type for arrays that are only read.
+    void* const data = const_cast<void*>(a.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    auto const& s = info.shape;
+    if (info.queries) {
+        return {data, input.element, s[0], s[3], 1, s[2], a.stride(0), a.stride(2), 0, a.stride(1)};
+    }
+    return {data, input.element, s[0], s[3], s[1], s[2], a.stride(0), a.stride(1), a.stride(2), a.stride(3)};
+}
+
 std::string shape_text(std::vector<std::int64_t> const& shape) {
     std::string text;
     for (std::int64_t const extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);
@@ -141,57 +149,48 @@ std::string shape_text(nb::ndarray<nb::ro> const& array) {
     return shape_text(std::vector<std::int64_t>(array.shape_ptr(), array.shape_ptr() + array.ndim()));
 }
 
-nb::ndarray<nb::ro> import_array(nb::handle object, std::string const& what) {
-    // A str or bytes has a buffer too, which nobody means as numbers.
-    bool const is_text = nb::isinstance<nb::str>(object) || nb::isinstance<nb::bytes>(object);
-    if (is_text || object.is_none()) refuse_object(object, what);
-    Framework const framework = framework_of(object);
-    if (!is_on_host(object, framework)) {
-        refuse(what + ": the array is on " + device_text(object, framework) +
-               "; pass a copy in this process's memory (x.cpu() of PyTorch, x.get() of CuPy)");
-    }
+namespace {
+
+/// The array behind an object, wherever it is.
+nb::ndarray<nb::ro> read_array(nb::handle object, Framework framework, std::string const& what) {
     nb::ndarray<nb::ro> array;
     if (!nb::try_cast(framework == Framework::torch ? exported_tensor(object) : nb::borrow(object), array, false)) {
         refuse_object(object, what);
-    }
-    if (auto const type = array.device_type(); type != nb::device::cpu::value && type != nb::device::cuda_host::value) {
-        refuse(what + ": the array is on another device than it says");
     }
     // As PyTorch exports the tensors that it traces with.
     if (array.data() == nullptr && array.size() > 0) refuse_object(object, what);
     return array;
 }
 
-namespace {
+[[noreturn]] void refuse_lie(std::string const& what) {
+    refuse(what + ": the array is on another device than it says");
+}
 
-/// An array of another device than the engine's is refused; one of the GPU is copied to where sessions read.
-nb::object brought_to_host(nb::handle object, Framework framework, std::string const& name, Device device) {
-    std::string const where = name + ": the array is on " + device_text(object, framework);
-    if (device != Device::cuda) {
+bool is_cuda(nb::ndarray<nb::ro> const& array) {
+    return array.device_type() == nb::device::cuda::value || array.device_type() == nb::device::cuda_managed::value;
+}
+
+/// An array that is not in this process's memory, for an engine on that device.
+nb::ndarray<nb::ro> device_array(nb::handle object, Framework framework, std::string const& name,
+                                 CompileOptions const& options) {
+    std::string const device = device_text(object, framework);
+    std::string const where = name + ": the array is on " + device;
+    if (options.device != Device::cuda) {
         refuse(where +
                ", the engine on the CPU; pass a copy in this process's memory (x.cpu() of PyTorch, x.get() of "
                "CuPy), or compile with device=\"cuda\"");
     }
-    try {
-        return copied_to_host(object, framework);
-    } catch (nb::python_error const& error) {
-        refuse(where + ", and can not be copied to this process's memory (" + error.what() + ")");
+    std::string const own = "cuda:" + std::to_string(options.device_index);
+    if (device != own) {
+        refuse(where + ", the engine on " + own + "; pass an array of that device, or compile with device=\"" + device +
+               "\"");
     }
+    auto const array = read_array(object, framework, name);
+    if (!is_cuda(array) || array.device_id() != options.device_index) refuse_lie(name);
+    return array;
 }
 
-}  // namespace
-
-Input import_input(nb::handle object, TensorInfo const& info, Device device) {
-    Input input;
-    input.object = nb::borrow(object);
-    input.framework = framework_of(object);
-    if (input.framework == Framework::torch && nb::cast<bool>(object.attr("requires_grad"))) {
-        refuse_type(info.name + ": the tensor requires a gradient, which vitrum does not compute; pass x.detach()");
-    }
-    input.is_elsewhere = !is_on_host(object, input.framework);
-    nb::object const host =
-        input.is_elsewhere ? brought_to_host(object, input.framework, info.name, device) : input.object;
-    input.array = import_array(host, info.name);
+void check_type(Input& input, TensorInfo const& info) {
     std::string const given = dtype_text(input.array.dtype());
     auto const element = element_of(input.array.dtype());
     if (is_float32(info) && !element) {
@@ -204,6 +203,59 @@ Input import_input(nb::handle object, TensorInfo const& info, Device device) {
                     "; convert the array first");
     }
     input.element = element.value_or(Element::f32);
+}
+
+void refuse_gradient(Input const& input, std::string const& name) {
+    if (input.framework == Framework::torch && nb::cast<bool>(input.object.attr("requires_grad"))) {
+        refuse_type(name + ": the tensor requires a gradient, which vitrum does not compute; pass x.detach()");
+    }
+}
+
+}  // namespace
+
+nb::ndarray<nb::ro> import_array(nb::handle object, std::string const& what) {
+    // A str or bytes has a buffer too, which nobody means as numbers.
+    bool const is_text = nb::isinstance<nb::str>(object) || nb::isinstance<nb::bytes>(object);
+    if (is_text || object.is_none()) refuse_object(object, what);
+    Framework const framework = framework_of(object);
+    if (!is_on_host(object, framework)) {
+        refuse(what + ": the array is on " + device_text(object, framework) +
+               "; pass a copy in this process's memory (x.cpu() of PyTorch, x.get() of CuPy)");
+    }
+    auto array = read_array(object, framework, what);
+    if (auto const type = array.device_type(); type != nb::device::cpu::value && type != nb::device::cuda_host::value) {
+        refuse_lie(what);
+    }
+    return array;
+}
+
+Input import_input(nb::handle object, TensorInfo const& info, CompileOptions const& options) {
+    Input input;
+    input.object = nb::borrow(object);
+    input.framework = framework_of(object);
+    refuse_gradient(input, info.name);
+    input.is_on_device = !is_on_host(object, input.framework);
+    input.array = input.is_on_device ? device_array(object, input.framework, info.name, options)
+                                     : import_array(object, info.name);
+    check_type(input, info);
+    return input;
+}
+
+Input import_from_anywhere(nb::handle object, TensorInfo const& info) {
+    Input input;
+    input.object = nb::borrow(object);
+    input.framework = framework_of(object);
+    refuse_gradient(input, info.name);
+    if (!is_on_host(object, input.framework)) {
+        try {
+            input.object = copied_to_host(object, input.framework);
+        } catch (nb::python_error const& error) {
+            refuse(info.name + ": the array is on " + device_text(object, input.framework) +
+                   ", and can not be copied to this process's memory (" + error.what() + ")");
+        }
+    }
+    input.array = import_array(input.object, info.name);
+    check_type(input, info);
     return input;
 }
 
@@ -218,12 +270,17 @@ std::vector<std::int64_t> framework_shape(TensorInfo const& info) {
     return {s[0], s[3], s[1], s[2]};
 }
 
-void fill(std::span<std::byte> to, Input const& input, TensorInfo const& info) {
+void check_shape(Input const& input, TensorInfo const& info) {
     auto const expected = framework_shape(info);
     auto const& a = input.array;
     if (!std::equal(expected.begin(), expected.end(), a.shape_ptr(), a.shape_ptr() + a.ndim())) {
         refuse(info.name + ": the array's shape is " + shape_text(a) + ", the network's is " + shape_text(expected));
     }
+}
+
+void fill(std::span<std::byte> to, Input const& input, TensorInfo const& info) {
+    check_shape(input, info);
+    auto const& a = input.array;
     if (a.size() == 0) return;
     if (!is_float32(info)) return copy_packed(a, to.data());
     auto* numbers = reinterpret_cast<float*>(to.data());
@@ -258,8 +315,8 @@ Output::Output(TensorInfo const& info, Element element, Framework framework)
     }
 }
 
-Values Output::take(std::span<std::byte const> from) {
-    if (from.empty()) return Values::fine;
+Outcome Output::take(std::span<std::byte const> from) {
+    if (from.empty()) return Outcome::fine;
     if (given_ == dtype_of(Element::f32)) return from_nhwc(reinterpret_cast<float const*>(from.data()), planes_);
     if (given_ != dtype_) {
         void* const data = const_cast<std::byte*>(from.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
@@ -268,32 +325,33 @@ Values Output::take(std::span<std::byte const> from) {
         std::memcpy(memory_.get(), from.data(), from.size());
     }
     bool const is_number = !element_of(dtype_) || all_finite(planes_);
-    return is_number ? Values::fine : Values::not_finite;
+    return is_number ? Outcome::fine : Outcome::not_finite;
 }
 
-nb::object Output::release(Input const& like) {
-    nb::capsule const owner(memory_.get(), [](void* memory) noexcept { Free()(static_cast<std::byte*>(memory)); });
-    void* const data = memory_.release();
+nb::object array_of(void* data, std::vector<std::size_t> const& shape, nb::handle owner, nb::dlpack::dtype dtype,
+                    Input const& like) {
+    int const device = like.is_on_device ? like.array.device_id() : 0;
+    int const type = like.is_on_device ? nb::device::cuda::value : nb::device::cpu::value;
     auto const as = [&]<class Kind>(Kind) {
-        return nb::cast(
-            nb::ndarray<Kind>(data, shape_.size(), shape_.data(), owner, nullptr, dtype_, nb::device::cpu::value));
+        return nb::cast(nb::ndarray<Kind>(data, shape.size(), shape.data(), owner, nullptr, dtype, type, device));
     };
-    if (like.is_elsewhere) {
-        bool const is_tensor = like.framework == Framework::torch;
-        return moved_beside(is_tensor ? tensor_of(as(nb::no_framework{})) : as(nb::numpy{}), like.object,
-                            like.framework);
-    }
     switch (like.framework) {
         case Framework::torch: return tensor_of(as(nb::no_framework{}));
         case Framework::tensorflow: return as(nb::tensorflow{});
         case Framework::jax: return as(nb::jax{});
-        case Framework::numpy:
-        case Framework::cupy: return as(nb::numpy{});
+        case Framework::numpy: return as(nb::numpy{});
+        case Framework::cupy: return as(nb::cupy{});
         case Framework::other: break;
     }
     // The Python array API standard: the array's own library takes DLPack.
-    if (!nb::hasattr(like.object, "__array_namespace__")) return as(nb::numpy{});
-    return like.object.attr("__array_namespace__")().attr("from_dlpack")(as(nb::array_api{}));
+    bool const has_library = nb::hasattr(like.object, "__array_namespace__");
+    if (has_library) return like.object.attr("__array_namespace__")().attr("from_dlpack")(as(nb::array_api{}));
+    return like.is_on_device ? as(nb::array_api{}) : as(nb::numpy{});
+}
+
+nb::object Output::release(Input const& like) {
+    nb::capsule const owner(memory_.get(), [](void* memory) noexcept { Free()(static_cast<std::byte*>(memory)); });
+    return array_of(memory_.release(), shape_, owner, dtype_, like);
 }
 
 }  // namespace vitrum::python

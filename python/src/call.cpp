@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "arrays.h"
+#include "device_arrays.h"
 #include "errors.h"
 
 namespace vitrum::python {
@@ -41,10 +42,19 @@ std::vector<nb::handle> in_order(std::vector<TensorInfo> const& wanted, nb::args
 }
 
 std::vector<Input> import_all(std::vector<TensorInfo> const& wanted, std::vector<nb::handle> const& objects,
-                              Device device) {
+                              CompileOptions const& options) {
     std::vector<Input> inputs;
     inputs.reserve(wanted.size());
-    for (std::size_t i = 0; i < wanted.size(); ++i) inputs.push_back(import_input(objects[i], wanted[i], device));
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        Input const& input = inputs.emplace_back(import_input(objects[i], wanted[i], options));
+        Input const& first = inputs.front();
+        if (input.is_on_device != first.is_on_device) {
+            refuse(wanted[i].name + ": one of the arrays is on the GPU and another is not; pass all of them there");
+        }
+        if (input.is_on_device && input.framework != first.framework) {
+            refuse(wanted[i].name + ": arrays on the GPU of two libraries, which do not wait for each other");
+        }
+    }
     return inputs;
 }
 
@@ -77,9 +87,9 @@ Element answer_element(std::vector<TensorInfo> const& infos, std::vector<Input> 
     return first == infos.end() ? Element::f32 : inputs[static_cast<std::size_t>(first - infos.begin())].element;
 }
 
-void check_values(Values values, std::string const& name) {
-    if (values == Values::fine) return;
-    std::string const why = values == Values::not_finite
+void check_values(Outcome values, std::string const& name) {
+    if (values == Outcome::fine) return;
+    std::string const why = values == Outcome::not_finite
                                 ? "the network gave NaN or infinite values; check that the input is finite"
                                 : "the network's values are too large for the input's type; pass float32";
     throw Error(name + ": " + why, ErrorKind::accuracy);
@@ -97,49 +107,82 @@ Input const& first_of(std::vector<Input> const& inputs) {
 
 enum class Check : std::uint8_t { values, nothing };
 
+template <class Array>
 struct Results {
-    std::vector<Output> outputs;
+    std::vector<Array> outputs;
     std::vector<std::string> names;
 };
 
+/// By way of the session's memory on the host.
 template <class SizesOrShapes>
-Results run(PreparedSession& prepared, SizesOrShapes const& sizes, std::vector<Input> const& inputs, Check check,
-            Progress const& progress) {
+Results<Output> run(PreparedSession& prepared, SizesOrShapes const& sizes, std::vector<Input> const& inputs,
+                    Check check, Progress const& progress) {
     prepared.prepare(sizes);
     Session& session = prepared.session();
     for (std::size_t i = 0; i < inputs.size(); ++i) fill(session.input_bytes(i), inputs[i], prepared.inputs()[i]);
     if (check == Check::values) session.run_checked(progress);
     else session.run(progress);
     Element const element = answer_element(prepared.inputs(), inputs);
-    Results results;
+    Results<Output> results;
     results.outputs.reserve(prepared.outputs().size());
     for (TensorInfo const& info : prepared.outputs()) {
         std::size_t const i = results.outputs.size();
         Output& output = results.outputs.emplace_back(info, element, first_of(inputs).framework);
-        Values const values = output.take(session.output_bytes(i));
+        Outcome const values = output.take(session.output_bytes(i));
         if (check == Check::values) check_values(values, info.name);
         results.names.push_back(info.name);
     }
     return results;
 }
 
-Results run(PyEngine& engine, std::vector<Input> const& inputs, Check check) {
-    auto const start = [&](auto const& sizes) {
-        return compute_on(engine, [&](PreparedSession& prepared, Progress const& progress) {
-            return run(prepared, sizes, inputs, check, progress);
-        });
-    };
+/// Arrays that lie on the engine's device are read and written there. With the GIL, since PyTorch's memory is had from
+/// Python; what computes is without.
+template <class SizesOrShapes>
+Results<DeviceOutput> run_on_device(PyEngine& engine, SizesOrShapes const& sizes, std::vector<Input>& inputs,
+                                    Check check) {
+    auto const lease = compute([&](Progress const&) { return engine.lease(); });
+    compute([&](Progress const&) {
+        lease->prepare(sizes);
+        return true;
+    });
+    Input const& like = inputs.front();
+    Element const element = answer_element(lease->inputs(), inputs);
+    std::vector<DeviceTensor> from, to;
+    for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back(device_tensor(inputs[i], lease->inputs()[i]));
+    Results<DeviceOutput> results;
+    for (TensorInfo const& info : lease->outputs()) {
+        to.push_back(results.outputs.emplace_back(engine.engine(), info, element, like).tensor());
+        results.names.push_back(info.name);
+    }
+    void* const stream = stream_of(like.object, like.framework);
+    Session& session = lease->session();
+    Reruns const before = session.reruns();
+    auto const values = compute([&](Progress const&) {
+        if (check == Check::values) return session.run_checked(from, to, stream);
+        session.run(from, to, stream);
+        if (like.framework != Framework::torch) session.wait();
+        return Outcome::fine;
+    });
+    warn_of(session.reruns().since(before));
+    check_values(values, lease->outputs().size() == 1 ? results.names.front() : "an output");
+    return results;
+}
+
+/// Calls body with the pictures' sizes or, of ONNX graphs that are of no known family, the shapes of all inputs.
+template <class Body>
+auto with_sizes(PyEngine& engine, std::vector<Input> const& inputs, Body const& body) {
     ModelInfo const& info = engine.engine().info();
-    if (info.kind == Task::tensors) return start(shapes_of(inputs));
-    return start(sizes_of(inputs.front().array, engine.declared_inputs().front().name, info));
+    if (info.kind == Task::tensors) return body(shapes_of(inputs));
+    return body(sizes_of(inputs.front().array, engine.declared_inputs().front().name, info));
 }
 
 std::vector<Input> imported(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
     auto const& wanted = engine.declared_inputs();
-    return import_all(wanted, in_order(wanted, args, named), engine.engine().options().device);
+    return import_all(wanted, in_order(wanted, args, named), engine.engine().options());
 }
 
-nb::dict by_name(Results& results, Input const& like) {
+template <class Array>
+nb::dict by_name(Results<Array>& results, Input const& like) {
     nb::dict named;
     for (std::size_t i = 0; i < results.outputs.size(); ++i) {
         named[results.names[i].c_str()] = results.outputs[i].release(like);
@@ -147,19 +190,34 @@ nb::dict by_name(Results& results, Input const& like) {
     return named;
 }
 
+/// Runs the network on the arrays, and calls answer(results, the first of the arrays).
+template <class Answer>
+auto answered(PyEngine& engine, nb::args const& args, nb::kwargs const& named, Check check, Answer const& answer) {
+    auto inputs = imported(engine, args, named);
+    return with_sizes(engine, inputs, [&](auto const& sizes) {
+        if (first_of(inputs).is_on_device) {
+            auto results = run_on_device(engine, sizes, inputs, check);
+            return answer(results, inputs.front());
+        }
+        auto results = compute_on(engine, [&](PreparedSession& prepared, Progress const& progress) {
+            return run(prepared, sizes, inputs, check, progress);
+        });
+        return answer(results, first_of(inputs));
+    });
+}
+
 }  // namespace
 
 nb::object call(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
-    auto const inputs = imported(engine, args, named);
-    Results results = run(engine, inputs, Check::values);
-    if (results.outputs.size() == 1) return results.outputs.front().release(first_of(inputs));
-    return by_name(results, first_of(inputs));
+    return answered(engine, args, named, Check::values, [](auto& results, Input const& like) -> nb::object {
+        if (results.outputs.size() == 1) return results.outputs.front().release(like);
+        return by_name(results, like);
+    });
 }
 
 nb::dict evaluate(PyEngine& engine, nb::args const& args, nb::kwargs const& named) {
-    auto const inputs = imported(engine, args, named);
-    Results results = run(engine, inputs, Check::nothing);
-    return by_name(results, first_of(inputs));
+    return answered(engine, args, named, Check::nothing,
+                    [](auto& results, Input const& like) { return by_name(results, like); });
 }
 
 }  // namespace vitrum::python

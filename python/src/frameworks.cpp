@@ -3,6 +3,7 @@
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <array>
 #include <optional>
@@ -84,14 +85,15 @@ nb::object copied_to_host(nb::handle array, Framework framework) {
     return array.attr("__dlpack__")("dl_device"_a = nb::make_tuple(cpu, 0), "max_version"_a = nb::make_tuple(1, 0));
 }
 
-nb::object moved_beside(nb::handle array, nb::handle like, Framework framework) {
-    switch (framework) {
-        case Framework::torch: return array.attr("to")(like.attr("device"));
-        case Framework::cupy: return nb::module_::import_("cupy").attr("asarray")(array);
-        case Framework::jax: return nb::module_::import_("jax").attr("device_put")(array, like.attr("device"));
-        default: break;
-    }
-    return like.attr("__array_namespace__")().attr("asarray")(array, "device"_a = like.attr("device"));
+void* stream_of(nb::handle array, Framework framework) {
+    if (framework != Framework::torch) return nullptr;
+    nb::object const current = nb::module_::import_("torch.cuda").attr("current_stream")(array.attr("device"));
+    return reinterpret_cast<void*>(nb::cast<std::uintptr_t>(current.attr("cuda_stream")));
+}
+
+nb::object empty_tensor(std::vector<std::int64_t> const& shape, std::string const& dtype, nb::handle beside) {
+    nb::object const torch = nb::module_::import_("torch");
+    return torch.attr("empty")(shape, "dtype"_a = torch.attr(dtype.c_str()), "device"_a = beside.attr("device"));
 }
 
 /// Tensors proper as capsules, unless PyTorch refuses. DLPack does not tell that numbers stand for their negatives (the

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bindings.h"
 
@@ -22,9 +23,13 @@ enum class Framework : std::uint8_t { numpy, torch, tensorflow, jax, cupy, other
 /// The array in this process's memory, when its device has computed it. Throws python_error where that is not to be
 /// had.
 [[nodiscard]] nb::object copied_to_host(nb::handle array, Framework framework);
-/// An array of this process's memory (NumPy's, where the framework has none there) on the device that `like` is on.
-[[nodiscard]] nb::object moved_beside(nb::handle array, nb::handle like, Framework framework);
 
+/// What the framework does with the tensor's GPU at this point of the program (a cudaStream_t); null, which is the
+/// default one, for frameworks that have finished with what they hand over.
+[[nodiscard]] void* stream_of(nb::handle array, Framework framework);
+/// A new tensor of PyTorch, undefined, beside another. The type is PyTorch's name of one.
+[[nodiscard]] nb::object empty_tensor(std::vector<std::int64_t> const& shape, std::string const& dtype,
+                                      nb::handle beside);
 /// A tensor of PyTorch as something that is quick to read and says what it holds.
 [[nodiscard]] nb::object exported_tensor(nb::handle tensor);
 /// The tensor behind a capsule.

@@ -92,7 +92,7 @@ void row_to_nhwc(Planes const& planes, T const* from, float* to) {
 }
 
 template <class T>
-Values row_from_nhwc(float const* from, Planes const& planes, T* to) {
+Outcome row_from_nhwc(float const* from, Planes const& planes, T* to) {
     bool finite = true, fits = true;
     for (std::int64_t begin = 0; begin < planes.w; begin += kBlock) {
         std::int64_t const end = std::min(begin + kBlock, planes.w);
@@ -107,7 +107,7 @@ Values row_from_nhwc(float const* from, Planes const& planes, T* to) {
             }
         }
     }
-    return !finite ? Values::not_finite : !fits ? Values::out_of_range : Values::fine;
+    return !finite ? Outcome::not_finite : !fits ? Outcome::out_of_range : Outcome::fine;
 }
 
 /// Calls body with a value of the C++ type of the elements.
@@ -134,13 +134,13 @@ void to_nhwc(Planes const& from, float* to) {
     });
 }
 
-Values from_nhwc(float const* from, Planes const& to) {
+Outcome from_nhwc(float const* from, Planes const& to) {
     return visit(to.element, [&]<class T>(T) {
-        auto worst = Values::fine;
+        auto worst = Outcome::fine;
         for (std::int64_t n = 0; n < to.n; ++n) {
             for (std::int64_t y = 0; y < to.h; ++y, from += to.w * to.c) {
                 auto const values = row_from_nhwc(from, to, row_of<T>(to, n, y));
-                if (worst != Values::not_finite && values != Values::fine) worst = values;
+                if (worst != Outcome::not_finite && values != Outcome::fine) worst = values;
             }
         }
         return worst;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vitrum/engine.h"
+
 namespace vitrum::python {
 
 enum class Element : std::uint8_t { f16, bf16, f32, f64 };
@@ -24,10 +26,8 @@ struct Planes {
 /// Copies to packed [N, H, W, C]; memory that is channels-last already is copied as it lies. Planes are only read.
 void to_nhwc(Planes const& from, float* to);
 
-enum class Values : std::uint8_t { fine, not_finite, out_of_range };
-
 /// Copies packed [N, H, W, C] out, and tells whether a value was NaN or infinite, or beyond the element type.
-[[nodiscard]] Values from_nhwc(float const* from, Planes const& to);
+[[nodiscard]] Outcome from_nhwc(float const* from, Planes const& to);
 
 /// Whether no value of one packed row is NaN or infinite.
 [[nodiscard]] bool all_finite(Planes const& row);

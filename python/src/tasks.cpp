@@ -53,8 +53,7 @@ Cube run_spectral(PyEngine& self, Image const& picture, std::string const& norma
 /// Python's Measurement: from a file or an array.
 Measurement measurement_from_array(nb::handle object, std::string const& name) {
     TensorInfo info{.name = name, .shape = {}, .as_stated = true};
-    // Measurements are brought to the host, as pictures are, wherever the engine is.
-    Input const input = import_input(object, info, Device::cuda);
+    Input const input = import_from_anywhere(object, info);
     auto const& a = input.array;
     if (a.ndim() != 2 && a.ndim() != 3) refuse(name + ": " + shape_text(a) + "; expected [H, W] or [H, W, bands]");
     info.shape.assign(a.shape_ptr(), a.shape_ptr() + a.ndim());

@@ -29,7 +29,7 @@ def load(path: Path, **overrides: object) -> _core.Model:
 def compile(
     model: Path | _core.Model | Mapping[str, Any],
     *,
-    device: str = ...,
+    device: str | None = ...,
     threads: int = ...,
     isa: str = ...,
     precision: str = ...,
@@ -40,7 +40,7 @@ def compile(
 def compile(
     model: torch.nn.Module,
     *,
-    device: str = ...,
+    device: str | None = ...,
     threads: int = ...,
     isa: str = ...,
     precision: str = ...,
@@ -53,7 +53,7 @@ def compile(
 def compile(
     model: Any,
     *,
-    device: str = "cpu",
+    device: str | None = None,
     threads: int = 0,
     isa: str = "",
     precision: str = "auto",
@@ -74,13 +74,15 @@ def compile(
     arguments to call it with: torch.export turns what it does with them into
     operators, for other sizes too where the same operators serve them.
     `dynamic=False` is for the example's sizes only, and quicker.
+    `device` is "cpu", "cuda" or "cuda:1"; by default that of a module, else
+    the CPU.
     `threads=0` is every core; `isa` forces an instruction set ("AVX2").
     `precision` is what products are computed in: "fp32", or on GPUs "tf32",
     "bf16" or "fp16"; "auto" is an engine file's own, else on GPUs the fastest
     that is exact enough for this network, which two small runs find out.
     """
     options: dict[str, Any] = {
-        "device": device,
+        "device": device or _device_of(model),
         "threads": threads,
         "isa": isa,
         "precision": precision,
@@ -140,6 +142,14 @@ def _plain(value: Any) -> Any:
 def _is_module(model: object) -> bool:
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _device_of(model: object) -> str:
+    """A module's, by its first parameter."""
+    if not _is_module(model):
+        return "cpu"
+    parameter = next(model.parameters(), None)  # type: ignore[attr-defined]
+    return "cpu" if parameter is None or parameter.device.type == "meta" else str(parameter.device)
 
 
 def _as_text(overrides: Mapping[str, object]) -> dict[str, str]:

@@ -80,8 +80,7 @@ class _Graph:
         try:
             if not taken:
                 raise Error("no tensors go in")
-            if any(x.device.type != "cpu" for x in args if isinstance(x, torch.Tensor)):
-                raise Error("its tensors are not on the CPU")
+            options = self._options | {"device": self._device_for(args)}
             with torch.inference_mode(False), torch.no_grad():
                 copies = _copied(args)
                 held = [x for x in copies if isinstance(x, torch.Tensor)]
@@ -94,12 +93,24 @@ class _Graph:
                 program = _export.export(
                     _Frozen(self._graph, args, taken), [args[i].detach() for i in taken], dynamic=False
                 )
-                made = _export.engine_of(program, **self._options), taken
+                made = _export.engine_of(program, **options), taken
                 _export.compare("its engine", expected, _run(made, args))
             return made
         except Error as error:
             _say_once(str(error), f"{error}")
             return None
+
+
+    def _device_for(self, args: Sequence[Any]) -> str:
+        """The engine's, which is the tensors' where none is asked for."""
+        devices = {x.device for x in args if isinstance(x, torch.Tensor)}
+        if len(devices) > 1:
+            raise Error("its tensors are on several devices")
+        device = devices.pop()
+        asked: str = self._options.get("device") or str(device)
+        if device.type != "cpu" and torch.device(asked) not in (device, torch.device(device.type)):
+            raise Error(f"its tensors are on {device}, the engine is to be on {asked}")
+        return str(device) if device.type != "cpu" else asked
 
 
 class _Frozen(torch.nn.Module):

@@ -267,7 +267,7 @@ def compare(name: str, expected: Sequence[torch.Tensor], found: Sequence[Any]) -
             raise AccuracyError(
                 f"{name}: output {i} is {z.dtype} {tuple(z.shape)}, PyTorch's {y.dtype} {tuple(y.shape)}"
             )
-        error, limit = _difference(y.detach().cpu(), z)
+        error, limit = _difference(y.detach().cpu(), z.cpu())
         if not error <= limit:
             raise AccuracyError(
                 f"{name} answers otherwise than PyTorch: output {i} differs by {error:.1e}, of which "

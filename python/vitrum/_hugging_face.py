@@ -59,7 +59,9 @@ class Mask2Former(_torch.Module):
 
     @property
     def device(self) -> torch.device:
-        return torch.device("cpu")
+        """Where inputs are best; a GPU's engine takes those in this process's memory too."""
+        name = self.engine.device
+        return torch.device(name if name.startswith("cuda") else "cpu")
 
     @property
     def dtype(self) -> torch.dtype:

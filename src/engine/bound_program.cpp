@@ -53,6 +53,13 @@ bool SessionMemory::reserve(Program const& program) {
     return !arena_fits || !staging_fits;
 }
 
+void Repeated::run(Queue& queue, std::function<void()> const& work) {
+    if (has_run_ && recording_ == nullptr) recording_ = queue.record(work);
+    if (recording_ != nullptr) recording_->replay();
+    else work();
+    has_run_ = true;
+}
+
 BoundProgram::BoundProgram(std::shared_ptr<Program const> bound, SessionMemory& on)
     : program(std::move(bound)), on_(on) {
     bind_edges();
@@ -114,7 +121,7 @@ void BoundProgram::bind_step(Step const& step, BoundStep& bound) const {
 }
 
 std::size_t BoundProgram::bytes() const {
-    std::size_t sum = recording ? recording->bytes() : 0;
+    std::size_t sum = whole_run.bytes() + all_steps.bytes();
     for (auto const* const list : {&once, &steps}) {
         for (BoundStep const& step : *list) {
             sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(TensorView) +

@@ -45,6 +45,18 @@ struct SessionMemory {
     bool reserve(Program const& program);
 };
 
+/// Work that a queue gets again and again. A size that occurs once, as in a folder of different pictures, is not worth
+/// a recording, so that one is made when it comes the second time.
+class Repeated {
+public:
+    void run(Queue& queue, std::function<void()> const& work);
+    [[nodiscard]] std::size_t bytes() const { return recording_ ? recording_->bytes() : 0; }
+
+private:
+    std::unique_ptr<Recording> recording_;
+    bool has_run_ = false;
+};
+
 /// A program on a session's memory, valid while that stays where it is.
 class BoundProgram {
 public:
@@ -58,8 +70,8 @@ public:
     std::vector<BoundStep> once;   ///< read no picture; what they write stays until another program runs
     std::vector<BoundStep> steps;  ///< of a run
     std::vector<Edge> inputs, outputs;
-    std::unique_ptr<Recording> recording;  ///< of all that a run queues
-    bool has_run = false;
+    Repeated whole_run;  ///< steps, and copies between the device and the host
+    Repeated all_steps;  ///< the steps alone
 
 private:
     [[nodiscard]] TensorView resolve(Operand const& operand) const;

@@ -264,6 +264,15 @@ std::size_t Engine::weight_bytes() const {
     return static_cast<std::size_t>(parameter_count(*data_->only.graph)) * sizeof(float) + data_->only.packed->bytes();
 }
 
+std::shared_ptr<std::byte> Engine::allocate(std::size_t bytes) const {
+    struct Held {
+        std::shared_ptr<Data> engine;  // first, since memory must not outlive its device
+        Block block;
+    };
+    auto const held = std::make_shared<Held>(data_, data_->memory().allocate(bytes));
+    return {held, held->block.data()};
+}
+
 std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
     std::vector<KernelChoice> choices;
     auto const program = data_->program(sizes);

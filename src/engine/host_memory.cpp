@@ -15,6 +15,9 @@ public:
     void enter() override {}
     void upload(std::byte*, std::byte const*, std::size_t) override { VITRUM_ASSERT(false); }
     void download(std::byte*, std::byte const*, std::size_t) override { VITRUM_ASSERT(false); }
+    void copy(TensorView const&, TensorView const&, std::uint32_t*) override { VITRUM_ASSERT(false); }
+    void follow(void*) override { VITRUM_ASSERT(false); }
+    void precede(void*) override { VITRUM_ASSERT(false); }
     [[nodiscard]] std::optional<Error> launch_error() override { return {}; }
     void wait() override {}
     [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const&) override { return nullptr; }

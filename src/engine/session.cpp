@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <list>
-#include <optional>
 
 #include "base/check.h"
 #include "base/finite.h"
-#include "bound_program.h"
-#include "engine/engine_data.h"
+#include "session_state.h"
 
 namespace vitrum {
 
@@ -22,39 +19,6 @@ static std::size_t span_bytes(TensorView const& view) {
 
 /// Programs that a session keeps bound beside the current one, with their recordings.
 constexpr std::size_t kMostBoundBytes = std::size_t{64} << 20;
-
-struct Session::State {
-    explicit State(Engine e)
-        : engine(std::move(e)),
-          queue(engine.data().memory().make_queue()),
-          threads(engine.data().memory().is_host() ? engine.options().threads : 1),
-          on{engine.data().memory(), *queue, threads, {}, {}} {}
-
-    void prepare(std::shared_ptr<Program const> next);
-    BoundProgram& bind(std::shared_ptr<Program const> next);
-    void forget_least_used();
-    void bind_with_inputs(std::shared_ptr<Program const> other);
-    void go_back_to_asked();
-    [[nodiscard]] bool gave_finite() const;
-
-    void launch(BoundStep const& step);
-    void launch_steps(Progress const& progress);
-    void launch_all(Progress const& progress);
-    void upload_inputs();
-    void download_outputs();
-    void run_on_device();
-    void run(Progress const& progress);
-
-    Engine engine;
-    std::unique_ptr<Queue> queue;
-    ThreadPool threads;
-    SessionMemory on;
-    std::list<BoundProgram> bound;         ///< most recently used first
-    BoundProgram* current = nullptr;       ///< the asked one's, or a more exact one's
-    std::shared_ptr<Program const> asked;  ///< for the sizes, in the engine's precision
-    Reruns reruns;
-    std::optional<InputShapes> shapes;  ///< of the inputs that the program was asked for by, where it was
-};
 
 void Session::State::prepare(std::shared_ptr<Program const> next) {
     queue->enter();
@@ -148,25 +112,21 @@ void Session::State::launch_all(Progress const& progress) {
     download_outputs();
 }
 
-/// A size that occurs once, as in a folder of different pictures, is not worth a recording.
-void Session::State::run_on_device() {
-    if (current->has_run && current->recording == nullptr) {
-        current->recording = queue->record([&] { launch_all(nullptr); });
-    }
-    if (current->recording != nullptr) current->recording->replay();
-    else launch_all(nullptr);
-    queue->wait();
-    current->has_run = true;
-}
-
 void Session::State::run(Progress const& progress) {
     if (on.memory.is_host()) {
         launch_all(progress);
         return;
     }
     queue->enter();
-    run_on_device();
+    current->whole_run.run(*queue, [&] { launch_all(nullptr); });
+    queue->wait();
     if (progress && !progress(1)) fail("cancelled");
+}
+
+/// Of a checked run that is over.
+void Session::State::count_rerun() {
+    if (current->program == asked) return;
+    ++(current->program->precision == Precision::tf32 ? reruns.in_tf32 : reruns.in_fp32);
 }
 
 Session::Session(Engine engine) : state_(std::make_unique<State>(std::move(engine))) {}
@@ -227,8 +187,7 @@ void Session::run_checked(Progress const& progress) {
         state.bind_with_inputs(state.engine.data().more_exact(*state.current->program));
         state.run(progress);
     }
-    if (state.current->program == state.asked) return;
-    ++(state.current->program->precision == Precision::tf32 ? state.reruns.in_tf32 : state.reruns.in_fp32);
+    state.count_rerun();
 }
 
 Reruns Session::reruns() const {

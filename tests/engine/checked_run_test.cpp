@@ -15,21 +15,6 @@ namespace {
 using test::FakeLog;
 using test::on_fake_device;
 
-/// Two convolutions of one number, of which the second reads 3e5 times the picture.
-Graph steep_graph() {
-    Graph graph;
-    auto const weight = [&](float value, char const* name) {
-        auto owner = std::make_shared<std::vector<float> const>(std::vector{value});
-        return graph.add_constant(name, {{1, 1, 1, 1}, owner->data(), owner});
-    };
-    auto zero = std::make_shared<std::vector<float> const>(std::vector{0.0F});
-    auto const bias = graph.add_constant("bias", {{1}, zero->data(), zero});
-    auto const x = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 1});
-    auto const large = graph.add(Conv2d{.kernel = 1}, {x, weight(3e4F, "up"), bias, kNone}, "up");
-    graph.add_output("output", graph.add(Conv2d{.kernel = 1}, {large, weight(1 / 3e4F, "down"), bias, kNone}, "down"));
-    return graph;
-}
-
 /// What comes out of a checked run on a picture of that value, the first number of it.
 float checked(Session& session, float value) {
     std::ranges::fill(session.input(), value);

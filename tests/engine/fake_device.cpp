@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <optional>
@@ -135,6 +136,17 @@ public:
     void download(std::byte* to, std::byte const* from, std::size_t bytes) override {
         push([=, this] { std::memcpy(to, memory_.host_address(from, bytes), bytes); });
     }
+    void copy(TensorView const& to, TensorView const& from, std::uint32_t* faults) override {
+        push([=, this] { copy_now(to, from, faults); });
+    }
+    void follow(void* other) override {
+        if (other == nullptr) return;
+        push([other] { static_cast<FakeQueue*>(other)->wait(); });
+    }
+    void precede(void* other) override {
+        if (other == nullptr) return;
+        static_cast<FakeQueue*>(other)->pending_.emplace_back([this] { wait(); });
+    }
     [[nodiscard]] std::optional<Error> launch_error() override { return std::exchange(launch_error_, {}); }
     void wait() override {
         auto const work = std::exchange(pending_, {});
@@ -163,6 +175,7 @@ private:
         std::vector<std::function<void()>> before;  ///< what came between the step before and this one's beginning
     };
 
+    void copy_now(TensorView const& to, TensorView const& from, std::uint32_t* faults) const;
     void run(Op const& op, Precision precision, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
              std::vector<std::byte const*> packed, std::byte* workspace);
     [[nodiscard]] TensorView on_host(TensorView view) const;
@@ -235,6 +248,46 @@ std::unique_ptr<Recording> FakeQueue::record(std::function<void()> const& work) 
         recording->add(begun[i].needed, i + 1 < begun.size() ? begun[i + 1].before : last);
     }
     return recording;
+}
+
+/// Stores a number, and returns what it became.
+float store(std::byte* to, DType type, float value) {
+    auto const as = [&]<class T>(T stored) { std::memcpy(to, &stored, sizeof(T)); };
+    switch (type) {
+        case DType::f16: as(cuda::half_bits(value)); return half_to_float(cuda::half_bits(value));
+        case DType::bf16: as(cuda::bfloat16_bits(value)); return bfloat16_to_float(cuda::bfloat16_bits(value));
+        case DType::f64: as(static_cast<double>(value)); return value;
+        default: as(value); return value;
+    }
+}
+
+std::byte* element_of(TensorView const& view, std::int64_t index) {
+    std::int64_t offset = 0;
+    for (int d = view.shape.rank(); d-- > 0; index /= view.shape[d]) offset += index % view.shape[d] * view.strides[d];
+    return view.data + offset * static_cast<std::int64_t>(size_of(view.dtype));
+}
+
+void FakeQueue::copy_now(TensorView const& to, TensorView const& from, std::uint32_t* faults) const {
+    bool const converts = to.dtype != from.dtype;
+    if (to.shape != from.shape || (converts && !(is_floating(to.dtype) && is_floating(from.dtype)))) {
+        throw std::logic_error("no such copy");
+    }
+    TensorView const source = on_host(from), target = on_host(to);
+    std::vector<float> values(static_cast<std::size_t>(from.shape.count()));
+    copy_to_f32({source.data, source.dtype, source.shape, source.strides}, values.data());
+    std::uint32_t seen = 0;
+    for (std::int64_t i = 0; i < from.shape.count(); ++i) {
+        float const value = values[static_cast<std::size_t>(i)];
+        float stored = value;
+        if (converts) stored = store(element_of(target, i), to.dtype, value);
+        else std::memcpy(element_of(target, i), element_of(source, i), size_of(to.dtype));
+        if (!std::isfinite(value)) seen |= kNotFinite;
+        else if (!std::isfinite(stored)) seen |= kOutOfRange;
+    }
+    if (faults == nullptr) return;
+    auto* const word =
+        reinterpret_cast<std::uint32_t*>(memory_.host_address(reinterpret_cast<std::byte*>(faults), sizeof(*faults)));
+    *word |= seen;
 }
 
 TensorView FakeQueue::on_host(TensorView view) const {

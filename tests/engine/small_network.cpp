@@ -106,6 +106,20 @@ ModelInfo small_info() {
     return info;
 }
 
+Graph steep_graph() {
+    Graph graph;
+    auto const weight = [&](float value, char const* name) {
+        auto owner = std::make_shared<std::vector<float> const>(std::vector{value});
+        return graph.add_constant(name, {{1, 1, 1, 1}, owner->data(), owner});
+    };
+    auto zero = std::make_shared<std::vector<float> const>(std::vector{0.0F});
+    auto const bias = graph.add_constant("bias", {{1}, zero->data(), zero});
+    auto const x = graph.add_input("input", {Dim(Symbol::n), Dim(Symbol::h), Dim(Symbol::w), 1});
+    auto const large = graph.add(Conv2d{.kernel = 1}, {x, weight(3e4F, "up"), bias, kNone}, "up");
+    graph.add_output("output", graph.add(Conv2d{.kernel = 1}, {large, weight(1 / 3e4F, "down"), bias, kNone}, "down"));
+    return graph;
+}
+
 Engine small_engine(CompileOptions const& options) {
     return Engine(std::make_shared<Engine::Data>(small_info(), small_graph(), options));
 }

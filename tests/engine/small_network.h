@@ -17,6 +17,9 @@ namespace vitrum {
 /// Three chains of one input, whose results are added: steps of one need none of another.
 [[nodiscard]] Graph graph_with_branches();
 
+/// Two convolutions of one number, of which the second reads 3e4 times the picture.
+[[nodiscard]] Graph steep_graph();
+
 /// The network compiled; no file is read.
 [[nodiscard]] Engine small_engine(CompileOptions const& options = {});
 

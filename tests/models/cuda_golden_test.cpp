@@ -5,64 +5,22 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <thread>
 
-#include "loader/cuda.h"
+#include "cuda_data.h"
 #include "overflowing_network.h"
-#include "vitrum/error.h"
 #include "vitrum/measure.h"
 
 namespace vitrum {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::string_view kSuffix = ".io.safetensors";
-
-/// The environment's VITRUM_TEST_DATA, where the tests were carried elsewhere.
-fs::path data_folder() {
-    char const* const folder = std::getenv("VITRUM_TEST_DATA");
-    return folder != nullptr ? folder : VITRUM_TEST_DATA;
-}
-
-std::vector<std::string> cases() {
-    std::vector<std::string> names;
-    std::error_code none;
-    for (auto const& entry : fs::directory_iterator(data_folder(), none)) {
-        auto const file = entry.path().filename().string();
-        if (file.ends_with(kSuffix)) names.push_back(file.substr(0, file.size() - kSuffix.size()));
-    }
-    std::ranges::sort(names);
-    return names;
-}
-
-fs::path checkpoint_of(std::string const& name) {
-    for (std::string const extension : {".pth", ".pt", ".safetensors", ".pkl", ""}) {
-        auto path = data_folder() / (name + extension);
-        if (fs::exists(path)) return path;
-    }
-    return name + " has no checkpoint";
-}
-
-std::string why_no_gpu(int index) {
-    try {
-        static_cast<void>(open_cuda_backend(index));
-    } catch (Error const& error) {
-        return error.what();
-    }
-    return {};
-}
-
-std::string const& why_no_gpu() {
-    static std::string const why = why_no_gpu(0);
-    return why;
-}
-
-std::string const& why_no_second_gpu() {
-    static std::string const why = why_no_gpu(1);
-    return why;
-}
+using test::cases;
+using test::checkpoint_of;
+using test::data_folder;
+using test::golden_of;
+using test::open_on_gpu;
+using test::why_no_gpu;
+using test::why_no_second_gpu;
 
 TEST(CudaGoldenCases, AreThere) {
     EXPECT_FALSE(cases().empty()) << data_folder() << " holds none";
@@ -78,16 +36,12 @@ double limit(GoldenReport const& report, Precision precision) {
 class CudaGolden : public testing::TestWithParam<std::tuple<std::string, Precision>> {};
 
 void expect_golden(Session& session, std::string const& name, Precision precision) {
-    auto const report = verify_golden(session, data_folder() / (name + std::string(kSuffix)));
+    auto const report = verify_golden(session, golden_of(name));
     ASSERT_FALSE(report.outputs.empty());
     for (auto const& output : report.outputs) {
         EXPECT_EQ(output.non_finite, 0) << output.name;
         EXPECT_LT(output.normalised, limit(report, precision)) << output.name;
     }
-}
-
-Engine open_on_gpu(std::string const& name, int index, Precision precision) {
-    return Engine::open(checkpoint_of(name), {.device = Device::cuda, .device_index = index, .precision = precision});
 }
 
 constexpr int kRuns = 3;  // as it stands, recorded, replayed
@@ -157,7 +111,7 @@ TEST_P(CudaAutomaticPrecision, KeepsTheLimitOfWhatItTook) {
                    trial.why_not.empty() ? "taken" : trial.why_not);
     }
     Session session(exact.in_precision(choice.precision));
-    auto const report = verify_golden(session, data_folder() / (GetParam() + std::string(kSuffix)));
+    auto const report = verify_golden(session, golden_of(GetParam()));
     for (auto const& output : report.outputs) {
         EXPECT_EQ(output.non_finite, 0) << output.name;
         EXPECT_LE(output.normalised, report.tolerance) << output.name << " in " << name_of(choice.precision);

@@ -8,6 +8,7 @@
 
 #include "base/threads.h"
 #include "cases.h"
+#include "copy_check.h"
 #include "elementwise_cases.h"
 #include "fake_device.h"
 #include "harness.h"
@@ -147,6 +148,13 @@ TEST(Harness, ErrorIsRelativeToTheRms) {
 TEST(Cases, NamesAreUnique) {
     std::set<std::string> names;
     for (OpCase const& c : all_cases()) EXPECT_TRUE(names.insert(c.name).second) << c.name;
+}
+
+TEST(FakeDevice, CopiesElementsAsDevicesDo) {
+    FakeLog log;
+    auto const device = make_fake_device(log);
+    check_copies(copier_of(*device->memory()));
+    check_noted_faults(copier_of(*device->memory()));
 }
 
 }  // namespace

@@ -4,11 +4,17 @@
 #include <vector>
 
 #include "base/check.h"
+#include "element_copy.h"
 #include "memory.h"
 #include "recorded_steps.h"
 
 namespace vitrum::cuda {
 namespace {
+
+/// Of the types that copy_elements() knows.
+bool may_be_infinite(DType type) {
+    return type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16;
+}
 
 /// A captured graph: one launch for all kernels and copies of a run.
 class CapturedGraph final : public Recording {
@@ -41,11 +47,13 @@ public:
     explicit Stream(int device) : device_(device) {
         enter();
         check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+        check(cudaEventCreateWithFlags(&arrival_, cudaEventDisableTiming), "making an event");
     }
     ~Stream() override {
         static_cast<void>(cudaSetDevice(device_));
         static_cast<void>(cudaStreamSynchronize(stream_));
         for (cudaEvent_t const event : marks_) static_cast<void>(cudaEventDestroy(event));
+        static_cast<void>(cudaEventDestroy(arrival_));
         static_cast<void>(cudaStreamDestroy(stream_));
     }
     Stream(Stream const&) = delete;
@@ -60,6 +68,28 @@ public:
     void download(std::byte* to, std::byte const* from, std::size_t bytes) override {
         check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the GPU");
     }
+
+    void copy(TensorView const& to, TensorView const& from, std::uint32_t* faults) override {
+        bool const as_it_is = to.dtype == from.dtype && to.is_contiguous() && from.is_contiguous();
+        if (as_it_is && (faults == nullptr || !may_be_infinite(to.dtype))) {
+            auto const bytes = static_cast<std::size_t>(to.shape.count()) * size_of(to.dtype);
+            return check(cudaMemcpyAsync(to.data, from.data, bytes, cudaMemcpyDeviceToDevice, stream_),
+                         "copying on the GPU");
+        }
+        copy_elements(to, from, faults, stream_);
+    }
+    void follow(void* other) override {
+        auto* const stream = static_cast<cudaStream_t>(other);
+        cudaStreamCaptureStatus status{};
+        check(cudaStreamIsCapturing(stream, &status), "looking at the caller's stream");
+        if (status != cudaStreamCaptureStatusNone) {
+            fail_as(ErrorKind::usage,
+                    "the caller's stream is being captured, and a run cannot be part of another CUDA "
+                    "graph: it is one itself, on memory that later runs use and move");
+        }
+        order(stream, stream_);
+    }
+    void precede(void* other) override { order(stream_, static_cast<cudaStream_t>(other)); }
 
     [[nodiscard]] std::optional<Error> launch_error() override {
         cudaError_t const result = cudaGetLastError();
@@ -114,8 +144,15 @@ public:
     }
 
 private:
+    /// The event may be recorded again at once: who waits for it waits for what it was then.
+    void order(cudaStream_t first, cudaStream_t second) {
+        check(cudaEventRecord(arrival_, first), "recording an event");
+        check(cudaStreamWaitEvent(second, arrival_, 0), "waiting for an event");
+    }
+
     int device_;
     cudaStream_t stream_ = nullptr;
+    cudaEvent_t arrival_ = nullptr;
     RecordedSteps steps_;  ///< of the recording that is being made
     std::vector<cudaEvent_t> marks_;
 };

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <type_traits>
+#include <utility>
 
 #define __global__
 #define __grid_constant__
@@ -163,6 +164,11 @@ cudaError_t cudaLaunchKernelEx(cudaLaunchConfig_t const* config, void (*kernel)(
                                Arguments&&... arguments) {
     emulation::run(config->gridDim, config->blockDim, config->dynamicSmemBytes, [&] { kernel(arguments...); });
     return cudaSuccess;
+}
+
+/// Threads take turns, so that nothing comes between.
+inline std::uint32_t atomicOr(std::uint32_t* word, std::uint32_t bits) {
+    return std::exchange(*word, *word | bits);
 }
 
 // The toolkit has these without a namespace.

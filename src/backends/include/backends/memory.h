@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/tensor_view.h"
 #include "vitrum/error.h"
 
 // Where activations and weights live, and how a session's work gets there. On the host all of it is memory and calls;
@@ -34,6 +35,12 @@ public:
     [[nodiscard]] virtual std::size_t bytes() const = 0;
 };
 
+/// What Queue::copy() notes about numbers: bits of a word.
+enum Fault : std::uint32_t {
+    kNotFinite = 1,   ///< NaN or infinite before
+    kOutOfRange = 2,  ///< infinite in the element type that they were converted to
+};
+
 /// One session's work on a device, done in the order in which it came. One thread at a time.
 class Queue {
 public:
@@ -45,6 +52,15 @@ public:
     /// Queued copies. The host's side must stay until wait().
     virtual void upload(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
     virtual void download(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
+    /// Queued: the elements of one tensor [N, H, W, C] on the device become those of another, whose strides are others
+    /// and whose type may be where both are floating-point. `faults`, if not null, is a word of the device that Fault's
+    /// bits are added to. Not asked for on the host.
+    virtual void copy(TensorView const& to, TensorView const& from, std::uint32_t* faults) = 0;
+    /// What is queued from here on waits for all that another queue of the device was given so far, and the other way
+    /// round. It is named as by handle(), the device's own default one by null. Not asked for on the host. Throws Error
+    /// (usage) where that one's work is being recorded.
+    virtual void follow(void* other) = 0;
+    virtual void precede(void* other) = 0;
     /// Why the last kernel could not be launched, if so.
     [[nodiscard]] virtual std::optional<Error> launch_error() = 0;
     /// Returns when everything is done. Throws Error where some of it failed.
