@@ -27,6 +27,23 @@ bool fits(Block const& block, std::size_t bytes, std::size_t slack) {
     return bytes <= block.size_bytes && block.size_bytes <= 2 * bytes + slack;
 }
 
+/// On a device, where all sessions wait while memory is given back: of pictures of many small sizes each that is larger
+/// than all before it would move the blocks once more.
+constexpr std::size_t kLeastArena = std::size_t{16} << 20, kLeastStaging = std::size_t{4} << 20;
+
+/// At least so much where it can be had.
+template <class Allocate>
+Block at_least(std::size_t least, std::size_t bytes, Allocate const& allocate) {
+    if (bytes < least) {
+        try {
+            return allocate(least);
+        } catch (Error const& error) {
+            if (error.kind() != ErrorKind::out_of_memory) throw;
+        }
+    }
+    return allocate(bytes);
+}
+
 /// What a step's time is about proportional to: some operators compute, others move memory, at four operations
 /// per byte on the machines that this was measured on.
 double expected_cost(Step const& step) {
@@ -48,8 +65,14 @@ bool SessionMemory::reserve(Program const& program) {
     // Given back before the new one, so that both are never there together.
     if (!arena_fits) arena = {};
     if (!staging_fits) staging = {};
-    if (!arena_fits) arena = memory.allocate(program.arena_bytes);
-    if (!staging_fits) staging = memory.allocate_staging(staged + staged / 2);  // pinning takes milliseconds
+    if (!arena_fits) {
+        arena = at_least(memory.is_host() ? 0 : kLeastArena, program.arena_bytes,
+                         [&](std::size_t bytes) { return memory.allocate(bytes); });
+    }
+    if (!staging_fits) {
+        staging = at_least(kLeastStaging, staged + staged / 2,  // pinning takes milliseconds
+                           [&](std::size_t bytes) { return memory.allocate_staging(bytes); });
+    }
     return !arena_fits || !staging_fits;
 }
 
@@ -72,6 +95,7 @@ BoundProgram::BoundProgram(std::shared_ptr<Program const> bound, SessionMemory& 
         bind_step(step,
                   to.emplace_back(BoundStep{&step, &step.node->op, step.selection.launch, {}, {}, {}, {}, done / all}));
     }
+    own_bytes_ = own_bytes();
 }
 
 TensorView BoundProgram::resolve(Operand const& operand) const {
@@ -120,8 +144,8 @@ void BoundProgram::bind_step(Step const& step, BoundStep& bound) const {
                     .stream = on_.queue.handle()};
 }
 
-std::size_t BoundProgram::bytes() const {
-    std::size_t sum = whole_run.bytes() + all_steps.bytes();
+std::size_t BoundProgram::own_bytes() const {
+    std::size_t sum = 0;
     for (auto const* const list : {&once, &steps}) {
         for (BoundStep const& step : *list) {
             sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(TensorView) +

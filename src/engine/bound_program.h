@@ -64,7 +64,7 @@ public:
     BoundProgram(std::shared_ptr<Program const> program, SessionMemory& on);
 
     /// Of host and device, beside memory and weights that programs share.
-    [[nodiscard]] std::size_t bytes() const;
+    [[nodiscard]] std::size_t bytes() const { return own_bytes_ + whole_run.bytes() + all_steps.bytes(); }
 
     std::shared_ptr<Program const> program;
     std::vector<BoundStep> once;   ///< read no picture; what they write stays until another program runs
@@ -79,7 +79,10 @@ private:
     void bind_edges();
     void bind_step(Step const& step, BoundStep& bound) const;
 
+    [[nodiscard]] std::size_t own_bytes() const;
+
     SessionMemory& on_;
+    std::size_t own_bytes_ = 0;  ///< without recordings
 };
 
 }  // namespace vitrum

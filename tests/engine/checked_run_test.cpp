@@ -73,7 +73,7 @@ TEST(CheckedRun, SharesTheWeightsOfAllPrecisions) {
 TEST(CheckedRun, WithoutMemoryForTheMoreExactRunIsAnErrorThatTheSessionSurvives) {
     FakeLog log;
     log.rounds = true;
-    log.more_workspace[Precision::tf32] = 1000;
+    log.more_workspace[Precision::tf32] = std::size_t{64} << 20;
     Session session(on_fake_device(log, steep_graph(), Precision::fp16));
     session.prepare({1, 4, 4});
     log.memory_limit = log.bytes_held;

@@ -113,6 +113,7 @@ TEST(DeviceSession, ReplaysSizesThatTakeTurns) {
 
 TEST(DeviceSession, ForgetsRecordingsWhenItsMemoryMoves) {
     FakeLog log;
+    log.memory_limit = std::size_t{8} << 20;  // so that no size gets more than it needs
     Session device(on_fake_device(log)), host(on_reference());
     for (unsigned run = 0; run < 3; ++run) expect_right(device, host, kUpright, run);
     int const replays = log.replays;
@@ -256,6 +257,19 @@ TEST(DeviceSession, ReportsWeightsThatDoNotFitAndTriesAgain) {
     log.memory_limit = SIZE_MAX;
     session.prepare({1, 8, 8});
     EXPECT_FALSE(run_with(session, 1).empty());
+}
+
+TEST(DeviceSession, KeepsItsMemoryWhileSmallSizesGrow) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    session.prepare({1, 8, 8});
+    std::size_t const held = log.bytes_held, staged = log.staging_held;
+    for (std::int64_t side = 16; side <= 64; side += 16) {
+        session.prepare({1, side, side});
+        EXPECT_FALSE(run_with(session, 1).empty());
+    }
+    EXPECT_EQ(log.bytes_held, held);
+    EXPECT_EQ(log.staging_held, staged);
 }
 
 TEST(DeviceSession, GivesAllMemoryBack) {
