@@ -81,8 +81,9 @@ INSTANTIATE_TEST_SUITE_P(Data, RecognisedNetwork,
 
 TEST(OnnxNetwork, TellsWhatQuantisedAndWhatItQuantisedTo) {
     std::string const graph = Engine::open(file("convolutions_qdq.onnx")).graph_text();
-    for (std::string const part : {"to=int8 int8[1, 3, ", "  # x_QuantizeLinear", "  # x_DequantizeLinear",
-                                   "# /1/Relu_output_0_QuantizeLinear", "@/1/Relu_output_0_scale"}) {
+    for (std::string const part : {"= QuantizeLinear(", "= DequantizeLinear(", " int8[1, 3, ", "  # x_QuantizeLinear",
+                                   "  # x_DequantizeLinear", "# /1/Relu_output_0_QuantizeLinear",
+                                   "@/1/Relu_output_0_scale"}) {
         EXPECT_NE(graph.find(part), std::string::npos) << part << " in\n" << graph;
     }
 }
