@@ -53,7 +53,7 @@ int compile(CompileCommand const& options) {
 Command add_compile(CLI::App& root) {
     Verb const verb(root, "compile", "Write an engine file that loads without detection");
     auto const options = std::make_shared<CompileCommand>();
-    verb.option("MODEL", options->model.model, "a checkpoint").required();
+    verb.option("MODEL", options->model.model, "a checkpoint or an ONNX file").required();
     verb.option("-o,--output", options->out, "the engine file; default: the model's name with .vitrum").value("FILE");
     verb.flag("--json", options->json, "print JSON");
     add_model_options(verb, options->model);

@@ -11,8 +11,8 @@
 #include "host_memory.h"
 #include "loader/cuda.h"
 #include "models/model_data.h"
+#include "onnx_engine.h"
 #include "onnx_info.h"
-#include "onnx_recognise.h"
 #include "packed_weights.h"
 #include "passes/passes.h"
 #include "program.h"
@@ -103,7 +103,11 @@ Engine::Data::Prepared Engine::Data::prepared_unlocked(Types const& inputs) {
 
 std::shared_ptr<Engine::Data> Engine::Data::with(CompileOptions const& other,
                                                  std::shared_ptr<Backend const> chosen) const {
-    if (onnx) return std::make_shared<Data>(info, onnx, other, std::move(chosen));
+    if (onnx) {
+        auto made = std::make_shared<Data>(info, onnx, other, std::move(chosen));
+        made->onnx_settings = onnx_settings;
+        return made;
+    }
     return std::make_shared<Data>(info, *only.graph, other, std::move(chosen));
 }
 
@@ -171,20 +175,6 @@ std::size_t Engine::Data::largest_arena_bytes(Sizes const& sizes) {
     return largest;
 }
 
-/// As the family that the file holds, or else as the operators that it spells out.
-static std::shared_ptr<Engine::Data> open_onnx(std::filesystem::path const& path, CompileOptions const& options,
-                                               Overrides const& overrides) {
-    auto source = open_onnx_source(path, overrides);
-    Recognised recognised = recognise_onnx(source, overrides, options);
-    if (recognised.graph) {
-        return std::make_shared<Engine::Data>(std::move(recognised.info), std::move(*recognised.graph), options);
-    }
-    require_extents(*source, overrides, recognised.why_not);
-    ModelInfo info = onnx_info(*source, overrides);
-    if (!recognised.why_not.empty()) info.notes.push_back("not recognised as " + recognised.why_not);
-    return std::make_shared<Engine::Data>(std::move(info), std::move(source), options);
-}
-
 Engine Engine::compile(Model const& model, CompileOptions const& options) {
     return Engine(std::make_shared<Data>(model.info(), optimise(model.data().build_graph()), options));
 }
@@ -199,6 +189,7 @@ Engine Engine::load(std::filesystem::path const& path, CompileOptions const& opt
     }
     CompileOptions as_compiled = options;
     as_compiled.precision = file.precision;
+    if (file.onnx) return Engine(load_onnx(std::move(*file.onnx), path, as_compiled));
     return Engine(std::make_shared<Data>(std::move(file.info), std::move(file.graph), as_compiled));
 }
 
@@ -228,12 +219,7 @@ Engine Engine::in_precision(Precision precision) const {
 }
 
 void Engine::save(std::filesystem::path const& path) const {
-    if (data_->onnx) {
-        fail(
-            "{}: a graph from an ONNX file is made anew for each size and cannot be saved as an engine file yet; use "
-            "the .onnx file itself",
-            data_->onnx->model().path.string());
-    }
+    if (data_->onnx) return write_engine_file(path, {.precision = precision(), .onnx = stored(*data_)});
     write_engine_file(path, {data_->info, *data_->only.graph, precision()});
 }
 

@@ -22,7 +22,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the file's numbers are little-endian");
 
 constexpr std::array<char, 8> kMagic = {'\x89', 'V', 'I', 'T', 'R', 'U', 'M', '\n'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2, kVersionOfGraphs = 1;
 
 struct Preamble {
     std::array<char, 8> magic = kMagic;
@@ -120,6 +120,28 @@ EngineFile read_engine_file(std::filesystem::path const& path) {
     }
 }
 
+/// A part of the data, for numbers that a file made up.
+static std::span<std::byte const> part_of(std::span<std::byte const> data, std::uint64_t offset, std::uint64_t bytes) {
+    if (offset > data.size() || bytes > data.size() - offset) {
+        fail("{} bytes at offset {} leave the file", bytes, offset);
+    }
+    return data.subspan(offset, bytes);
+}
+
+static StoredOnnx stored_onnx(Json const& json, std::span<std::byte const> data,
+                              std::shared_ptr<void const> const& owner) {
+    auto const placed = [&](Json const& file) {
+        return part_of(data, file.at("offset").get<std::uint64_t>(), file.at("bytes").get<std::uint64_t>());
+    };
+    StoredOnnx onnx{.bytes = placed(json.at("file")),
+                    .beside = {},
+                    .settings = json.at("settings"),
+                    .notes = json.at("notes"),
+                    .owner = owner};
+    for (auto const& [name, file] : json.at("beside").items()) onnx.beside.emplace(name, placed(file));
+    return onnx;
+}
+
 EngineFile parse_engine(std::span<std::byte const> header, std::span<std::byte const> data,
                         std::shared_ptr<void const> const& owner) {
     auto const fetch = [&](Shape const& shape, std::uint64_t offset) -> Constant {
@@ -132,6 +154,9 @@ EngineFile parse_engine(std::span<std::byte const> header, std::span<std::byte c
     try {
         auto const* const text = reinterpret_cast<char const*>(header.data());
         Json const json = Json::parse(text, text + header.size());
+        if (json.contains("onnx")) {
+            return {.precision = precision_of(json), .onnx = stored_onnx(json.at("onnx"), data, owner)};
+        }
         EngineFile engine{model_info_from_json(json.at("model")), graph_from_json(json.at("graph"), fetch),
                           precision_of(json)};
         if (auto const violation = graph_violation(engine.graph); !violation.empty()) throw Error(violation);
@@ -142,37 +167,89 @@ EngineFile parse_engine(std::span<std::byte const> header, std::span<std::byte c
     }
 }
 
-void write_engine_file(std::filesystem::path const& path, EngineFile const& engine) {
-    std::vector<Constant const*> order;  // of the data
-    std::uint64_t data_bytes = 0;
-    auto const place = [&](Constant const& constant) {
-        std::uint64_t const offset = data_bytes;
-        order.push_back(&constant);
-        data_bytes += aligned(static_cast<std::uint64_t>(constant.shape.count()) * sizeof(float));
-        return offset;
-    };
-    Json const json = {{"model", to_json(engine.info)},
-                       {"graph", to_json(engine.graph, place)},
-                       {"precision", name_of(engine.precision)}};
-    std::string const header = json.dump();
+namespace {
 
-    std::vector<std::byte> data(data_bytes);
-    std::uint64_t offset = 0;
-    for (Constant const* constant : order) {
-        auto const bytes = static_cast<std::uint64_t>(constant->shape.count()) * sizeof(float);
-        std::memcpy(data.data() + offset, constant->data, bytes);
-        offset += aligned(bytes);
+/// What lies behind the header, piece by piece: it may be larger than what is left of the memory.
+class DataSection {
+public:
+    /// Returns where the piece lies.
+    std::uint64_t add(std::span<std::byte const> piece) {
+        std::uint64_t const offset = bytes_;
+        pieces_.push_back(piece);
+        bytes_ += aligned(piece.size());
+        return offset;
     }
-    Preamble const preamble{.header_bytes = header.size(),
+    [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+    [[nodiscard]] std::uint64_t hash() const {
+        std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> const state(XXH3_createState(), XXH3_freeState);
+        VITRUM_ASSERT(state != nullptr && XXH3_64bits_reset(state.get()) == XXH_OK);
+        each([&](std::span<std::byte const> part) { XXH3_64bits_update(state.get(), part.data(), part.size()); });
+        return XXH3_64bits_digest(state.get());
+    }
+    void write(AtomicFile& file) const {
+        each([&](std::span<std::byte const> part) { file.write(part); });
+    }
+
+private:
+    template <class Body>
+    void each(Body const& body) const {
+        static constexpr std::array<std::byte, kAlignment> kPadding{};
+        for (auto const piece : pieces_) {
+            body(piece);
+            body(std::span(kPadding).first(aligned(piece.size()) - piece.size()));
+        }
+    }
+
+    std::vector<std::span<std::byte const>> pieces_;
+    std::uint64_t bytes_ = 0;
+};
+
+Json to_json(StoredOnnx const& onnx, DataSection& data) {
+    auto const placed = [&](std::span<std::byte const> file) -> Json {
+        return {{"offset", data.add(file)}, {"bytes", file.size()}};
+    };
+    Json beside = Json::object();
+    for (auto const& [name, file] : onnx.beside) beside[name] = placed(file);
+    return {{"file", placed(onnx.bytes)}, {"beside", beside}, {"settings", onnx.settings}, {"notes", onnx.notes}};
+}
+
+std::string text_of(Json const& json, std::filesystem::path const& path) {
+    try {
+        return json.dump();
+    } catch (Json::exception const& error) {
+        fail("{}: a name in the model is not UTF-8, which an engine file cannot hold ({})", path.string(),
+             error.what());
+    }
+}
+
+}  // namespace
+
+void write_engine_file(std::filesystem::path const& path, EngineFile const& engine) {
+    DataSection data;
+    Json json;
+    if (engine.onnx) {
+        json["onnx"] = to_json(*engine.onnx, data);
+    } else {
+        json["model"] = to_json(engine.info);
+        json["graph"] = to_json(engine.graph, [&](Constant const& constant) {
+            auto const count = static_cast<std::size_t>(constant.shape.count());
+            return data.add(std::as_bytes(std::span(constant.data, count)));
+        });
+    }
+    json["precision"] = name_of(engine.precision);
+    std::string const header = text_of(json, path);
+    Preamble const preamble{.version = engine.onnx ? kVersion : kVersionOfGraphs,
+                            .header_bytes = header.size(),
                             .header_hash = XXH3_64bits(header.data(), header.size()),
-                            .data_bytes = data_bytes,
-                            .data_hash = XXH3_64bits(data.data(), data.size())};
+                            .data_bytes = data.bytes(),
+                            .data_hash = data.hash()};
     std::vector<std::byte> const padding(aligned(sizeof preamble + header.size()) - sizeof preamble - header.size());
     AtomicFile file(path);
     file.write(bytes_of(preamble));
     file.write(std::as_bytes(std::span(header)));
     file.write(padding);
-    file.write(data);
+    data.write(file);
     file.commit();
 }
 

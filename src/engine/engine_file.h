@@ -2,8 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "ir/graph.h"
 #include "vitrum/model.h"
@@ -21,13 +25,26 @@ namespace vitrum {
 //         48   header: JSON (model, graph, precision; a constant is a shape and an offset into the data)
 //   64-aligned data: canonical float32 weights, each 64-byte aligned
 //
+// An ONNX graph is made anew for each size. Instead of model and graph, the header (of version 2) then names where the
+// ONNX file lies in the data, and the files beside it that its tensors are in, with what it was opened with.
+//
 // Weights are stored in canonical form only: packing them again takes milliseconds, and a file without packed
 // sections fits every machine.
 
+/// An ONNX file inside of an engine file.
+struct StoredOnnx {
+    std::span<std::byte const> bytes;
+    std::map<std::string, std::span<std::byte const>, std::less<>> beside;  ///< by the names that it gives them
+    Overrides settings;
+    std::vector<std::string> notes;     ///< of ModelInfo; the rest of which follows from the file
+    std::shared_ptr<void const> owner;  ///< keeps the bytes alive
+};
+
 struct EngineFile {
-    ModelInfo info;
-    Graph graph;
+    ModelInfo info{};
+    Graph graph{};
     Precision precision = Precision::fp32;  ///< that it was compiled for
+    std::optional<StoredOnnx> onnx{};       ///< in place of description and graph
 };
 
 [[nodiscard]] bool is_engine_file(std::filesystem::path const& path);

@@ -73,7 +73,10 @@ Overrides family_settings(OnnxModel const& model, Overrides const& overrides) {
 }
 
 std::shared_ptr<OnnxSource const> open_onnx_source(std::filesystem::path const& path, Overrides const& overrides) {
-    OnnxModel model = read_onnx(path);
+    return make_onnx_source(read_onnx(path), overrides);
+}
+
+std::shared_ptr<OnnxSource const> make_onnx_source(OnnxModel model, Overrides const& overrides) {
     Overrides const others = family_settings(model, overrides);
     std::map<std::string, std::int64_t> extents;
     for (auto const& [name, text] : overrides) {

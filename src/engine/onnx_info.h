@@ -15,6 +15,9 @@ namespace vitrum {
 [[nodiscard]] std::shared_ptr<OnnxSource const> open_onnx_source(std::filesystem::path const& path,
                                                                  Overrides const& overrides);
 
+/// The same of a file that is read already.
+[[nodiscard]] std::shared_ptr<OnnxSource const> make_onnx_source(OnnxModel model, Overrides const& overrides);
+
 /// Throws Error (usage) where one of `--set`'s values is neither `range` nor an extent that the file names. `why_not`:
 /// why the file is not of the family that could take it; empty where there is none.
 void require_extents(OnnxSource const& source, Overrides const& overrides, std::string const& why_not);

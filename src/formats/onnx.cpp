@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/mapped_file.h"
 #include "formats/file_kind.h"
 #include "formats/text.h"
 #include "onnx_check.h"
@@ -199,12 +200,13 @@ private:
     OnnxTensorReader& tensors_;
 };
 
-OnnxModel read(Source const& source, std::filesystem::path const& path, std::filesystem::path const& folder) {
+OnnxModel read(Source const& source, std::filesystem::path const& path, OnnxTensorReader tensors) {
     if (file_kind(source.bytes) != FileKind::onnx) fail("{}: not an ONNX file", source.name);
     OnnxModel model;
     model.path = path;
-    OnnxTensorReader tensors(folder);
     ModelReader(tensors).model(ProtoMessage(source), model);
+    model.bytes = source.bytes;
+    model.beside = tensors.files();
     model.storage = tensors.storage();
     model.storage.push_back(source.owner);
     check_onnx(model);
@@ -226,12 +228,12 @@ std::string OnnxNode::label() const {
 OnnxModel read_onnx(std::filesystem::path const& path) {
     auto const file = std::make_shared<MappedFile const>(path);
     auto const folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    return read({path.string(), file->bytes(), file}, path, folder);
+    return read({path.string(), file->bytes(), file}, path, OnnxTensorReader(folder));
 }
 
 OnnxModel read_onnx(std::span<std::byte const> bytes, std::filesystem::path const& name,
-                    std::shared_ptr<void const> owner) {
-    return read({name.string(), bytes, std::move(owner)}, name, {});
+                    std::shared_ptr<void const> owner, OnnxFiles beside) {
+    return read({name.string(), bytes, std::move(owner)}, name, OnnxTensorReader({}, std::move(beside)));
 }
 
 OnnxTensor read_onnx_tensor(std::span<std::byte const> bytes, std::filesystem::path const& name,

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/check.h"
+#include "base/mapped_file.h"
 #include "base/narrow.h"
 #include "formats/text.h"
 #include "tensor_extent.h"
@@ -231,7 +232,7 @@ ByteSpan OnnxTensorReader::external(ProtoMessage const& message, Fields const& f
 /// Maps a file in the model's own folder. A name that leads out of it, also by a link, is refused: a model from a
 /// stranger could read any file.
 ByteSpan OnnxTensorReader::file(ProtoMessage const& message, std::string_view location) {
-    if (auto const known = files_.find(location); known != files_.end()) return known->second->bytes();
+    if (auto const known = files_.find(location); known != files_.end()) return known->second;
     fs::path const relative(location);
     if (folder_.empty()) message.refuse("its tensors are in another file, \"{}\"", excerpt(location));
     std::error_code error;
@@ -245,9 +246,8 @@ ByteSpan OnnxTensorReader::file(ProtoMessage const& message, std::string_view lo
                        excerpt(location));
     }
     auto const mapped = std::make_shared<MappedFile const>(target);
-    files_.emplace(location, mapped);
     storage_.push_back(mapped);
-    return mapped->bytes();
+    return files_.emplace(location, mapped->bytes()).first->second;
 }
 
 }  // namespace vitrum

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 
-#include "base/mapped_file.h"
 #include "formats/onnx.h"
 #include "proto_message.h"
 
@@ -17,12 +16,15 @@ namespace vitrum {
 /// Reads tensors of one file and those that it keeps in files beside it.
 class OnnxTensorReader {
 public:
-    /// An empty folder: no other files.
-    explicit OnnxTensorReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
+    /// Files of that folder are mapped. An empty one: no other files than those known.
+    explicit OnnxTensorReader(std::filesystem::path folder, OnnxFiles known = {})
+        : folder_(std::move(folder)), files_(std::move(known)) {}
 
     [[nodiscard]] OnnxTensor read(ProtoMessage message);
     /// What keeps the bytes of the tensors read so far alive.
     [[nodiscard]] std::vector<std::shared_ptr<void const>> const& storage() const { return storage_; }
+    /// The other files that tensors lie in.
+    [[nodiscard]] OnnxFiles const& files() const { return files_; }
 
 private:
     struct Fields;
@@ -34,7 +36,7 @@ private:
     [[nodiscard]] ByteSpan keep(std::vector<std::byte> bytes);
 
     std::filesystem::path folder_;
-    std::map<std::string, std::shared_ptr<MappedFile const>, std::less<>> files_;
+    OnnxFiles files_;
     std::vector<std::shared_ptr<void const>> storage_;
 };
 

@@ -64,6 +64,36 @@ DenseOutcome rule(Cast const& op, Types in) {
     return one(op.to, in[0].shape);
 }
 
+/// Whether scales and zero points are repeated over x.
+bool repeat_over(Types in) {
+    Shape const& x = in[0].shape;
+    return broadcast(in[1].shape, x) == x && broadcast(in[2].shape, x) == x;
+}
+/// Numbers that float32 stands for.
+bool fits_float32(DType type) {
+    return (is_floating(type) && type != DType::f64) || type == DType::i32;
+}
+
+DenseOutcome rule(QuantizeLinear const&, Types in) {
+    DType const to = in[2].dtype;
+    bool const quantises = step_range(to) || (is_floating(to) && is_narrow(to));
+    if (!quantises) return wrong("quantised to {}", name_of(to));
+    if (!repeat_over(in) || !fits_float32(in[0].dtype) || !fits_float32(in[1].dtype)) {
+        return wrong("{} cannot be quantised with scales {} and zero points {}", in[0].str(), in[1].str(), in[2].str());
+    }
+    return one(to, in[0].shape);
+}
+
+DenseOutcome rule(DequantizeLinear const& op, Types in) {
+    DType const from = in[0].dtype;
+    bool const fits = step_range(from) || from == DType::i32 || (is_floating(from) && is_narrow(from));
+    if (!fits || !repeat_over(in) || in[2].dtype != from || !fits_float32(in[1].dtype) || !is_floating(op.to)) {
+        return wrong("{} cannot stand for numbers with scales {} and zero points {}", in[0].str(), in[1].str(),
+                     in[2].str());
+    }
+    return one(op.to, in[0].shape);
+}
+
 DenseOutcome rule(Reduce const& op, Types in) {
     Shape shape = in[0].shape;
     if (op.axes >> shape.rank() != 0) return wrong("no such axis in {}", in[0].str());
@@ -302,6 +332,10 @@ constexpr std::size_t kInputsOf<Binary> = 2;
 template <>
 constexpr std::size_t kInputsOf<Where> = 3;
 template <>
+constexpr std::size_t kInputsOf<QuantizeLinear> = 3;
+template <>
+constexpr std::size_t kInputsOf<DequantizeLinear> = 3;
+template <>
 constexpr std::size_t kInputsOf<Pad> = 2;
 template <>
 constexpr std::size_t kInputsOf<Gather> = 2;
@@ -319,6 +353,20 @@ template <>
 constexpr std::size_t kInputsOf<GridSample> = 2;
 
 }  // namespace
+
+std::optional<StepRange> dense::step_range(DType type) {
+    switch (type) {
+        case DType::u8: return StepRange{0, 255};
+        case DType::i8: return StepRange{-128, 127};
+        case DType::u16: return StepRange{0, 65535};
+        case DType::i16: return StepRange{-32768, 32767};
+        case DType::u4: return StepRange{0, 15};
+        case DType::i4: return StepRange{-8, 7};
+        case DType::u2: return StepRange{0, 3};
+        case DType::i2: return StepRange{-2, 1};
+        default: return std::nullopt;
+    }
+}
 
 std::optional<Shape> broadcast(Shape const& a, Shape const& b) {
     int const rank = std::max(a.rank(), b.rank());

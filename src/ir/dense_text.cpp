@@ -95,6 +95,12 @@ std::string text(Where const&) {
 std::string text(Cast const& op) {
     return fmt::format(" to={}{}", name_of(op.to), op.narrowing.saturates ? "" : " unsaturated");
 }
+std::string text(QuantizeLinear const& op) {
+    return op.saturates ? "" : " unsaturated";
+}
+std::string text(DequantizeLinear const& op) {
+    return fmt::format(" to={}", name_of(op.to));
+}
 std::string text(Reduce const& op) {
     std::string axes;
     for (int i = 0; i < Shape::kMaxRank; ++i) {

@@ -88,6 +88,42 @@ TEST_F(EngineFileTest, FilesFromBeforeThereWasAChoiceAreInFp32) {
     EXPECT_EQ(parse_engine(all.subspan(48, header_bytes), data, nullptr).precision, Precision::fp32);
 }
 
+TEST_F(EngineFileTest, HoldsAnOnnxFileAndThoseBesideIt) {
+    std::vector<std::byte> const model(100, std::byte{7}), weights(64, std::byte{9});
+    StoredOnnx const onnx{.bytes = model,
+                          .beside = {{"a", weights}, {"b", {}}},
+                          .settings = {{"range", "255"}},
+                          .notes = {"a note"},
+                          .owner = nullptr};
+    write_engine_file(path_, {.onnx = onnx});
+    auto const read = read_engine_file(path_).onnx;
+    ASSERT_TRUE(read.has_value());
+    EXPECT_TRUE(std::ranges::equal(read->bytes, model));
+    ASSERT_EQ(read->beside.size(), 2U);
+    EXPECT_TRUE(std::ranges::equal(read->beside.at("a"), weights));
+    EXPECT_TRUE(read->beside.at("b").empty());
+    EXPECT_EQ(read->settings, onnx.settings);
+    EXPECT_EQ(read->notes, onnx.notes);
+}
+
+TEST_F(EngineFileTest, RefusesAnOnnxFileThatLeavesIt) {
+    auto const refused = [](std::string const& place) {
+        std::string const header = R"({"onnx":{"file":)" + place + R"(,"beside":{},"settings":{},"notes":[]}})";
+        std::vector<std::byte> const data(64);
+        try {
+            static_cast<void>(parse_engine(std::as_bytes(std::span(header)), data, nullptr));
+        } catch (Error const& error) {
+            return std::string(error.what());
+        }
+        return std::string("accepted");
+    };
+    EXPECT_EQ(refused(R"({"offset":0,"bytes":64})"), "accepted");
+    EXPECT_NE(refused(R"({"offset":1,"bytes":64})").find("leave the file"), std::string::npos);
+    EXPECT_NE(refused(R"({"offset":18446744073709551615,"bytes":2})").find("leave the file"), std::string::npos);
+    EXPECT_NE(refused(R"({"offset":0})").find("does not parse"), std::string::npos);
+    EXPECT_NE(refused(R"("x")").find("does not parse"), std::string::npos);
+}
+
 TEST_F(EngineFileTest, IsRecognisedByContent) {
     EXPECT_TRUE(is_engine_file(path_));
     rewrite("PK\x03\x04 something else");

@@ -244,6 +244,16 @@ TEST_F(OnnxExternal, ReadsTensorsBesideTheModel) {
     EXPECT_EQ(read_with(entry("location", "sub/../weights.bin")), "0 1 2 ");
 }
 
+TEST_F(OnnxExternal, TellsTheFilesAndReadsThemFromMemory) {
+    static_cast<void>(read_with(entry("location", "weights.bin") + entry("offset", "4") + entry("length", "12")));
+    auto const mapped = read_onnx(root_ / "model" / "m.onnx");
+    ASSERT_EQ(mapped.beside.size(), 1U);
+    EXPECT_EQ(mapped.beside.at("weights.bin").size(), 20U);
+    auto const m = read_onnx(mapped.bytes, "elsewhere", nullptr, mapped.beside);
+    EXPECT_EQ(values<float>(m.graph.tensors.at(0)), (std::vector<float>{1, 2, 3}));
+    EXPECT_THROW(static_cast<void>(read_onnx(mapped.bytes, "elsewhere", nullptr)), Error);
+}
+
 TEST_F(OnnxExternal, RefusesToLeaveTheModelsFolder) {
     EXPECT_PART(read_with(entry("location", "../secret.bin")), "outside of the model's folder");
     EXPECT_PART(read_with(entry("location", (root_ / "secret.bin").string())), "outside of the model's folder");

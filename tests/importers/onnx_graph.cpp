@@ -67,6 +67,15 @@ OnnxFile& OnnxFile::tensor(std::string const& name, std::vector<std::int64_t> co
     return *this;
 }
 
+OnnxFile& OnnxFile::tensor_beside(std::string const& name, std::vector<std::int64_t> const& dims,
+                                  std::string const& file) {
+    Bytes shape;
+    for (auto const dim : dims) shape += number(1, dim);
+    Bytes const location = part(13, part(1, "location") + part(2, file));
+    graph_ += part(5, shape + number(2, 1) + part(8, name) + location + number(14, 1));
+    return *this;
+}
+
 OnnxFile& OnnxFile::integers(std::string const& name, std::vector<std::int64_t> const& values) {
     graph_ += part(5, number(1, std::ssize(values)) + number(2, 7) + part(8, name) + part(9, raw(values)));
     return *this;

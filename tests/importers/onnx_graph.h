@@ -17,6 +17,8 @@ public:
     OnnxFile& opset(std::int64_t version);
     OnnxFile& output(std::string const& name);
     OnnxFile& tensor(std::string const& name, std::vector<std::int64_t> const& dims, std::vector<float> const& values);
+    /// A float32 tensor that fills a file of that name.
+    OnnxFile& tensor_beside(std::string const& name, std::vector<std::int64_t> const& dims, std::string const& file);
     OnnxFile& integers(std::string const& name, std::vector<std::int64_t> const& values);
     OnnxFile& node(std::string const& op, std::vector<std::string> const& inputs, std::string const& output,
                    std::vector<std::pair<std::string, std::int64_t>> const& attributes = {},

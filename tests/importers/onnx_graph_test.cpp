@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "engine/engine_data.h"
 #include "reference/backend.h"
 #include "vitrum/error.h"
@@ -160,6 +162,84 @@ TEST(OnnxGraph, AGraphMayTakeNothing) {
         EXPECT_EQ((std::vector<float>{session.output().begin(), session.output().end()}),
                   (std::vector<float>{-1, -2, -3}));
     }
+}
+
+/// The names of the operators of a graph of dense values, in order.
+std::vector<std::string_view> names_of(Graph const& graph) {
+    std::vector<std::string_view> names;
+    for (Node const& node : graph.nodes) names.push_back(name_of(node.op));
+    return names;
+}
+
+/// x as int8 steps and back, with scales along axis 1 of [1, 2, 2, 5].
+OnnxFile quantised(std::vector<std::int64_t> const& dims, std::vector<float> const& scales,
+                   std::vector<std::pair<std::string, std::int64_t>> const& attributes) {
+    OnnxFile file;
+    file.opset(21).input("x", {"1", "2", "2", "5"}).output("y");
+    file.tensor("s", dims, scales).tensor("zeros", dims, std::vector<float>(scales.size(), 3));
+    file.node("Cast", {"zeros"}, "z", {{"to", 3}});
+    file.node("QuantizeLinear", {"x", "s", "z"}, "q", attributes);
+    file.node("DequantizeLinear", {"q", "s", "z"}, "y", attributes);
+    return file;
+}
+
+/// What is left of numbers with a scale each: the nearest step, ties to even, of −131 … 124 steps.
+std::vector<float> expected_steps(std::vector<float> const& x, std::vector<float> const& scales) {
+    std::vector<float> y(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        y[i] = std::clamp(std::nearbyint(x[i] / scales[i]), -131.0F, 124.0F) * scales[i];
+    }
+    return y;
+}
+
+std::vector<float> some_numbers(std::size_t count) {
+    std::vector<float> x(count);
+    for (std::size_t i = 0; i < count; ++i) x[i] = static_cast<float>(static_cast<int>(i * 37 % 101) - 50) * 2.5F;
+    return x;
+}
+
+TEST(OnnxQuantised, EachNodeIsOneOperatorAndKeepsItsScales) {
+    Graph const graph = graph_of(quantised({2}, {0.5F, 2}, {{"axis", 1}}), {1, 2, 5});
+    EXPECT_EQ(names_of(graph), (std::vector<std::string_view>{"QuantizeLinear", "DequantizeLinear"})) << print(graph);
+    EXPECT_EQ(graph.value(graph.nodes[0].outputs[0]).dense_type().str(), "int8[1, 2, 2, 5]");
+    for (Node const& node : graph.nodes) {
+        ASSERT_EQ(node.inputs.size(), 3U);
+        EXPECT_EQ(graph.value(node.inputs[1]).dense_type().str(), "float32[1, 2, 1, 1]");
+        EXPECT_EQ(graph.value(node.inputs[2]).dense_type().str(), "int8[1, 2, 1, 1]");
+    }
+    std::vector<float> scales(20, 0.5F);
+    std::fill_n(scales.begin() + 10, 10, 2.0F);
+    std::vector<float> const x = some_numbers(20), expected = expected_steps(x, scales);
+    for (Device const device : {Device::reference, Device::cpu}) EXPECT_EQ(run(graph, x, device), expected);
+}
+
+TEST(OnnxQuantised, BlocksOfAnAxisHaveScalesOfTheirOwn) {
+    OnnxFile const file =
+        quantised({1, 2, 2, 3}, {1, 2, 0.5F, 3, 1, 2, 0.25F, 1, 4, 2, 1, 0.5F}, {{"axis", -1}, {"block_size", 2}});
+    Graph const graph = graph_of(file, {1, 2, 5});
+    EXPECT_EQ(names_of(graph), (std::vector<std::string_view>{"QuantizeLinear", "DequantizeLinear"})) << print(graph);
+    std::vector<float> const x = some_numbers(20);
+    std::vector<float> const scales = {1, 1, 2, 2, 0.5F, 3, 3, 1, 1, 2, 0.25F, 0.25F, 1, 1, 4, 2, 2, 1, 1, 0.5F};
+    for (Device const device : {Device::reference, Device::cpu}) {
+        EXPECT_EQ(run(graph, x, device), expected_steps(x, scales));
+    }
+    EXPECT_PART(
+        error_of(quantised({1, 2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}, {{"axis", -1}, {"block_size", 2}}), {1, 2, 5}),
+        "scales of shape [1, 2, 2, 2] for [1, 2, 2, 5] in blocks of 2 along axis 3");
+}
+
+TEST(OnnxQuantised, StoredWeightsAreThoseOfTheFastConvolution) {
+    OnnxFile file;
+    file.input("x", kPicture).output("y");
+    file.tensor("steps", {3, 3, 3, 3}, std::vector<float>(81, 20)).tensor("s", {3}, {0.5F, 1, 2});
+    file.node("Cast", {"steps"}, "q", {{"to", 3}}).node("DequantizeLinear", {"q", "s"}, "w", {{"axis", 0}});
+    file.node("Conv", {"x", "w"}, "y", {{"pads", 1}});
+    Graph const graph = graph_of(file, {1, 5, 6}, Edges::pixels);
+    ASSERT_EQ(graph.nodes.size(), 1U) << print(graph);
+    EXPECT_TRUE(std::holds_alternative<Conv2d>(graph.nodes[0].op));
+    Constant const& weight = *graph.value(graph.nodes[0].inputs[Conv2d::kWeight]).constant;
+    EXPECT_EQ(weight.data[0], 10);
+    EXPECT_EQ(weight.data[80], 40);
 }
 
 TEST(OnnxGraph, OldFilesMayHaveOperatorsThatAreStillTheSame) {

@@ -61,6 +61,36 @@ std::vector<OpCase> elementwise_cases() {
     };
 }
 
+CaseInput scales(Shape const& shape) {
+    return {.shape = shape, .role = Role::dense, .mean = 0.1, .deviation = 0.02};
+}
+
+std::vector<OpCase> quantise_cases() {
+    return {
+        make("whole", QuantizeLinear{}, {f32({3, 5, 411}, 8), scales({}), of(DType::u8, {}, 60)}),
+        make("channels", QuantizeLinear{}, {f32({2, 7, 5, 6}, 8), scales({7, 1, 1}), of(DType::i8, {7, 1, 1}, 20)}),
+        make("each", QuantizeLinear{}, {f32({5, 13}, 200), scales({5, 13}), of(DType::i16, {5, 13}, 900)}),
+        make("wide", QuantizeLinear{}, {f32({3, 700}, 3000), scales({3, 1}), of(DType::u16, {3, 1}, 9000)}),
+        make("integers", QuantizeLinear{}, {of(DType::i32, {3, 70}, 90), scales({70}), of(DType::i8, {70}, 20)}),
+        make("to_int4", QuantizeLinear{}, {f32({7, 30}, 0.5), scales({}), of(DType::i4, {}, 3)}),
+        make("ties", QuantizeLinear{},
+             {of(DType::i32, {9, 99}, 90),
+              {.shape = {}, .role = Role::dense, .mean = 2, .deviation = 0},
+              of(DType::u4, {}, 2)}),
+        make("to_float8", QuantizeLinear{}, {f32({3, 111}, 20), scales({111}), of(DType::f8e4m3fn, {111}, 3)}),
+        make("to_float8_unsaturated", QuantizeLinear{false}, {f32({5, 99}, 900), scales({}), of(DType::f8e5m2, {}, 3)}),
+        make("of_none", QuantizeLinear{}, {f32({0, 4}), scales({4}), of(DType::i8, {4})}),
+        make("whole", DequantizeLinear{}, {of(DType::u8, {3, 5, 411}, 60), scales({}), of(DType::u8, {}, 60)}),
+        make("channels", DequantizeLinear{},
+             {of(DType::i8, {7, 3, 5}, 60), scales({7, 1, 1}), of(DType::i8, {7, 1, 1})}),
+        make("sums", DequantizeLinear{}, {of(DType::i32, {3, 70}, 1e8), scales({70}), of(DType::i32, {70}, 1e8)}),
+        make("int4", DequantizeLinear{}, {of(DType::i4, {5, 13}), scales({5, 13}), of(DType::i4, {5, 13}, 2)}),
+        make("float8", DequantizeLinear{}, {of(DType::f8e4m3fn, {5, 13}, 20), scales({13}), of(DType::f8e4m3fn, {13})}),
+        make("to_halves", DequantizeLinear{DType::f16},
+             {of(DType::i16, {7, 30}, 900), scales({}), of(DType::i16, {}, 900)}),
+    };
+}
+
 std::vector<OpCase> reduce_cases() {
     using R = ReduceFunction;
     return {
@@ -161,7 +191,8 @@ std::vector<OpCase> dense_cases() {
         {.name = "ToPixels_odd", .op = ToPixels{}, .inputs = {f32({2, 7, 5, 9})}},
         {.name = "ToDense_odd", .op = ToDense{}, .inputs = {{.shape = {2, 5, 9, 7}}}},
     };
-    for (auto const& part : {elementwise_cases(), reduce_cases(), move_cases(), product_cases(), sample_cases()}) {
+    for (auto const& part :
+         {elementwise_cases(), quantise_cases(), reduce_cases(), move_cases(), product_cases(), sample_cases()}) {
         all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -129,13 +129,16 @@ void PreparedOp::add_dense_input(CaseInput const& input, std::vector<float> cons
     auto const& memory = own(values.size() * size_of(input.dtype), GuardedMemory::Fill::nan);
     for (std::size_t i = 0; i < values.size(); ++i) {
         auto const integer = static_cast<std::int64_t>(values[i]);
+        auto const put = [&]<class T>(T value) { std::memcpy(memory.data() + i * sizeof value, &value, sizeof value); };
         switch (input.dtype) {
-            case DType::f32: reinterpret_cast<float*>(memory.data())[i] = values[i]; break;
-            case DType::i64: reinterpret_cast<std::int64_t*>(memory.data())[i] = integer; break;
-            case DType::i32:
-                reinterpret_cast<std::int32_t*>(memory.data())[i] = static_cast<std::int32_t>(integer);
-                break;
-            case DType::boolean: memory.data()[i] = std::byte{values[i] > 0}; break;
+            case DType::f32: put(values[i]); break;
+            case DType::i64: put(integer); break;
+            case DType::i32: put(static_cast<std::int32_t>(integer)); break;
+            case DType::i16: put(static_cast<std::int16_t>(integer)); break;
+            case DType::u16: put(static_cast<std::uint16_t>(integer)); break;
+            case DType::i8: put(static_cast<std::int8_t>(integer)); break;
+            case DType::u8: put(static_cast<std::uint8_t>(integer)); break;
+            case DType::boolean: put(values[i] > 0); break;
             default:
                 VITRUM_ASSERT(is_narrow(input.dtype));
                 memory.data()[i] = std::byte{is_floating(input.dtype) ? float_to_narrow(input.dtype, double{values[i]})

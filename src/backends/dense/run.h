@@ -10,6 +10,8 @@ void run(Unary const& op, Launch const& launch, Precision precision);
 void run(Binary const& op, Launch const& launch, Precision precision);
 void run(Where const& op, Launch const& launch, Precision precision);
 void run(Cast const& op, Launch const& launch, Precision precision);
+void run(QuantizeLinear const& op, Launch const& launch, Precision precision);
+void run(DequantizeLinear const& op, Launch const& launch, Precision precision);
 void run(Reduce const& op, Launch const& launch, Precision precision);
 void run(ArgReduce const& op, Launch const& launch, Precision precision);
 void run(Cumulate const& op, Launch const& launch, Precision precision);

@@ -216,6 +216,8 @@ void run(dense::Unary const& op, Launch const& launch);
 void run(dense::Binary const& op, Launch const& launch);
 void run(dense::Where const& op, Launch const& launch);
 void run(dense::Cast const& op, Launch const& launch);
+void run(dense::QuantizeLinear const& op, Launch const& launch);
+void run(dense::DequantizeLinear const& op, Launch const& launch);
 void run(dense::Reduce const& op, Launch const& launch);
 void run(dense::ArgReduce const& op, Launch const& launch);
 void run(dense::Cumulate const& op, Launch const& launch);

@@ -58,6 +58,7 @@ struct Engine::Data {
     CompileOptions options;
     std::shared_ptr<Backend const> backend;
     std::shared_ptr<OnnxSource const> onnx;             ///< null where there is one graph for all sizes
+    Overrides onnx_settings;                            ///< that its file was opened with
     Prepared only;                                      ///< that graph
     std::size_t strip_bytes = kStripBytes;              ///< set before the first program is made
     std::size_t program_bytes = std::size_t{64} << 20;  ///< of programs kept beside the one used last

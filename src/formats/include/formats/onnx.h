@@ -86,12 +86,17 @@ struct OnnxFunction {
     std::vector<OnnxNode> nodes;
 };
 
+/// Files by the names that a model gives them.
+using OnnxFiles = std::map<std::string, std::span<std::byte const>, std::less<>>;
+
 struct OnnxModel {
     std::filesystem::path path;
     std::string producer;                                     ///< "pytorch 2.11.0"
     std::map<std::string, std::int64_t, std::less<>> opsets;  ///< version by domain; "" is ONNX's own
     OnnxGraph graph;
     std::vector<OnnxFunction> functions;
+    std::span<std::byte const> bytes;                  ///< the file itself
+    OnnxFiles beside;                                  ///< those that its tensors lie in
     std::vector<std::shared_ptr<void const>> storage;  ///< keeps the bytes alive
 };
 
@@ -99,9 +104,9 @@ struct OnnxModel {
 /// files of their own must lie in the model's folder. Throws Error: file, byte offset, node, reason.
 [[nodiscard]] OnnxModel read_onnx(std::filesystem::path const& path);
 
-/// The same for bytes in memory, without tensors in other files.
+/// The same for bytes in memory, with tensors in no other files than those `beside`, of the same owner.
 [[nodiscard]] OnnxModel read_onnx(std::span<std::byte const> bytes, std::filesystem::path const& name,
-                                  std::shared_ptr<void const> owner);
+                                  std::shared_ptr<void const> owner, OnnxFiles beside = {});
 
 /// A tensor in a file of its own (.pb), as ONNX's tests are made of.
 [[nodiscard]] OnnxTensor read_onnx_tensor(std::span<std::byte const> bytes, std::filesystem::path const& name,

@@ -132,6 +132,28 @@ struct Cast {
     bool operator==(Cast const&) const = default;
 };
 
+/// y = round(x / scale) + zero, ties to even, held inside the range of zero's type, which is y's; extents of 1 of scale
+/// and zero repeated. Where that type is a float of 8 or 4 bits, x / scale is not rounded to a whole number first. As
+/// ONNX defines it, computed in float32: steps are the same on every backend.
+struct QuantizeLinear {
+    static constexpr std::string_view kName = "QuantizeLinear";
+    bool saturates = true;  ///< of floats: too large a number becomes the largest one
+    bool operator==(QuantizeLinear const&) const = default;
+};
+
+/// y = (x − zero) · scale, x and zero of one type, extents of 1 of scale and zero repeated; computed in float32.
+struct DequantizeLinear {
+    static constexpr std::string_view kName = "DequantizeLinear";
+    DType to = DType::f32;
+    bool operator==(DequantizeLinear const&) const = default;
+};
+
+/// The least and the largest step of an integer type that numbers are quantised to; nothing of other types.
+struct StepRange {
+    float low, high;
+};
+[[nodiscard]] std::optional<StepRange> step_range(DType type);
+
 enum class ReduceFunction : std::uint8_t { sum, mean, maximum, minimum, product, sum_absolute, sum_square };
 
 /// One number over each of the axes (a bit each); the axes stay with an extent of 1.
@@ -300,8 +322,9 @@ struct TopK {
     bool operator==(TopK const&) const = default;
 };
 
-using Op = std::variant<Unary, Binary, Where, Cast, Reduce, ArgReduce, Cumulate, Restride, Pad, Concat, Gather, Scatter,
-                        MatMul, Convolution, TransposedConvolution, Pool, Softmax, Normalise, Taps, GridSample, TopK>;
+using Op = std::variant<Unary, Binary, Where, Cast, QuantizeLinear, DequantizeLinear, Reduce, ArgReduce, Cumulate,
+                        Restride, Pad, Concat, Gather, Scatter, MatMul, Convolution, TransposedConvolution, Pool,
+                        Softmax, Normalise, Taps, GridSample, TopK>;
 
 }  // namespace dense
 
