@@ -5,7 +5,8 @@
 
 The same networks, files and engines as cpu.py.  Besides the whole process it
 prints what the network itself took: the peak less what the process held with
-its libraries loaded and no network yet.
+its libraries loaded and no network yet, which for vitrum is the peak of
+`vitrum --version`.
 """
 
 import argparse
@@ -76,6 +77,18 @@ def peak_of_python(program, folder, threads, name):
     return [float(v) for v in done.stdout.split()[-2:]]
 
 
+def idle_of_vitrum(program):
+    """MiB of a process that does nothing; its parent must be a small one."""
+    measure = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", measure, program, "--version"],
+                          capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
 def peak_of_vitrum(program, folder, threads, size):
     done = subprocess.run(
         [program, "bench", str(folder / "model.pth"), "--size",
@@ -83,7 +96,7 @@ def peak_of_vitrum(program, folder, threads, size):
          "--warm-up", "0", "--duration", "0", "--iterations", "1", "--json"],
         capture_output=True, text=True, check=True)
     peak = json.loads(done.stdout)["results"][0]["peak_resident_bytes"] / 2**20
-    return [peak, peak]
+    return [peak, peak - idle_of_vitrum(program)]
 
 
 def write_case(name, folder):
@@ -120,7 +133,7 @@ def main():
                 print(f"{engine:16}{'did not run':>12}")
                 continue
             share = row[1] / rows["PyTorch eager"][1]
-            print(f"{engine:16}{row[0]:12.0f}{row[1]:13.0f}{share:12.2f}")
+            print(f"{engine:16}{row[0]:12.1f}{row[1]:13.1f}{share:12.2f}")
 
 
 if __name__ == "__main__":

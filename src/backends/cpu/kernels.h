@@ -114,28 +114,50 @@ struct ConvKernel : SimdKernel<Conv2d, kConv, isa> {
     }
 };
 
-/// 3 × 3 at half the multiplications, where the sums of rows before and after are few beside them.
+/// The channels beside which the sums of rows before and after Winograd's products are few.
+[[nodiscard]] inline Support winograd_support(Shape const& weight) {
+    constexpr std::int64_t kFewest = 16;
+    if (weight[0] >= kFewest && weight[1] >= kFewest) return {};
+    return {false, fmt::format("{} → {} channels, fewer than {}", weight[1], weight[0], kFewest)};
+}
+
+/// 3 × 3 at half the multiplications.
 template <Isa isa>
-struct WinogradConvKernel : ConvKernel<isa> {
+struct WinogradConvKernel : SimdKernel<Conv2d, kWinogradConv, isa> {
     using Op = Conv2d;
     static constexpr std::string_view kName = "winograd_rows";
-    static constexpr auto kIndex = static_cast<std::size_t>(isa);
     static Support supports(Op const& op, Problem const& problem) {
-        constexpr std::int64_t kFewest = 16;
-        Shape const& weight = problem.inputs[Op::kWeight];
         if (op.kernel != 3) return {false, fmt::format("{0} × {0}, not 3 × 3", op.kernel)};
-        if (weight[0] < kFewest || weight[1] < kFewest) {
-            return {false, fmt::format("{} → {} channels, fewer than {}", weight[1], weight[0], kFewest)};
-        }
-        return ConvKernel<isa>::supports(op, problem);
+        Support const support = winograd_support(problem.inputs[Op::kWeight]);
+        return support.ok ? ConvKernel<isa>::supports(op, problem) : support;
     }
     static std::vector<Packing> packings(Op const& op, Problem const& problem) {
-        return {pack_winograd_conv(Op::kWeight, problem.inputs[Op::kWeight], op.pixel_shuffle)};
+        return ConvKernel<isa>::packings(op, problem);
     }
-    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads) {
-        return kWinogradConv[kIndex].workspace_bytes(op, problem, threads);
+    static std::vector<int> reusable_inputs(Op const& op, Problem const& problem) {
+        return ConvKernel<isa>::reusable_inputs(op, problem);
     }
-    static void launch(Op const& op, Launch const& launch) { kWinogradConv[kIndex].launch(op, launch); }
+};
+
+/// 4 × 4 with stride 2 at two thirds of the multiplications.
+template <Isa isa>
+struct StridedConvKernel : SimdKernel<Conv2d, kStridedConv, isa> {
+    using Op = Conv2d;
+    static constexpr std::string_view kName = "strided_winograd_rows";
+    static Support supports(Op const& op, Problem const& problem) {
+        if (op.kernel != 4 || op.stride != 2) {
+            return {false, fmt::format("{0} × {0} with stride {1}, not 4 × 4 with 2", op.kernel, op.stride)};
+        }
+        if (op.pixel_shuffle != 1) return {false, "a shuffle"};
+        Support const support = winograd_support(problem.inputs[Op::kWeight]);
+        return support.ok ? epilogue_support(op, problem) : support;
+    }
+    static std::vector<Packing> packings(Op const&, Problem const& problem) {
+        return {pack_strided_conv(Op::kWeight, problem.inputs[Op::kWeight])};
+    }
+    static std::vector<int> reusable_inputs(Op const& op, Problem const& problem) {
+        return ConvKernel<isa>::reusable_inputs(op, problem);
+    }
 };
 
 /// Any kernel and stride: the pixels under the kernel are gathered into columns of a matrix.
@@ -344,7 +366,7 @@ struct ShiftBackKernel : CopyKernel<ShiftBack> {
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Dense> { using list = KernelList<Dense, cpu::MatMulKernel<isa>, cpu::SoftmaxKernel<isa>, cpu::UnaryKernel<isa>, dense::Kernel<dense::Precision::fast>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, ToPixels> { using list = KernelList<ToPixels, dense::BorderKernel<ToPixels>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, ToDense> { using list = KernelList<ToDense, dense::BorderKernel<ToDense>>; };
-template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::WinogradConvKernel<isa>, cpu::ConvKernel<isa>, cpu::GatheredConvKernel<isa>, cpu::GeneralConvKernel>; };
+template <cpu::Isa isa> struct Kernels<Cpu<isa>, Conv2d> { using list = KernelList<Conv2d, cpu::WinogradConvKernel<isa>, cpu::ConvKernel<isa>, cpu::StridedConvKernel<isa>, cpu::GatheredConvKernel<isa>, cpu::GeneralConvKernel>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, LayerNorm> { using list = KernelList<LayerNorm, cpu::LayerNormKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, WindowAttention> { using list = KernelList<WindowAttention, cpu::AttentionKernel<isa>>; };
 template <cpu::Isa isa> struct Kernels<Cpu<isa>, Mlp> { using list = KernelList<Mlp, cpu::MlpKernel<isa>>; };

@@ -20,7 +20,7 @@ enum Kind : std::uint8_t {
     double_rows,
     bias_planes,
     gathered_conv_panels,
-    winograd_panels
+    strided_conv_panels
 };
 
 std::size_t float_bytes(std::int64_t count) {
@@ -95,22 +95,15 @@ void fill_conv(float const* from, Shape const& shape, PackingKey const& key, std
     }
 }
 
-void fill_winograd_conv(float const* from, Shape const& shape, PackingKey const& key, std::byte* to) {
-    static constexpr double kMix[6][3] = {{1, 0, 0},
-                                          {1.0 / 3, 1.0 / 3, 1.0 / 3},
-                                          {-1.0 / 3, 1.0 / 3, -1.0 / 3},
-                                          {-16.0 / 15, -8.0 / 15, -4.0 / 15},
-                                          {1.0 / 15, -2.0 / 15, 4.0 / 15},
-                                          {0, 0, 1}};
+void fill_strided_conv(float const* from, Shape const& shape, PackingKey const&, std::byte* to) {
     std::int64_t const inputs = shape[1];
     for (std::int64_t m = 0; m < shape[0]; ++m) {
-        float const* const filter = from + conv_channel(m, shape[0], key.param) * inputs * 9;
         auto const weight = [&](std::int64_t i) {
-            float const* const column = filter + i / 3 % inputs * 9 + i % 3;
-            double const* const mix = kMix[i / (inputs * 3)];
-            return static_cast<float>(mix[0] * column[0] + mix[1] * column[3] + mix[2] * column[6]);
+            std::int64_t const kx = i % 2, channel = i / 2 % inputs, picture = i / (2 * inputs) % 4;
+            std::int64_t const ky = i / (8 * inputs);
+            return from[((m * inputs + channel) * 4 + 2 * ky + picture / 2) * 4 + 2 * kx + picture % 2];
         };
-        put_row(m, 6 * inputs * 3, weight, reinterpret_cast<float*>(to));
+        put_row(m, 16 * inputs, weight, reinterpret_cast<float*>(to));
     }
 }
 
@@ -195,12 +188,10 @@ Packing pack_conv(int input, Shape const& weight, int pixel_shuffle) {
     return {input, {conv_panels, 0, pixel_shuffle}, float_bytes(round_up(weight[0], kPanelRows) * columns), fill_conv};
 }
 
-Packing pack_winograd_conv(int input, Shape const& weight, int pixel_shuffle) {
-    std::int64_t const columns = weight[1] * 6 * 3;
-    return {input,
-            {winograd_panels, 0, pixel_shuffle},
-            float_bytes(round_up(weight[0], kPanelRows) * columns),
-            fill_winograd_conv};
+Packing pack_strided_conv(int input, Shape const& weight) {
+    std::int64_t const columns = weight[1] * weight[2] * weight[3];
+    return {
+        input, {strided_conv_panels, 0, 0}, float_bytes(round_up(weight[0], kPanelRows) * columns), fill_strided_conv};
 }
 
 Packing pack_conv_taps(int input, Shape const& weight) {

@@ -36,9 +36,9 @@ inline constexpr std::int64_t kShiftGroups = 5;
 /// [O, I, k, k] in panels [⌈O/6⌉][ky][I][kx][6]; with a PixelShuffle of r the rows are ordered (i, j, c) instead of
 /// (c, i, j), which makes each output pixel's channels neighbours.
 [[nodiscard]] Packing pack_conv(int input, Shape const& weight, int pixel_shuffle);
-/// [O, I, 3, 3] as pack_conv orders it, with G · filter in place of its three rows (F(4, 3) of conv.cpp):
-/// [⌈O/6⌉][6][I][kx][6].
-[[nodiscard]] Packing pack_winograd_conv(int input, Shape const& weight, int pixel_shuffle);
+/// [O, I, 4, 4] of stride 2 as filters of 2 × 2 over the four pictures of every second row and column:
+/// [⌈O/6⌉][⌊ky/2⌋][ky mod 2][kx mod 2][I][⌊kx/2⌋][6].
+[[nodiscard]] Packing pack_strided_conv(int input, Shape const& weight);
 /// [O, I, k, k] as [ky][kx][I][O].
 [[nodiscard]] Packing pack_conv_taps(int input, Shape const& weight);
 /// [O, I, k, k] in panels [⌈O/6⌉][ky][kx][I][6].

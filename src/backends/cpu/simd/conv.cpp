@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution, 3 × 3 and 1 × 1, with pixels in vector lanes. A strip of input rows is transposed once into a patch
-// [row][channel][column] with a zero border; the columns of three taps then overlap, so that a row of the patch is
-// read once for three multiply-adds, and neither input nor output channels are padded.
+// Convolution, 3 × 3 and 1 × 1, and 4 × 4 with stride 2, with pixels in vector lanes. A strip of input rows is
+// transposed once into a patch [row][channel][column] with a zero border; the columns of the taps then overlap, so that
+// a row of the patch is read once for all of them, and neither input nor output channels are padded.
 //
-// Between enough channels, 3 × 3 filters run as Winograd's F(4, 3) over rows: six sums of six input rows, each under
-// filters of 1 × 3, give four output rows, for half the multiplications (Lavin and Gray, CVPR 2016). Along rows only:
-// columns are lanes, and one dimension rounds less than two. The points 0, ±1, 1/2, −2, ∞ (Barabasz et al., ACM TOMS
-// 2020) round half as much as the usual ±2: of normal 31 and 60 channels the worst output is off by 3.8e-6 and 5.9e-6,
-// with ±2 by 6.1e-6 and 1.1e-5, in straight sums without Winograd by 3.0e-6 and 4.0e-6.
-#include "scratch.h"
+// Between enough channels, 3 × 3 filters run as Winograd's F(4, 3) over rows, each of whose sums is under filters of
+// 1 × 3, for half the multiplications. With stride 2, every second row and column of the picture is a picture of its
+// own, and 4 × 4 filters are filters of 2 × 2 over four of these with stride 1: F(3, 2), for two thirds.
 #include "simd/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simd/conv.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "simd/activation-inl.h"
+#include "simd/conv_shape-inl.h"
 #include "simd/product-inl.h"
 #include "simd/tile-inl.h"
 
@@ -24,71 +22,6 @@ namespace {
 
 using Op = Conv2d;
 
-constexpr std::int64_t kColumns = 64;  ///< of a block of pixels: whole register blocks on every target
-/// Where column 0 of a block lies in a patch row: a whole vector in, so that the middle tap loads aligned.
-constexpr std::int64_t kMargin = 16;
-/// Column 64, right of the block, lies in the next row's margin, of which a patch otherwise uses only the last float.
-/// Five cache lines, an odd number, spread the rows over all cache sets.
-constexpr std::int64_t kPatchStride = kMargin + kColumns;
-/// Patch and results of a strip share the second-level cache (1 MiB on Zen 4, 2 MiB on Sapphire Rapids) with a panel
-/// of weights. Zen 4, one core, 2026-11-21: 180 → 180 at 128 × 128 runs at 108 GFLOP/s of 116, 60 → 60 at 98.
-constexpr std::int64_t kStripFloats = 150'000;
-
-enum class Method : std::uint8_t { direct, winograd };
-
-constexpr int kGiven = 6;  ///< input rows of F(4, 3)
-constexpr int kMade = 4;   ///< its output rows
-
-struct ConvShape {
-    std::int64_t inputs, outputs, taps;
-    Method method;
-    std::int64_t rows = kMade;  ///< output rows of a strip
-
-    ConvShape(Op const& op, Method how, Shape const& x, Shape const& weight, int threads)
-        : inputs(x[3]), outputs(weight[0]), taps(op.kernel), method(how) {
-        if (method == Method::winograd) return;
-        std::int64_t const per_row = inputs * kPatchStride + outputs * kColumns;
-        std::int64_t const cached = (kStripFloats - (taps - 1) * inputs * kPatchStride) / per_row;
-        // Four strips per thread even out the end of the parallel loop.
-        std::int64_t const blocks = x[0] * ((x[2] + kColumns - 1) / kColumns);
-        std::int64_t const shared = x[1] * blocks / (4 * threads);
-        rows = std::clamp<std::int64_t>(std::min(cached, shared), 1, 8);
-    }
-
-    /// Floats from one row of the patch to the next. Winograd's rows are mixed column by column, right borders too, so
-    /// that none may lie in the next row's margin.
-    [[nodiscard]] std::int64_t patch_row() const {
-        return inputs * kPatchStride + (method == Method::winograd ? kMargin : 0);
-    }
-};
-
-struct ConvScratch {
-    float* patch;        ///< [rows + taps − 1][inputs][kPatchStride]
-    float* products;     ///< [kGiven][kPanelRows][kColumns] of a panel, before they become output rows
-    float* result;       ///< [rows][outputs][kColumns]
-    float* bias;         ///< [outputs] in the order of the packed rows
-    float* trash;        ///< [outputs] where columns beyond the picture are stored
-    float* zeros;        ///< [inputs] the pixels around the picture
-    float const** from;  ///< [rows + taps − 1][width] pixels of x
-    float const** next;  ///< [rows][width] pixels of x that this worker will probably read next
-    float const** add;   ///< [rows][width] pixels of the residual
-    float** to;          ///< [rows][width] pixels of the output
-
-    ConvScratch(ScratchCarver& carver, ConvShape const& s) {
-        // Transposes write whole groups of four channels; the last row's right border is one float further on.
-        carver.take(patch, (s.rows + s.taps - 1) * s.patch_row() + 4 * kPatchStride + kLanes);
-        carver.take(products, s.method == Method::winograd ? kGiven * kPanelRows * kColumns : 0);
-        carver.take(result, (s.rows * s.outputs + 4) * kColumns);
-        carver.take(bias, s.outputs);
-        carver.take(trash, round_up(s.outputs, 4));
-        carver.take(zeros, round_up(s.inputs, 4));
-        carver.take(from, (s.rows + s.taps - 1) * kColumns);
-        carver.take(next, s.rows * kColumns);
-        carver.take(add, s.rows * kColumns);
-        carver.take(to, s.rows * kColumns);
-    }
-};
-
 /// One strip: `rows` output rows from (row, column) of picture n, `columns` of them inside the picture.
 struct Strip {
     std::int64_t n, row, column, rows, columns;
@@ -96,14 +29,25 @@ struct Strip {
     [[nodiscard]] std::int64_t width() const { return round_up(columns, kLanes); }
 };
 
+/// Asks for pixels between the panels of a strip.
+struct StripPrefetcher {
+    Prefetcher next, outputs;
+
+    HWY_INLINE void step() {
+        next.step();
+        outputs.step();
+    }
+};
+
 class StripKernel {
 public:
-    StripKernel(Op const& op, Launch const& launch, ConvShape const& shape, ConvScratch const& scratch)
+    StripKernel(Op const& op, Launch const& launch, float const* weight, ConvShape const& shape,
+                ConvScratch const& scratch)
         : op_(op),
           in_(launch.inputs),
           x_(nhwc(in_[Op::kX])),
           y_(nhwc(launch.outputs[0])),
-          weight_(floats(launch.packed[0])),
+          weight_(weight),
           shape_(shape),
           s_(scratch) {}
 
@@ -116,54 +60,78 @@ public:
         }
         fill_patch(strip);
         std::int64_t const pixels = strip.rows * strip.width();
-        for (std::int64_t p = 0; p < pixels; ++p) {
-            s_.next[p] = pixel_or_zeros(next.n, next.row + p / strip.width(), next.column + p % strip.width());
-        }
-        Prefetcher prefetcher(pixels, strip.rows * ((shape_.outputs + kPanelRows - 1) / kPanelRows));
-        prefetcher.add(s_.next, shape_.inputs);
+        find_pixels({next.n, next.row, next.column, strip.rows, strip.columns}, 0, s_.next);
+        std::int64_t const steps = strip.rows * panels_of(shape_.outputs);
+        StripPrefetcher prefetcher{{pixels * shape_.pictures(), steps}, {pixels, steps}};
+        prefetcher.next.add(s_.next, shape_.inputs);
         if (op_.pixel_shuffle == 1) {
             find_outputs(strip);
-            prefetcher.add(s_.to, shape_.outputs);
-            if (in_[Op::kResidual].data != nullptr) prefetcher.add(s_.add, shape_.outputs);
+            prefetcher.outputs.add(s_.to, shape_.outputs);
+            if (in_[Op::kResidual].data != nullptr) prefetcher.outputs.add(s_.add, shape_.outputs);
         }
-        if (shape_.method == Method::winograd) convolve_mixed_rows(strip, prefetcher);
-        else if (shape_.taps == 3) convolve<3>(strip, prefetcher);
-        else convolve<1>(strip, prefetcher);
+        switch (shape_.method) {
+            case Method::winograd: convolve_mixed_rows<FourRowsOfThree>(strip, prefetcher); break;
+            case Method::strided_winograd: convolve_mixed_rows<ThreeRowsOfTwo>(strip, prefetcher); break;
+            case Method::direct:
+                if (shape_.taps == 3) convolve<3>(strip, prefetcher);
+                else convolve<1>(strip, prefetcher);
+        }
         if (op_.pixel_shuffle == 1) store_rows(strip);
         else store_shuffled_rows(strip);
     }
 
 private:
-    [[nodiscard]] float const* pixel_or_zeros(std::int64_t n, std::int64_t row, std::int64_t column) const {
-        bool const inside = row >= 0 && row < x_.h && column >= 0 && column < x_.w;
-        return inside ? x_.pixel(n, row, column) : s_.zeros;
+    /// Of one of the pictures of every stride-th row and column, the first of which begin stride − 1 outside.
+    [[nodiscard]] float const* pixel_or_zeros(std::int64_t n, std::int64_t picture, std::int64_t row,
+                                              std::int64_t column) const {
+        std::int64_t const y = row * shape_.stride + picture / shape_.stride - (shape_.stride - 1);
+        std::int64_t const x = column * shape_.stride + picture % shape_.stride - (shape_.stride - 1);
+        bool const inside = y >= 0 && y < x_.h && x >= 0 && x < x_.w;
+        return inside ? x_.pixel(n, y, x) : s_.zeros;
+    }
+
+    /// The pixels of a strip's rows, of which the first lie `above`.
+    void find_pixels(Strip const& strip, std::int64_t above, float const** pixels) const {
+        for (std::int64_t row = 0; row < strip.rows; ++row) {
+            for (std::int64_t picture = 0; picture < shape_.pictures(); ++picture) {
+                for (std::int64_t t = 0; t < strip.width(); ++t) {
+                    *pixels++ = pixel_or_zeros(strip.n, picture, strip.row - above + row, strip.column + t);
+                }
+            }
+        }
     }
 
     void fill_patch(Strip const& strip) const {
-        std::int64_t const border = shape_.taps / 2;
+        std::int64_t const above = (shape_.taps - 1) / 2;
         std::int64_t const width = strip.width();
-        std::int64_t const rows = shape_.method == Method::winograd ? kGiven : strip.rows + 2 * border;
-        std::int64_t const pixels = rows * width;
-        for (std::int64_t p = 0, row = strip.row - border; p < pixels; ++row) {
-            for (std::int64_t t = 0; t < width; ++t) s_.from[p++] = pixel_or_zeros(strip.n, row, strip.column + t);
-        }
+        std::int64_t const rows = shape_.method == Method::direct ? strip.rows + 2 * above : shape_.patch_rows();
+        find_pixels({strip.n, strip.row, strip.column, rows, strip.columns}, above, s_.from);
+        std::int64_t const runs = rows * shape_.pictures();
         // From the first row to the last: a row's right border lies in the margin of the next.
-        for (std::int64_t r = 0; r < rows; ++r) {
-            float* const to = s_.patch + r * shape_.patch_row() + kMargin;
-            load_tile(s_.from + r * width, width, pixels - r * width, shape_.inputs, x_.stride, to, kPatchStride);
-            if (border == 0) continue;
-            float const* const left = pixel_or_zeros(strip.n, strip.row + r - border, strip.column - 1);
-            float const* const right = pixel_or_zeros(strip.n, strip.row + r - border, strip.column + width);
-            for (std::int64_t c = 0; c < shape_.inputs; ++c) {
-                to[c * kPatchStride - 1] = left[c];
-                to[c * kPatchStride + width] = right[c];
-            }
+        for (std::int64_t run = 0; run < runs; ++run) {
+            std::int64_t const row = run / shape_.pictures(), picture = run % shape_.pictures();
+            float* const to = s_.patch + row * shape_.patch_row() + picture * shape_.inputs * kPatchStride + kMargin;
+            load_tile(s_.from + run * width, width, (runs - run) * width, shape_.inputs, x_.stride, to, kPatchStride);
+            fill_border(strip, picture, strip.row + row - above, to);
+        }
+    }
+
+    /// One column left of a row where there are three taps, and one right of it where there are two or three.
+    void fill_border(Strip const& strip, std::int64_t picture, std::int64_t row, float* to) const {
+        if (shape_.taps > 1) {
+            std::int64_t const width = strip.width();
+            float const* const right = pixel_or_zeros(strip.n, picture, row, strip.column + width);
+            for (std::int64_t c = 0; c < shape_.inputs; ++c) to[c * kPatchStride + width] = right[c];
+        }
+        if (shape_.taps > 2) {
+            float const* const left = pixel_or_zeros(strip.n, picture, row, strip.column - 1);
+            for (std::int64_t c = 0; c < shape_.inputs; ++c) to[c * kPatchStride - 1] = left[c];
         }
     }
 
     /// Panel after panel over all rows of the strip, so that a panel's weights come from the first-level cache.
     template <int kTaps>
-    void convolve(Strip const& strip, Prefetcher& prefetcher) const {
+    void convolve(Strip const& strip, StripPrefetcher& prefetcher) const {
         std::int64_t const terms = kTaps * shape_.inputs;  // rows of the patch behind one output row
         float const* panel = weight_;
         for (std::int64_t m = 0; m < shape_.outputs; m += kPanelRows) {
@@ -185,24 +153,26 @@ private:
         activate(op_.activation, op_.negative_slope, rows, count * kColumns, rows);
     }
 
-    void convolve_mixed_rows(Strip const& strip, Prefetcher& prefetcher) const {
-        mix_rows(s_.patch, shape_.patch_row());
+    template <class Rows>
+    void convolve_mixed_rows(Strip const& strip, StripPrefetcher& prefetcher) const {
+        constexpr int kTaps = Rows::kFilter;
+        mix_rows<Rows>(s_.patch, shape_.patch_row());
         float const* panel = weight_;
         for (std::int64_t m = 0; m < shape_.outputs; m += kPanelRows) {
             int const count = static_cast<int>(std::min(shape_.outputs - m, kPanelRows));
-            for (int i = 0; i < kGiven; ++i) {
-                float const* const from = s_.patch + i * shape_.patch_row() + kMargin - 1;
+            for (int i = 0; i < Rows::kGiven; ++i) {
+                float const* const from = s_.patch + i * shape_.patch_row() + kMargin - (kTaps - 1) / 2;
                 float* const to = s_.products + i * kPanelRows * kColumns;
                 // Two short sums round less than a long one, which pays for what mixing rows costs.
-                std::int64_t const half = shape_.inputs / 2;
-                multiply<3>(count, PanelRows{panel}, {from, kPatchStride, half}, strip.width(),
-                            StoreRows{to, kColumns, nullptr});
-                multiply<3>(count, PanelRows{panel + half * 3 * kPanelRows},
-                            {from + half * kPatchStride, kPatchStride, shape_.inputs - half}, strip.width(),
-                            AddRows{to, kColumns, nullptr});
-                panel += shape_.inputs * 3 * kPanelRows;
+                std::int64_t const half = shape_.channels / 2;
+                multiply<kTaps>(count, PanelRows{panel}, {from, kPatchStride, half}, strip.width(),
+                                StoreRows{to, kColumns, nullptr});
+                multiply<kTaps>(count, PanelRows{panel + half * kTaps * kPanelRows},
+                                {from + half * kPatchStride, kPatchStride, shape_.channels - half}, strip.width(),
+                                AddRows{to, kColumns, nullptr});
+                panel += shape_.filter_row();
             }
-            for (int k = 0; k < count; ++k) unmix_rows(strip, m + k, s_.products + k * kColumns);
+            for (int k = 0; k < count; ++k) unmix_rows<Rows>(strip, m + k, s_.products + k * kColumns);
             for (std::int64_t row = 0; row < strip.rows; ++row) {
                 activate_early(s_.result + (row * shape_.outputs + m) * kColumns, count);
                 prefetcher.step();
@@ -210,39 +180,17 @@ private:
         }
     }
 
-    /// Six rows of the patch become Bᵀ · rows, in place.
-    static void mix_rows(float* patch, std::int64_t row_floats) {
-        F32 const d;
-        Vf const half = hn::Set(d, 0.5F), more = hn::Set(d, 1.5F), two = hn::Set(d, 2.0F), most = hn::Set(d, 2.5F);
-        for (std::int64_t at = 0; at < row_floats; at += kLanes) {
-            Vf x[kGiven];
-            VITRUM_UNROLL for (int i = 0; i < kGiven; ++i) x[i] = hn::LoadU(d, patch + i * row_floats + at);
-            Vf const odd = hn::Sub(x[3], x[1]), even = hn::Sub(x[4], x[2]);
-            Vf const y[kGiven] = {hn::MulAdd(more, odd, hn::NegMulAdd(two, x[2], hn::Add(x[0], x[4]))),
-                                  hn::MulAdd(half, x[2], hn::MulAdd(most, x[3], hn::Sub(x[4], x[1]))),
-                                  hn::MulAdd(half, x[3], hn::NegMulAdd(most, x[2], hn::Add(x[4], x[1]))),
-                                  hn::MulAdd(two, odd, even),
-                                  hn::NegMulAdd(half, odd, even),
-                                  hn::MulAdd(more, even, hn::NegMulAdd(two, x[3], hn::Add(x[1], x[5])))};
-            VITRUM_UNROLL for (int i = 0; i < kGiven; ++i) hn::StoreU(y[i], d, patch + i * row_floats + at);
-        }
-    }
-
-    /// Four rows of output m: Aᵀ · products + bias.
+    /// The rows of output m.
+    template <class Rows>
     void unmix_rows(Strip const& strip, std::int64_t m, float const* products) const {
         F32 const d;
         Vf const bias = hn::Set(d, s_.bias[m]);
         float* const to = s_.result + m * kColumns;
         for (std::int64_t t = 0; t < strip.width(); t += kLanes) {
-            Vf p[kGiven];
-            VITRUM_UNROLL for (int i = 0; i < kGiven; ++i) p[i] =
+            Vf p[Rows::kGiven], y[Rows::kMade];
+            VITRUM_UNROLL for (int i = 0; i < Rows::kGiven; ++i) p[i] =
                 hn::LoadU(d, products + i * kPanelRows * kColumns + t);
-            Vf const sum = hn::Add(hn::Add(p[1], p[2]), bias), difference = hn::Add(hn::Sub(p[1], p[2]), bias);
-            auto const plus = [&](Vf start, float third, float fourth) HWY_ATTR {
-                return hn::MulAdd(hn::Set(d, third), p[3], hn::MulAdd(hn::Set(d, fourth), p[4], start));
-            };
-            Vf const y[kMade] = {hn::Add(hn::Add(p[0], sum), hn::Add(p[3], p[4])), plus(difference, 0.5F, -2.0F),
-                                 plus(sum, 0.25F, 4.0F), hn::Add(plus(difference, 0.125F, -8.0F), p[5])};
+            Rows::unmix(p, bias, y);
             for (std::int64_t row = 0; row < strip.rows; ++row) {
                 hn::StoreU(y[row], d, to + row * shape_.outputs * kColumns + t);
             }
@@ -323,7 +271,27 @@ private:
 template <Method kMethod>
 std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads) {
     ConvShape const shape(op, kMethod, problem.inputs[Op::kX], problem.inputs[Op::kWeight], threads);
-    return static_cast<std::size_t>(threads) * scratch_bytes<ConvScratch>(shape);
+    return shape.mixed_filter_bytes() + static_cast<std::size_t>(threads) * scratch_bytes<ConvScratch>(shape);
+}
+
+/// The packed filters for Winograd, made at each launch, which takes less than a hundredth of it: they are twice as
+/// large as the filters themselves, and so stay in memory only for a while.
+template <class Rows>
+float const* mix_filters(Launch const& launch, ConvShape const& shape) {
+    float const* const from = floats(launch.packed[0]);
+    auto* const to = reinterpret_cast<float*>(launch.workspace);
+    std::int64_t const row = shape.filter_row();
+    launch.threads->parallel_for(panels_of(shape.outputs), [&](std::int64_t panel, int) {
+        mix_filter_rows<Rows>(from + panel * Rows::kFilter * row, row, to + panel * Rows::kGiven * row);
+    });
+    return to;
+}
+
+template <Method kMethod>
+float const* filters(Launch const& launch, ConvShape const& shape) {
+    if constexpr (kMethod == Method::winograd) return mix_filters<FourRowsOfThree>(launch, shape);
+    else if constexpr (kMethod == Method::strided_winograd) return mix_filters<ThreeRowsOfTwo>(launch, shape);
+    else return floats(launch.packed[0]);
 }
 
 template <Method kMethod>
@@ -331,19 +299,24 @@ void launch_conv(Op const& op, Launch const& launch) {
     Nhwc<float> const x = nhwc(launch.inputs[Op::kX]);
     ConvShape const shape(op, kMethod, launch.inputs[Op::kX].shape, launch.inputs[Op::kWeight].shape,
                           launch.threads->size());
-    std::int64_t const strips = (x.h + shape.rows - 1) / shape.rows;
-    std::int64_t const blocks = (x.w + kColumns - 1) / kColumns;
+    float const* const weight = filters<kMethod>(launch, shape);
+    Launch workers = launch;
+    workers.workspace += shape.mixed_filter_bytes();
+    std::int64_t const height = (x.h + shape.stride - 1) / shape.stride;
+    std::int64_t const width = (x.w + shape.stride - 1) / shape.stride;
+    std::int64_t const strips = (height + shape.rows - 1) / shape.rows;
+    std::int64_t const blocks = (width + kColumns - 1) / kColumns;
     std::int64_t const items = x.n * strips * blocks;
     auto const strip_of = [&](std::int64_t item) -> Strip {
         std::int64_t const row = item / blocks % strips * shape.rows;
         std::int64_t const column = item % blocks * kColumns;
-        return {item / (blocks * strips), row, column, std::min(shape.rows, x.h - row),
-                std::min(kColumns, x.w - column)};
+        return {item / (blocks * strips), row, column, std::min(shape.rows, height - row),
+                std::min(kColumns, width - column)};
     };
     launch.threads->parallel_for(items, [&](std::int64_t item, int worker) {
-        auto const scratch = scratch_of<ConvScratch>(launch, worker, shape);
+        auto const scratch = scratch_of<ConvScratch>(workers, worker, shape);
         std::int64_t const next = std::min(item + launch.threads->size(), items - 1);
-        StripKernel(op, launch, shape, scratch).run(strip_of(item), strip_of(next));
+        StripKernel(op, launch, weight, shape, scratch).run(strip_of(item), strip_of(next));
     });
 }
 
@@ -355,6 +328,9 @@ constexpr Entry<Conv2d> conv_entry() {
 constexpr Entry<Conv2d> winograd_conv_entry() {
     return {workspace_bytes<Method::winograd>, launch_conv<Method::winograd>};
 }
+constexpr Entry<Conv2d> strided_conv_entry() {
+    return {workspace_bytes<Method::strided_winograd>, launch_conv<Method::strided_winograd>};
+}
 
 }  // namespace vitrum::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -363,5 +339,6 @@ HWY_AFTER_NAMESPACE();
 namespace vitrum::cpu {
 constinit EntryTable<Conv2d> const kConv = VITRUM_CPU_TABLE(Conv2d, conv_entry);
 constinit EntryTable<Conv2d> const kWinogradConv = VITRUM_CPU_TABLE(Conv2d, winograd_conv_entry);
+constinit EntryTable<Conv2d> const kStridedConv = VITRUM_CPU_TABLE(Conv2d, strided_conv_entry);
 }  // namespace vitrum::cpu
 #endif

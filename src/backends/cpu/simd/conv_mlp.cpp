@@ -36,6 +36,7 @@ struct MlpScratch {
     float* filtered;     ///< [hidden][T]
     float* trash;        ///< [C] where tokens beyond the band are stored
     float const** from;  ///< [T] pixels of x
+    float const** next;  ///< [T] pixels of x in the row below, which is next
     float const** add;   ///< [T] pixels of the residual
     float** to;          ///< [T] pixels of the output
 
@@ -46,6 +47,7 @@ struct MlpScratch {
         carver.take(filtered, s.hidden * kTokens);
         carver.take(trash, rows);
         carver.take(from, kTokens);
+        carver.take(next, kTokens);
         carver.take(add, kTokens);
         carver.take(to, kTokens);
     }
@@ -84,14 +86,20 @@ private:
         for (std::int64_t column = begin; column < end; column += kTokens) {
             std::int64_t const real = std::min(kTokens, end - column);
             std::int64_t const tokens = round_up(real, kLanes);
-            for (std::int64_t t = 0; t < tokens; ++t)
-                s_.from[t] = x_.pixel(band_.n, row, column + std::min(t, real - 1));
+            for (std::int64_t t = 0; t < tokens; ++t) {
+                std::int64_t const at = column + std::min(t, real - 1);
+                s_.from[t] = x_.pixel(band_.n, row, at);
+                s_.next[t] = x_.pixel(band_.n, std::min(row + 1, x_.h - 1), at);
+            }
+            Prefetcher prefetcher(tokens, panels_of(shape_.hidden));
+            prefetcher.add(s_.next, shape_.channels);
             load_tile(s_.from, tokens, 0, shape_.channels, x_.stride, s_.x, kTokens);
             if (in_[Op::kNormWeight].data != nullptr) {
                 Norm const norm{floats(in_[Op::kNormWeight]), floats(in_[Op::kNormBias]), op_.norm_epsilon};
                 normalise_tile(s_.x, kTokens, tokens, shape_.channels, norm);
             }
             auto const finish = [&](float* rows, int count) HWY_ATTR {
+                prefetcher.step();
                 for (int m = 0; m < count; ++m) {
                     float* const to = rows + m * ring_.stride;
                     transform(to, tokens, to, Gelu());
@@ -111,18 +119,20 @@ private:
             std::int64_t const real = std::min(kColumns, band_.end_column - column);
             std::int64_t const width = round_up(real, kLanes);
             std::int64_t const tokens = rows * width;
-            filter_rows(RowsBehind<2>(ring_, row, column - band_.column), shape_.hidden, ring_.stride,
-                        floats(in_[Op::kDepthWeight]), width,
-                        [&](int i, std::int64_t c, std::int64_t t, Vf sum)
-                            HWY_ATTR { hn::StoreU(gelu(sum), F32(), s_.filtered + c * kTokens + i * width + t); });
-            linear(floats(packed_[1]), shape_.channels, nullptr, {s_.filtered, kTokens, shape_.hidden}, tokens, s_.x,
-                   kTokens, NoFinish());
             for (std::int64_t t = 0; t < tokens; ++t) {
                 std::int64_t const y = row + t / width;
                 std::int64_t const at = column + std::min(t % width, real - 1);
                 s_.add[t] = residual.pixel(band_.n, y, at);
                 s_.to[t] = t % width < real ? y_.pixel(band_.n, y, at) : s_.trash;
             }
+            Prefetcher prefetcher(tokens, panels_of(shape_.channels));
+            prefetcher.add(s_.to, shape_.channels);
+            filter_rows(RowsBehind<2>(ring_, row, column - band_.column), shape_.hidden, ring_.stride,
+                        floats(in_[Op::kDepthWeight]), width,
+                        [&](int i, std::int64_t c, std::int64_t t, Vf sum)
+                            HWY_ATTR { hn::StoreU(gelu(sum), F32(), s_.filtered + c * kTokens + i * width + t); });
+            linear(floats(packed_[1]), shape_.channels, nullptr, {s_.filtered, kTokens, shape_.hidden}, tokens, s_.x,
+                   kTokens, [&](float*, int) HWY_ATTR { prefetcher.step(); });
             store_tile(s_.x, kTokens, tokens, 0, shape_.channels, y_.stride, s_.to,
                        given.data == nullptr ? nullptr : s_.add);
         }

@@ -86,7 +86,7 @@ public:
         std::fill_n(s_.zeros, round_up(shape_.run, 4), 0.0F);
         gather(first);
         find_outputs(first);
-        std::int64_t const panels = (shape_.outputs + kPanelRows - 1) / kPanelRows;
+        std::int64_t const panels = panels_of(shape_.outputs);
         Prefetcher prefetcher(shape_.tokens, panels);
         prefetcher.add(s_.to, shape_.outputs);
         if (has_residual_) prefetcher.add(s_.add, shape_.outputs);

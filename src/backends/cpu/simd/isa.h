@@ -33,6 +33,7 @@ extern EntryTable<ShiftMlp> const kShiftMlp;
 extern EntryTable<GroupWindowAttention> const kGroupAttention;
 extern EntryTable<Conv2d> const kConv;
 extern EntryTable<Conv2d> const kWinogradConv;
+extern EntryTable<Conv2d> const kStridedConv;
 extern EntryTable<Conv2d> const kGatheredConv;
 extern EntryTable<LayerNorm> const kLayerNorm;
 extern EntryTable<Add> const kAdd;

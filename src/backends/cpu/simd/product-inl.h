@@ -23,6 +23,10 @@ inline constexpr int kVectors = 4;
 inline constexpr int kVectors = 2;
 #endif
 
+[[nodiscard]] constexpr std::int64_t panels_of(std::int64_t rows) {
+    return (rows + kPanelRows - 1) / kPanelRows;
+}
+
 /// Weights in panels of kPanelRows rows, [k][row]: the block's broadcasts read one stream.
 struct PanelRows {
     float const* p;

@@ -58,7 +58,14 @@ private:
             std::int64_t const real = std::min(kTokens, end - column);
             std::int64_t const tokens = round_up(real, kLanes);
             load(x_, row, column, real, tokens, s_.x);
+            // The row below is next.
+            for (std::int64_t t = 0; t < tokens; ++t) {
+                s_.from[t] = x_.pixel(band_.n, std::min(row + 1, x_.h - 1), column + std::min(t, real - 1));
+            }
+            Prefetcher prefetcher(tokens, panels_of(channels_));
+            prefetcher.add(s_.from, channels_);
             auto const finish = [&](float* rows, int count) HWY_ATTR {
+                prefetcher.step();
                 for (int m = 0; m < count; ++m) {
                     std::fill(rows + m * values_.stride + real, rows + m * values_.stride + tokens, 0.0F);
                 }
@@ -92,18 +99,20 @@ private:
         for (std::int64_t column = band_.column; column < band_.end_column; column += kTokens) {
             std::int64_t const real = std::min(kTokens, band_.end_column - column);
             std::int64_t const tokens = round_up(real, kLanes);
-            linear(mixing_, channels_, bias, guided_values(row, column, real, tokens), tokens, s_.x, kTokens,
-                   NoFinish());
-            filter_rows(RowsBehind<1>(features_, row, column - band_.column), channels_, features_.stride,
-                        floats(in_[Op::kPosition2]), tokens, [&](int, std::int64_t c, std::int64_t t, Vf sum) HWY_ATTR {
-                            float* const to = s_.x + c * kTokens + t;
-                            hn::StoreU(hn::Add(sum, hn::LoadU(F32(), to)), F32(), to);
-                        });
             for (std::int64_t t = 0; t < tokens; ++t) {
                 std::int64_t const at = column + std::min(t, real - 1);
                 s_.add[t] = residual.pixel(band_.n, row, at);
                 s_.to[t] = t < real ? y_.pixel(band_.n, row, at) : s_.trash;
             }
+            Prefetcher prefetcher(tokens, panels_of(channels_));
+            prefetcher.add(s_.to, channels_);
+            linear(mixing_, channels_, bias, guided_values(row, column, real, tokens), tokens, s_.x, kTokens,
+                   [&](float*, int) HWY_ATTR { prefetcher.step(); });
+            filter_rows(RowsBehind<1>(features_, row, column - band_.column), channels_, features_.stride,
+                        floats(in_[Op::kPosition2]), tokens, [&](int, std::int64_t c, std::int64_t t, Vf sum) HWY_ATTR {
+                            float* const to = s_.x + c * kTokens + t;
+                            hn::StoreU(hn::Add(sum, hn::LoadU(F32(), to)), F32(), to);
+                        });
             store_tile(s_.x, kTokens, tokens, 0, channels_, y_.stride, s_.to, given.data == nullptr ? nullptr : s_.add);
         }
     }
