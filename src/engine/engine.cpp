@@ -269,6 +269,7 @@ std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
                             .provenance = step.node->provenance,
                             .kernel = std::string(step.selection.kernel),
                             .refusals = {}};
+        if (step.pair.launch != nullptr) choice.kernel += fmt::format(", with the next one {}", step.pair.name);
         for (Refusal const& refusal : step.selection.refusals) {
             choice.refusals.push_back(fmt::format("{}: {}", refusal.kernel, refusal.why));
         }

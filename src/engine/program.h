@@ -20,6 +20,7 @@ struct Operand {
 struct Step {
     Node const* node = nullptr;
     Selection selection;
+    PairKernel pair;  ///< see find_pairs
     std::vector<Operand> inputs;
     std::vector<Operand> outputs;
     std::size_t workspace_offset = 0;

@@ -78,10 +78,28 @@ bool Session::State::gave_finite() const {
 
 void Session::State::launch(BoundStep const& step) {
     step.function(*step.op, step.launch);
+    check_launch(step, step.step->selection.kernel);
+}
+
+/// Launches a step of the run, with the next one where one kernel does both. Returns how many that were.
+std::size_t Session::State::launch_from(std::size_t first) {
+    BoundStep const& step = current->steps[first];
+    PairKernel const& pair = step.step->pair;
+    if (pair.launch == nullptr) {
+        launch(step);
+        return 1;
+    }
+    BoundStep const& next = current->steps[first + 1];
+    pair.launch(*step.op, step.launch, *next.op, next.launch);
+    check_launch(step, pair.name);
+    return 2;
+}
+
+void Session::State::check_launch(BoundStep const& step, std::string_view kernel) {
     if (on.memory.is_host()) return;
     if (std::optional<Error> const error = queue->launch_error()) {
-        fail_as(error->kind(), "{} ({}), kernel {}: {}", name_of(*step.op), step.step->node->provenance,
-                step.step->selection.kernel, error->what());
+        fail_as(error->kind(), "{} ({}), kernel {}: {}", name_of(*step.op), step.step->node->provenance, kernel,
+                error->what());
     }
 }
 
@@ -98,10 +116,12 @@ void Session::State::download_outputs() {
 }
 
 void Session::State::launch_steps(Progress const& progress) {
-    for (BoundStep const& step : current->steps) {
-        queue->begin_step(step.step->needs);
-        launch(step);
-        if (progress && !progress(step.done_fraction)) fail("cancelled");
+    std::vector<BoundStep> const& steps = current->steps;
+    for (std::size_t next = 0; next < steps.size();) {
+        queue->begin_step(steps[next].step->needs);
+        std::size_t const end = next + launch_from(next);
+        while (++next < end) queue->begin_step(steps[next].step->needs);
+        if (progress && !progress(steps[end - 1].done_fraction)) fail("cancelled");
     }
 }
 
@@ -251,15 +271,22 @@ std::vector<OpProfile> Session::profile(int runs) {
     state.queue->enter();
     state.upload_inputs();
     std::vector<OpProfile> profiles;
-    for (BoundStep const& bound : state.current->steps) {
-        Step const& step = *bound.step;
-        profiles.push_back({std::string(name_of(step.node->op)), step.node->provenance,
-                            std::string(step.selection.kernel), 0, step.flops, step.bytes});
+    std::vector<BoundStep> const& steps = state.current->steps;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        Step const& step = *steps[i].step;
+        OpProfile& profile =
+            profiles.emplace_back(OpProfile{std::string(name_of(step.node->op)), step.node->provenance,
+                                            std::string(step.selection.kernel), 0, step.flops, step.bytes});
+        if (step.pair.launch == nullptr) continue;
+        Step const& second = *steps[++i].step;
+        profile.op += fmt::format(", {}", name_of(second.node->op));
+        profile.kernel = step.pair.name;
+        profile.flops += second.flops, profile.bytes += second.bytes;
     }
     for (int run = 0; run < runs; ++run) {
         state.queue->mark();
-        for (BoundStep const& bound : state.current->steps) {
-            state.launch(bound);
+        for (std::size_t i = 0; i < steps.size();) {
+            i += state.launch_from(i);
             state.queue->mark();
         }
         std::vector<double> const laps = state.queue->laps();

@@ -37,6 +37,8 @@ struct Session::State {
     [[nodiscard]] bool gave_finite() const;
 
     void launch(BoundStep const& step);
+    [[nodiscard]] std::size_t launch_from(std::size_t first);
+    void check_launch(BoundStep const& step, std::string_view kernel);
     void launch_steps(Progress const& progress);
     void launch_all(Progress const& progress);
     void upload_inputs();

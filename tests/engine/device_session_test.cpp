@@ -55,6 +55,47 @@ TEST(DeviceSession, LetsStepsWaitForWhatTheyNeedAlone) {
     }
 }
 
+TEST(DeviceSession, RunsTwoStepsInOneKernelWhereThereIsOne) {
+    FakeLog log;
+    log.has_pairs = true;
+    Session device(on_fake_device(log)), host(on_reference());
+    constexpr int kLayers = 2;
+    for (Sizes const sizes : {Sizes{1, 5, 7}, Sizes{2, 12, 9}}) {
+        device.prepare(sizes);
+        host.prepare(sizes);
+        log.pairs = 0;
+        for (unsigned run = 0; run < 4; ++run) EXPECT_EQ(run_with(device, run), run_with(host, run));
+        EXPECT_EQ(log.pairs, 2 * kLayers) << "in the first run and in the recording of the second";
+    }
+    log.pairs = 0;
+    std::size_t layers = 0;
+    device.run_layers([&](LayerValue const&) { ++layers; });
+    EXPECT_EQ(layers, small_graph().nodes.size());
+    EXPECT_EQ(log.pairs, 0) << "what lies between shows";
+    auto const ops = device.profile(1);
+    EXPECT_EQ(ops.size(), small_graph().nodes.size() - kLayers);
+    EXPECT_EQ(std::ranges::count(ops, "WindowAttention, Mlp", &OpProfile::op), kLayers);
+    EXPECT_EQ(std::ranges::count(ops, "pair", &OpProfile::kernel), kLayers);
+}
+
+TEST(DeviceSession, WritesWhatOthersReadBetweenTwoSteps) {
+    Graph graph = small_graph();
+    auto const attention = std::ranges::find_if(
+        graph.nodes, [](Node const& node) { return std::holds_alternative<WindowAttention>(node.op); });
+    ValueId const between = attention->outputs.front();
+    auto const last = std::ranges::find_if(graph.nodes, [](Node const& node) {
+        return std::holds_alternative<Conv2d>(node.op) && node.inputs[Conv2d::kResidual] != kNone;
+    });
+    last->inputs[Conv2d::kResidual] = between;
+    FakeLog log;
+    log.has_pairs = true;
+    Session device(on_fake_device(log, graph)), host(on_reference(graph));
+    device.prepare({1, 5, 7});
+    host.prepare({1, 5, 7});
+    EXPECT_EQ(run_with(device, 1), run_with(host, 1));
+    EXPECT_EQ(log.pairs, 1) << "of the other layer";
+}
+
 TEST(DeviceSession, AsksKernelsForThePrecisionThatWasChosen) {
     for (auto const precision : {Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16}) {
         FakeLog log;

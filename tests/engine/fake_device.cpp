@@ -167,6 +167,7 @@ public:
         pending_.push_back(std::move(item));
     }
     void launch(Op const& op, Launch const& launch, Precision precision);
+    void count_pair() { ++memory_.log().pairs; }
 
 private:
     class Steps;
@@ -336,12 +337,19 @@ static void launch_in(Op const& op, Launch const& launch) {
     static_cast<FakeQueue*>(launch.stream)->launch(op, launch, kPrecision);
 }
 
+static void launch_pair(Op const& first, Launch const& of_first, Op const& second, Launch const& of_second) {
+    static_cast<FakeQueue*>(of_first.stream)->count_pair();
+    launch_in<Precision::fp32>(first, of_first);
+    launch_in<Precision::fp32>(second, of_second);
+}
+
 Selection FakeMemory::select(Op const& op, Problem const& problem, int threads) {
     Selection selection = reference_->select(op, problem, threads);
     std::scoped_lock const lock(mutex_);
     log_.precisions.insert(problem.precision);
     kernels_.at(op.index()) = selection.launch;
     selection.workspace_bytes += log_.more_workspace[problem.precision];
+    if (log_.has_pairs && std::holds_alternative<Mlp>(op)) selection.reusable_inputs = {Mlp::kX, Mlp::kResidual};
     switch (problem.precision) {
         case Precision::fp32: selection.launch = launch_in<Precision::fp32>; break;
         case Precision::tf32: selection.launch = launch_in<Precision::tf32>; break;
@@ -359,6 +367,12 @@ public:
     [[nodiscard]] std::int64_t pixel_stride(std::int64_t channels) const override { return channels + 3; }
     [[nodiscard]] Selection select(Op const& op, Problem const& problem, int threads) const override {
         return memory_.select(op, problem, threads);
+    }
+    [[nodiscard]] PairKernel pair(Chosen const& first, Chosen const& second) const override {
+        bool const is_pair =
+            std::holds_alternative<WindowAttention>(first.op) && std::holds_alternative<Mlp>(second.op);
+        if (!memory_.log().has_pairs || !is_pair) return {};
+        return {"pair", launch_pair};
     }
     [[nodiscard]] Memory* memory() const override { return &memory_; }
 

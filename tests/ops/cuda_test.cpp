@@ -2,30 +2,11 @@
 #include <gtest/gtest.h>
 
 #include "cases.h"
+#include "gpu.h"
 #include "harness.h"
-#include "loader/cuda.h"
 
 namespace vitrum::test {
 namespace {
-
-/// The first GPU, opened once; null, with the reason, where there is none.
-struct Gpu {
-    std::unique_ptr<Backend> backend;
-    std::string why_not;
-};
-
-Gpu const& gpu() {
-    static Gpu const opened = [] {
-        Gpu made;
-        try {
-            made.backend = open_cuda_backend(0);
-        } catch (Error const& error) {
-            made.why_not = error.what();
-        }
-        return made;
-    }();
-    return opened;
-}
 
 void check(std::vector<Precision> const& precisions, OpCase const& c) {
     if (gpu().backend == nullptr) GTEST_SKIP() << gpu().why_not;

@@ -21,6 +21,8 @@ public:
                Precision precision = Precision::fp32);
 
     [[nodiscard]] Selection const& selection() const { return selection_; }
+    /// What run() gives the kernel.
+    [[nodiscard]] Launch const& launch() const { return launch_; }
     /// Where every kernel refused there is nothing to run.
     [[nodiscard]] bool refused() const { return selection_.launch == nullptr; }
     /// On a device it queues the operator only; output() and guards_intact() wait.

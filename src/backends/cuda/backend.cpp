@@ -26,6 +26,11 @@ public:
         return select_kernel<Cuda>(op, problem, threads);
     }
 
+    [[nodiscard]] PairKernel pair(Chosen const& first, Chosen const& second) const override {
+        if (!HopperSwinLayerKernel::serves(first, second)) return {};
+        return {HopperSwinLayerKernel::kName, HopperSwinLayerKernel::launch};
+    }
+
     [[nodiscard]] Memory* memory() const override { return &memory_; }
 
 private:

@@ -26,6 +26,13 @@ struct HopperMlpKernel : Kernel<Mlp> {
     static void launch(Mlp const& op, Launch const& launch);
 };
 
+/// A whole Swin layer of 180 channels in one launch, in place of the two kernels above.
+struct HopperSwinLayerKernel {
+    static constexpr std::string_view kName = "layer_hopper_fp16";
+    [[nodiscard]] static bool serves(Chosen const& attention, Chosen const& mlp);
+    static void launch(Op const& attention, Launch const& of_attention, Op const& mlp, Launch const& of_mlp);
+};
+
 /// 3 × 3 convolutions by Hopper's warpgroups. A tile's pixels are scaled into FP16's range where they leave it.
 struct HopperConvKernel : Kernel<Conv2d> {
     static constexpr std::string_view kName = "patch_hopper_fp16";

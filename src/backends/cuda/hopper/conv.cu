@@ -59,17 +59,27 @@ private:
 template <int kColumns_, int kChunks_>
 struct Layout {
     static constexpr int kColumns = kColumns_, kChunks = kChunks_;
-    static constexpr int kGroups = kColumns > 128 ? 2 : 4;  ///< computing warpgroups
-    static constexpr int kHalves = 4 / kGroups;             ///< of a warpgroup: sixty-fours of the tile's 256 pixels
-    static constexpr int kThreads = (kGroups + 1) * kGroup;
-    static constexpr int kRegisters = kGroups == 2 ? 224 : 104, kLoaderRegisters = kGroups == 2 ? 56 : 64;
+    /// Of few columns the products take less time than the patches, of which more warps bring more at once.
+    static constexpr bool kManyLoaders = kColumns <= 64 && kChunks > 1;
+    static constexpr int kGroups = kColumns > 128 || kManyLoaders ? 2 : 4;  ///< computing warpgroups
+    static constexpr int kHalves = 4 / kGroups;  ///< of a warpgroup: sixty-fours of the tile's 256 pixels
+    static constexpr int kLoaderGroups = kManyLoaders ? 2 : 1;
+    static constexpr int kLoaders = 4 * kLoaderGroups - 1;  ///< warps that bring patches; the last one brings weights
+    static constexpr int kThreads = (kGroups + kLoaderGroups) * kGroup;
+    static constexpr int kRegisters = kManyLoaders   ? 152
+                                      : kGroups == 2 ? 224
+                                                     : 104,
+                         kLoaderRegisters = kManyLoaders   ? 96
+                                            : kGroups == 2 ? 56
+                                                           : 64;
     /// Weights of one chunk stay; those of three pass by, half a chunk at a time.
     static constexpr int kParts = kChunks == 1 ? 1 : 2, kSteps = kConvChunk / 16 / kParts;
     static constexpr int kItems = 9 * kParts;  ///< of a chunk
     static constexpr int kWeightSlots = kChunks == 1 ? kItems : kColumns > 64 ? 4 : 8;
     using Weights = Ring<kWeightSlots, kChunks * kItems, kSteps * 16 * kColumns * 2>;
-    using Patches = PatchSlots<kChunks == 1 ? 2 : 4>;
-    using Loader = PatchLoader<kChunks == 1 ? 2 : 4, kChunks>;
+    static constexpr int kPatchSlots = kChunks == 1 ? 2 : 4;
+    using Patches = PatchSlots<kPatchSlots, kLoaders>;
+    using Loader = PatchLoader<kPatchSlots, kChunks, kLoaders>;
     static constexpr int kPatches = (Weights::kBytes + 127) / 128 * 128;
     static constexpr int kOutlet = kPatches + Patches::kBytes;
     static constexpr int kBarriers = kOutlet + Outlet<kColumns>::kBytes;
@@ -261,10 +271,10 @@ __global__ void __launch_bounds__(L::kThreads, 1)
     __syncthreads();
 
     int const group = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) / kGroup, 0);
-    if (group == L::kGroups) {
+    if (group >= L::kGroups) {
         give_registers<L::kLoaderRegisters>();
-        int const warp = __shfl_sync(0xFFFFFFFFU, static_cast<int>(threadIdx.x) % kGroup / 32, 0);
-        if (warp < kLoaders) {
+        int const warp = __shfl_sync(0xFFFFFFFFU, (static_cast<int>(threadIdx.x) - L::kGroups * kGroup) / 32, 0);
+        if (warp < L::kLoaders) {
             await_previous();
             typename L::Loader(patches, x, store.residual, warp).run(tiles);
         } else if (threadIdx.x % 32 == 0) {

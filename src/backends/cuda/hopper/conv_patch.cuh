@@ -11,7 +11,6 @@ namespace vitrum::cuda::hopper {
 constexpr int kSide = 16;          // of a tile of pixels
 constexpr int kPatch = kSide + 2;  // with the pixels around
 constexpr int kPlane = 326;        // pixels from eight channels to the next: no two lanes on one bank
-constexpr int kLoaders = 3;        // warps that bring patches; the fourth one of their warpgroup brings weights
 static_assert(kPlane >= kPatch * kPatch);
 
 /// What FP16 holds without losing fraction, with room for rounding.
@@ -38,7 +37,7 @@ struct ConvTile {
 
 /// Slots of shared memory for chunks of patches, FP16, that the loaders fill in turn and the computing warpgroups
 /// empty. A chunk is [eight channels][pixel][channel], its values divided by a power of two.
-template <int kSlots>
+template <int kSlots, int kLoaders>
 struct PatchSlots {
     static constexpr int kSlotBytes = kConvChunk / 8 * kPlane * 16;
     static constexpr int kBytes = kSlots * kSlotBytes;
@@ -74,15 +73,16 @@ struct PatchSlots {
 };
 
 /// The warps that load patches: every chunk of every tile of the block.
-template <int kSlots, int kChunks>
+template <int kSlots, int kChunks, int kLoaders>
 struct PatchLoader {
     static constexpr int kBarrier = 1;  // of the loaders
-    PatchSlots<kSlots> const& to;
+    using Slots = PatchSlots<kSlots, kLoaders>;
+    Slots const& to;
     Pixels const& x;
     Matrix residual;
     int warp, lane;
 
-    __device__ PatchLoader(PatchSlots<kSlots> const& to_, Pixels const& x_, Matrix residual_, int warp_)
+    __device__ PatchLoader(Slots const& to_, Pixels const& x_, Matrix residual_, int warp_)
         : to(to_), x(x_), residual(residual_), warp(warp_), lane(static_cast<int>(threadIdx.x) % 32) {}
 
     __device__ void run(ConvTiles const& tiles) const {
@@ -109,8 +109,9 @@ private:
         float* const seen = to.largest + chunk % 2 * kLoaders;
         if (lane == 0) seen[warp] = own;
         named_barrier(kBarrier, 32 * kLoaders);
-        float const most = fmaxf(fmaxf(seen[0], seen[1]), seen[2]);
-        static_assert(kLoaders == 3);
+        float most = seen[0];
+#pragma unroll
+        for (int i = 1; i < kLoaders; ++i) most = fmaxf(most, seen[i]);
         if (most <= kLargest && (most >= kSmallest || most == 0)) return 1.0F;
         float const divisor = exp2f(static_cast<float>(min(ilogbf(most), 127) - 14));
         static_cast<void>(load(tile, part, chunk, 1.0F / divisor));
@@ -120,7 +121,7 @@ private:
 
     /// Writes a chunk times `scale`; returns the largest magnitude that the warp saw, unscaled.
     __device__ float load(ConvTile const& tile, int part, int chunk, float scale) const {
-        std::byte* const slot = to.bytes + chunk % kSlots * PatchSlots<kSlots>::kSlotBytes;
+        std::byte* const slot = to.bytes + chunk % kSlots * Slots::kSlotBytes;
         float const largest = x.vector ? load<true>(tile, part, slot, scale) : load<false>(tile, part, slot, scale);
         fence_shared();
         return warp_max(largest);

@@ -69,6 +69,14 @@ std::vector<Packing> HopperMlpKernel::packings(Mlp const&, Problem const& proble
             pack_swin_vector(Mlp::kNormBias, columns, true)};
 }
 
+bool HopperSwinLayerKernel::serves(Chosen const& attention, Chosen const& mlp) {
+    bool const are = std::holds_alternative<WindowAttention>(attention.op) && std::holds_alternative<Mlp>(mlp.op) &&
+                     attention.selection.kernel == HopperWindowAttentionKernel::kName &&
+                     mlp.selection.kernel == HopperMlpKernel::kName;
+    return are && attention.problem.inputs[WindowAttention::kX][3] == SwinMedium::kChannels &&
+           attention.problem.present[WindowAttention::kResidual] && mlp.problem.present[Mlp::kResidual];
+}
+
 Support HopperShiftMlpKernel::supports(ShiftMlp const&, Problem const& problem) {
     std::int64_t const channels = problem.inputs[ShiftMlp::kX][3], hidden = problem.inputs[ShiftMlp::kFc1Weight][0];
     bool const has_width = (channels == ShiftLight::kChannels && hidden == ShiftLight::kHidden) ||

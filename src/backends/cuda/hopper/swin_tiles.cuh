@@ -53,11 +53,11 @@ struct Stream {
     __device__ void scale(float factor) {
         if (factor == 1.0F) return;
 #pragma unroll
-        for (float& value : v) value *= factor;
+        for (int i = 0; i < W::kColumns / 2; ++i) v[i] *= factor;
     }
     __device__ void clear() {
 #pragma unroll
-        for (float& value : v) value = 0;
+        for (int i = 0; i < W::kColumns / 2; ++i) v[i] = 0;
     }
 
     /// Takes a tile from shared memory, and with kLeave leaves the present one there. What lies in memory between
@@ -169,6 +169,9 @@ private:
         return sum + __shfl_xor_sync(0xFFFFFFFFU, sum, 2);
     }
 };
+
+/// Named barrier of all computing warpgroups.
+constexpr int kAllComputing = 15;
 
 /// Two warpgroups begin their large products in turns: one's run while the other one computes between products. Side by
 /// side both would end late, and together.

@@ -80,11 +80,16 @@ struct Ring {
     __device__ void fill(std::byte const* weights, int rounds) const {
         int const items = kStay ? kWeights : rounds * kWeights;
         for (int item = 0; item < items; ++item) {
-            std::uint32_t const barrier = full + item % kSlots * 8;
-            if (!kStay) wait(empty + item % kSlots * 8, (item / kSlots & 1) ^ 1);
-            arrive_expecting(barrier, kSlotBytes);
+            std::uint32_t const barrier = begin_fill(item, kSlotBytes);
             load_bulk(slot(item), weights + item % kWeights * kSlotBytes, kSlotBytes, barrier);
         }
+    }
+    /// Waits for the slot to be empty. Returns the barrier that is to count that many bytes.
+    __device__ std::uint32_t begin_fill(int item, int bytes) const {
+        std::uint32_t const barrier = full + item % kSlots * 8;
+        if (!kStay) wait(empty + item % kSlots * 8, (item / kSlots & 1) ^ 1);
+        arrive_expecting(barrier, bytes);
+        return barrier;
     }
 };
 

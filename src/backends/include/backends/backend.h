@@ -83,6 +83,20 @@ struct Selection {
     std::vector<Refusal> refusals;
 };
 
+/// An operator of a program with the kernel chosen for it.
+struct Chosen {
+    Op const& op;
+    Problem const& problem;
+    Selection const& selection;
+};
+
+/// One kernel for two operators that follow each other.
+struct PairKernel {
+    std::string_view name;
+    /// With the packings of the kernels that it stands for; null: there is none.
+    void (*launch)(Op const& first, Launch const& of_first, Op const& second, Launch const& of_second) = nullptr;
+};
+
 class Memory;
 
 class Backend {
@@ -94,6 +108,9 @@ public:
     /// Floats from one pixel to the next of an activation with that many channels.
     [[nodiscard]] virtual std::int64_t pixel_stride(std::int64_t channels) const = 0;
     [[nodiscard]] virtual Selection select(Op const& op, Problem const& problem, int threads) const = 0;
+    /// For two operators of which the first reads one activation, the second nothing but what the first makes, and
+    /// nobody else that, so that it is never written: the second's output lies in the same place.
+    [[nodiscard]] virtual PairKernel pair(Chosen const& /*first*/, Chosen const& /*second*/) const { return {}; }
     /// Where kernels find activations and weights; null: in the host's memory.
     [[nodiscard]] virtual Memory* memory() const { return nullptr; }
 };
