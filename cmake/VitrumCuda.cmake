@@ -1,0 +1,38 @@
+# Whether and for which GPUs the CUDA library is built.
+include(CheckLanguage)
+
+# Packages for Python have it where a compiler is there that can build it.
+set(cuda_by_default OFF)
+set(cuda_architectures 90a-real)  # a developer's machine; the preset cuda-release has all
+if(SKBUILD)
+  set(cuda_architectures 80-real 86-real 89-real 90a-real 90-virtual)
+  if(NOT DEFINED VITRUM_CUDA)
+    check_language(CUDA)
+    if(CMAKE_CUDA_COMPILER)
+      execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --version OUTPUT_VARIABLE nvcc_says)
+      string(REGEX MATCH "release ([0-9]+)" found "${nvcc_says}")
+      if(found AND CMAKE_MATCH_1 GREATER_EQUAL 13)
+        set(cuda_by_default ON)
+      else()
+        message(STATUS "No CUDA library: ${CMAKE_CUDA_COMPILER} is older than CUDA 13")
+      endif()
+    endif()
+  endif()
+endif()
+option(VITRUM_CUDA "Build the CUDA backend, libvitrum_cuda.so (needs nvcc)" ${cuda_by_default})
+
+if(VITRUM_CUDA)
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES ${cuda_architectures})
+  endif()
+  check_language(CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    message(FATAL_ERROR "VITRUM_CUDA needs nvcc: put it on PATH, or give -DCMAKE_CUDA_COMPILER=…/nvcc")
+  endif()
+  enable_language(CUDA)
+  if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)  # which CMake 3.25 does not know that nvcc has
+  endif()
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+endif()
