@@ -48,6 +48,12 @@ CompileOptions resolved(CompileOptions options) {
     return options;
 }
 
+/// A host's kernels want a few tiles for each thread, a GPU's as many as there can be.
+std::size_t strip_bytes_for(Memory const& memory) {
+    constexpr std::size_t kHostStripBytes = std::size_t{8} << 20;
+    return memory.is_host() ? kHostStripBytes : kStripBytes;
+}
+
 }  // namespace
 
 Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile_options,
@@ -55,14 +61,16 @@ Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile
     : info(std::move(model_info)),
       options(resolved(std::move(compile_options))),
       backend(chosen ? std::move(chosen) : make_backend(options)),
-      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())} {}
+      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())},
+      strip_bytes(strip_bytes_for(memory())) {}
 
 Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options,
                    std::shared_ptr<Backend const> chosen)
     : info(std::move(model_info)),
       options(resolved(std::move(compile_options))),
       backend(chosen ? std::move(chosen) : make_backend(options)),
-      onnx(std::move(onnx_source)) {}
+      onnx(std::move(onnx_source)),
+      strip_bytes(strip_bytes_for(memory())) {}
 
 Engine::Data::~Data() = default;
 

@@ -34,7 +34,7 @@ struct StripChain {
 };
 
 /// Cuts the end of the graph into strips whose activations take at most `most_bytes` where whole ones would take more
-/// than twice that; nothing else, and no batches. The decision is the same for every backend.
+/// than twice that; nothing else, and no batches.
 [[nodiscard]] std::optional<StripChain> cut_into_strips(Graph const& graph, Sizes const& sizes, std::size_t most_bytes);
 
 }  // namespace vitrum

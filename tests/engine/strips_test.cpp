@@ -79,6 +79,13 @@ TEST(Strips, TakeTheMemoryOfAStrip) {
     EXPECT_LT(strips, least + 8 * (4 << 20));
 }
 
+TEST(Strips, AreSmallOnAHost) {
+    Sizes const sizes{1, 1000, 200};
+    auto const data = std::make_shared<Engine::Data>(small_info(), Upsampler().make(), CompileOptions{});
+    EXPECT_EQ(Engine(data).arena_bytes(sizes), arena_bytes(sizes, 8 << 20));
+    EXPECT_LT(Engine(data).arena_bytes(sizes), arena_bytes(sizes, kStripBytes));
+}
+
 TEST(Strips, BeginBehindTheSmallestActivation) {
     Graph const graph = Upsampler().make();
     auto const chain = cut_into_strips(graph, {1, 100, 10}, 100'000);
