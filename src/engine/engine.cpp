@@ -49,9 +49,10 @@ CompileOptions resolved(CompileOptions options) {
 }
 
 /// A host's kernels want a few tiles for each thread, a GPU's as many as there can be.
-std::size_t strip_bytes_for(Memory const& memory) {
-    constexpr std::size_t kHostStripBytes = std::size_t{8} << 20;
-    return memory.is_host() ? kHostStripBytes : kStripBytes;
+std::size_t strip_bytes_for(Memory const& memory, CompileOptions const& options) {
+    constexpr std::size_t kPerThread = std::size_t{4} << 20;
+    if (!memory.is_host()) return kStripBytes;
+    return std::min(kStripBytes, kPerThread * static_cast<std::size_t>(std::max(options.threads, 2)));
 }
 
 }  // namespace
@@ -62,7 +63,7 @@ Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile
       options(resolved(std::move(compile_options))),
       backend(chosen ? std::move(chosen) : make_backend(options)),
       only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())},
-      strip_bytes(strip_bytes_for(memory())) {}
+      strip_bytes(strip_bytes_for(memory(), options)) {}
 
 Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options,
                    std::shared_ptr<Backend const> chosen)
@@ -70,7 +71,7 @@ Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_
       options(resolved(std::move(compile_options))),
       backend(chosen ? std::move(chosen) : make_backend(options)),
       onnx(std::move(onnx_source)),
-      strip_bytes(strip_bytes_for(memory())) {}
+      strip_bytes(strip_bytes_for(memory(), options)) {}
 
 Engine::Data::~Data() = default;
 

@@ -55,7 +55,7 @@ std::vector<float> run(CompileOptions const& options, Sizes const& sizes, std::s
 }
 
 std::size_t arena_bytes(Sizes const& sizes, std::size_t strip_bytes) {
-    auto data = std::make_shared<Engine::Data>(small_info(), Upsampler().make(), CompileOptions{});
+    auto data = std::make_shared<Engine::Data>(small_info(), Upsampler().make(), CompileOptions{.threads = 2});
     data->strip_bytes = strip_bytes;
     return Engine(data).arena_bytes(sizes);
 }
@@ -81,7 +81,7 @@ TEST(Strips, TakeTheMemoryOfAStrip) {
 
 TEST(Strips, AreSmallOnAHost) {
     Sizes const sizes{1, 1000, 200};
-    auto const data = std::make_shared<Engine::Data>(small_info(), Upsampler().make(), CompileOptions{});
+    auto const data = std::make_shared<Engine::Data>(small_info(), Upsampler().make(), CompileOptions{.threads = 2});
     EXPECT_EQ(Engine(data).arena_bytes(sizes), arena_bytes(sizes, 8 << 20));
     EXPECT_LT(Engine(data).arena_bytes(sizes), arena_bytes(sizes, kStripBytes));
 }
