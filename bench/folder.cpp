@@ -126,7 +126,7 @@ void time_first_calls(Request const& request, Engine const& engine) {
             double const prepared = milliseconds_since(start);
             std::ranges::fill(session.input(), 0.5F);
             std::string line = fmt::format("{}×{}: prepare {:.2f} ms", sizes.h, sizes.w, prepared);
-            for (char const* const name : {"first run", "recorded", "replayed", "replayed"}) {
+            for (char const* const name : {"first run", "second", "recorded", "replayed"}) {
                 auto const begin = Clock::now();
                 session.run();
                 line += fmt::format(", {} {:.2f}", name, milliseconds_since(begin));

@@ -77,10 +77,10 @@ bool SessionMemory::reserve(Program const& program) {
 }
 
 void Repeated::run(Queue& queue, std::function<void()> const& work) {
-    if (has_run_ && recording_ == nullptr) recording_ = queue.record(work);
-    if (recording_ != nullptr) recording_->replay();
-    else work();
-    has_run_ = true;
+    if (recording_ == nullptr && plain_runs_ == 2) recording_ = queue.record(work);
+    if (recording_ != nullptr) return recording_->replay();
+    work();
+    ++plain_runs_;
 }
 
 BoundProgram::BoundProgram(std::shared_ptr<Program const> bound, SessionMemory& on)

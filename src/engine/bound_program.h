@@ -45,8 +45,8 @@ struct SessionMemory {
     bool reserve(Program const& program);
 };
 
-/// Work that a queue gets again and again. A size that occurs once, as in a folder of different pictures, is not worth
-/// a recording, so that one is made when it comes the second time.
+/// Work that a queue gets again and again. Recording costs as much as a run or two, and a folder of different pictures
+/// has each size once or twice, so that the third time is recorded.
 class Repeated {
 public:
     void run(Queue& queue, std::function<void()> const& work);
@@ -54,7 +54,7 @@ public:
 
 private:
     std::unique_ptr<Recording> recording_;
-    bool has_run_ = false;
+    int plain_runs_ = 0;
 };
 
 /// A program on a session's memory, valid while that stays where it is.
