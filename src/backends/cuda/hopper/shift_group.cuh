@@ -2,11 +2,8 @@
 #pragma once
 
 #include "../kernels/elan/brain_pairs.cuh"
-#include "../kernels/elan/fetch_quads.cuh"
-#include "../kernels/halo_tile.cuh"
 #include "../kernels/scaled_halves.cuh"
-#include "../shift_layout.h"
-#include "tiles.cuh"
+#include "shift_shared.cuh"
 
 // ELAN's local feature extraction. A warpgroup has 8 × 8 pixels, the rows of its products, and in shared memory the
 // shifted x of the 10 × 10 pixels around: where a hidden channel is read at a neighbour, it is computed there, from
@@ -14,37 +11,6 @@
 // through rings, or stay where all of them fit.
 
 namespace vitrum::cuda::hopper {
-
-struct ShiftArguments {
-    Pixels x, y;
-    Matrix residual;
-    std::byte const *fc1, *fc2;  ///< see ShiftWidth
-    float const *bias1, *bias2;
-    TileGrid grid;
-    int tiles;
-};
-
-struct ShiftTile {
-    static constexpr int kRows = 8, kColumns = 8, kSide = kRows + 2, kPixels = kSide * kSide;
-    static constexpr int kPlane = (kPixels + 1) * 16;  ///< of eight channels; eight planes begin in different banks
-};
-
-/// Shared memory: rings of weights, the shifted x of each warpgroup [part][eight channels][pixel], biases, barriers.
-template <class W, int kGroups_, int kSlots>
-struct ShiftLayout {
-    static constexpr int kGroups = kGroups_;
-    using First = Ring<kSlots, W::kChunks, W::kFirstBytes>;
-    using Second = Ring<kSlots, W::kChunks, W::kSecondBytes>;
-    static constexpr int kPartBytes = W::kDepth / 8 * ShiftTile::kPlane, kTileBytes = W::kParts * kPartBytes;
-    static constexpr int kSecond = First::kBytes, kTiles = kSecond + Second::kBytes;
-    static constexpr int kLargest = kTiles + kGroups * kTileBytes;  ///< [group][warp], floats
-    static constexpr int kBiases = kLargest + kGroups * 16;  ///< of the hidden layer, then of the results; floats
-    static constexpr int kBiasFloats = W::kHidden + W::kChannels;
-    static constexpr int kBarriers = kBiases + kBiasFloats * 4;
-    static constexpr int kBytes = kBarriers + First::kBarrierBytes + Second::kBarrierBytes;
-    static constexpr int kThreads = (kGroups + 1) * kGroup;  ///< with the warps that bring weights
-    static_assert(kBytes <= 227 << 10 && W::kFirstBytes % 16 == 0 && W::kSecondBytes % 16 == 0 && kBarriers % 8 == 0);
-};
 
 /// One computing warpgroup.
 template <class W, class L>
@@ -71,27 +37,53 @@ public:
         hidden_scale_ = 0;
         begin_hidden(0);
         finish_hidden();
-#pragma unroll(L::First::kStay ? W::kChunks : 1)
-        for (int chunk = 0; chunk < W::kChunks; ++chunk, ++item_) {
-            activate(chunk);
-            second_.wait_full(item_);
-            bool const has_next = chunk + 1 < W::kChunks;
-            if (has_next) first_.wait_full(item_ + 1);
-            fence_products();
-            begin_results(chunk > 0);
-            if (has_next) issue_hidden(chunk + 1, item_ + 1);
-            commit_products();
-            wait_for_products<0>();
-            settle(hidden_);
-            settle(sums_);
-            settle(operand_);
-            second_.release(item_, lane_);
-            if (has_next) first_.release(item_ + 1, lane_);
-        }
-        if (exists) store();
+#pragma unroll(L::First::kStay ? W::kChunks - 1 : 1)
+        for (int chunk = 0; chunk < W::kChunks - 1; ++chunk, ++item_) multiply_both(chunk);
+        finish(exists);
+        ++item_;
     }
 
 private:
+    /// A chunk's second product, and behind it the next one's first, beside which the second one's next weight comes.
+    __device__ void multiply_both(int chunk) {
+        activate(chunk);
+        second_.wait_full(item_);
+        first_.wait_full(item_ + 1);
+        fence_products();
+        begin_results(chunk > 0);
+        commit_products();
+        issue_hidden(chunk + 1, item_ + 1);
+        commit_products();
+        wait_for_products<1>();
+        second_.release(item_, lane_);
+        wait_for_products<0>();
+        settle(hidden_);
+        settle(sums_);
+        settle(operand_);
+        first_.release(item_ + 1, lane_);
+    }
+    /// The last chunk's second product, beside which the first residuals are on their way.
+    __device__ void finish(bool exists) {
+        activate(W::kChunks - 1);
+        Pair const to = pair(exists);
+        float4 added[kBatches][kQuads];
+#pragma unroll
+        for (int batch = 0; batch < kAhead; ++batch) load_residual(to, batch, added[batch]);
+        second_.wait_full(item_);
+        fence_products();
+        begin_results(true);
+        commit_products();
+        wait_for_products<0>();
+        settle(sums_);
+        settle(operand_);
+        second_.release(item_, lane_);
+#pragma unroll
+        for (int batch = 0; batch < kBatches; ++batch) {
+            if (batch + kAhead < kBatches) load_residual(to, batch + kAhead, added[batch + kAhead]);
+            store(to, batch, added[batch]);
+        }
+    }
+
     // ---- The shifted x. A thread has four channels of every eighth pixel.
 
     [[nodiscard]] static __device__ int down_of(int neighbour) {
@@ -105,26 +97,32 @@ private:
     }
 
     __device__ void load_tile() {
-        float scale = W::kParts == 2 ? 1.0F : 8.0F;
-        float const largest = convert(scale);
-        if constexpr (W::kParts == 2) return;
-        bool const fits = largest * scale < kHalfRange && largest * scale >= 0.5F;
-        if (!fits && largest != 0) {
-            scale = power_of_two_below(largest, 11);
-            static_cast<void>(convert(scale));
+        scale_ = W::kParts == 2 ? 1.0F : 8.0F;
+        for (bool is_again = false;; is_again = true) {
+            float const largest = convert(scale_);
+            bool const fits = largest * scale_ < kHalfRange && largest * scale_ >= 0.5F;
+            if (W::kParts == 2 || fits || largest == 0 || is_again) break;
+            scale_ = power_of_two_below(largest, 11);
         }
-        scale_ = scale;
+        // Nothing of the tile before is waited for in registers that loads may have.
+#pragma unroll
+        for (float& v : hidden_) v = 0;
+#pragma unroll
+        for (float& v : sums_) v = 0;
+#pragma unroll
+        for (std::uint32_t& v : operand_) v = 0;
     }
     /// Returns the largest value of the tile, where operands are scaled.
     __device__ float convert(float scale) const {
         constexpr int kSlices = W::kDepth / 64;
         float largest = 0;
-#pragma unroll 1
+        Slice quads[2];
+        fetch(0, quads[0]);
+#pragma unroll
         for (int slice = 0; slice < kSlices; ++slice) {
-            Slice quads;
-            fetch(slice, quads);
+            if (slice + 1 < kSlices) fetch(slice + 1, quads[(slice + 1) % 2]);
             if (slice == 0) await_group();  // the tile before has been multiplied
-            largest = fmaxf(largest, put(slice, quads, scale));
+            largest = fmaxf(largest, put(slice, quads[slice % 2], scale));
         }
         if constexpr (W::kParts == 1) {
             largest = warp_max(largest);
@@ -162,13 +160,14 @@ private:
 
     /// Beyond the picture that of its pixels which is nearest: conditions would make each load wait for the one before.
     __device__ void fetch(int slice, Slice& to) const {
-        float const* const picture = a_.x.at(at_.first) + min(4 * quad_of(slice), W::kChannels - 4);
-        QuadAt at[kTurns];
+        float const* const first = a_.x.at(at_.first) + min(4 * quad_of(slice), W::kChannels - 4);
+        auto const* const picture = reinterpret_cast<std::byte const*>(first);  // one instruction an address
+        int const pixel_bytes = static_cast<int>(a_.x.stride) * 4;
         for_each_turn(slice, [&](int i, int row, int column) {
             int const r = max(0, min(row, at_.h - 1)), c = max(0, min(column, at_.w - 1));
-            at[i] = {picture + static_cast<std::int64_t>(r * at_.w + c) * a_.x.stride, 4};
+            std::int64_t const distance = static_cast<std::int64_t>(r * at_.w + c) * pixel_bytes;
+            to[i] = *reinterpret_cast<float4 const*>(picture + distance);
         });
-        fetch_quads(to, at, a_.x);
     }
     /// Returns the largest value.
     __device__ float put(int slice, Slice const& from, float scale) const {
@@ -240,7 +239,7 @@ private:
     // ---- Hidden channels to operands
 
     __device__ void activate(int chunk) {
-        float largest = 0;
+        float largest[4] = {};  // so that they do not wait for each other
         float const unscale = unscale1_ / scale_;
 #pragma unroll
         for (int n = 0; n < W::kNeighbours; ++n) {
@@ -259,12 +258,13 @@ private:
                     float const own = i % 2 == 0 ? b.x : b.y;
                     v = W::kParts == 2 ? v + own : fmaf(v, unscale, own);
                     v = v < 0 || !is_inside[i / 2] ? 0.0F : v;  // keeps NaN
-                    if (W::kParts == 1) largest = fmaxf(largest, v);
+                    if (W::kParts == 1) largest[i] = fmaxf(largest[i], v);
                 }
             }
         }
         if constexpr (W::kParts == 1) {
-            fit_scale(hidden_scale_, largest, [&](float factor) {
+            float const most = fmaxf(fmaxf(largest[0], largest[1]), fmaxf(largest[2], largest[3]));
+            fit_scale(hidden_scale_, most, [&](float factor) {
                 if (chunk == 0) return;
 #pragma unroll
                 for (float& sum : sums_) sum *= factor;
@@ -306,38 +306,55 @@ private:
     __device__ void multiply(std::uint32_t const* left, std::uint32_t weights, bool add) {
         begin_products<W::kColumns, W::kHiddenDepth / 16, W::kColumns, Operand>(sums_, left, weights, add);
     }
-    /// Eight loads under way at a time: the residual may lie where y does.
-    __device__ void store() const {
-        float const f = W::kParts == 2 ? 1.0F : unscale2_ / hidden_scale_;
-        std::int64_t pixels[2];
-        bool is_inside[2];
+
+    // ---- Results in batches of 64 channels. Quad 2 k + r of a lane: channels 16 k + 4 · quad … of row r.
+
+    static constexpr int kQuads = 8, kBatches = W::kColumns / 64;
+    static constexpr int kAhead = W::kParts == 2 ? 0 : 2;  ///< batches of residuals that come beside the last product
+
+    /// The lane's two pixels, from its first channel on; of one beyond the picture the first pixel's residual is read.
+    struct Pair {
+        float const* residual[2];
+        float* y[2];
+        bool exists[2];
+    };
+    [[nodiscard]] __device__ Pair pair(bool exists) const {
+        Pair pair;
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
-            is_inside[r] = contains(r, 0, 0);
-            pixels[r] = is_inside[r] ? at_.pixel(at_.row + 2 * lane_.warp + r, at_.column + lane_.row) : at_.first;
+            pair.exists[r] = exists && contains(r, 0, 0);
+            std::int64_t const pixel =
+                pair.exists[r] ? at_.pixel(at_.row + 2 * lane_.warp + r, at_.column + lane_.row) : at_.first;
+            pair.residual[r] = a_.residual.data == nullptr ? nullptr : a_.residual.at(pixel) + 4 * lane_.quad;
+            pair.y[r] = a_.y.at(pixel) + 4 * lane_.quad;
         }
+        return pair;
+    }
+    /// Of quads of 16 channels; the last ones are fewer.
+    [[nodiscard]] __device__ bool has(int channel) const {
+        return channel + 16 <= W::kChannels || channel + 4 * lane_.quad < W::kChannels;
+    }
+    /// The residual may lie where y does: what a thread stores it has read before.
+    __device__ void load_residual(Pair const& pair, int batch, float4 (&added)[kQuads]) const {
 #pragma unroll
-        for (int pair = 0; pair < W::kColumns / 16; pair += 4) {
-            QuadAt at[8];
-            float4 added[8];
+        for (int i = 0; i < kQuads; ++i) {
+            int const channel = 64 * batch + 16 * (i / 2);
+            float const* const from = pair.residual[i % 2];
+            if (from == nullptr) added[i] = make_float4(0, 0, 0, 0);
+            else added[i] = *reinterpret_cast<float4 const*>(from + (has(channel) ? channel : 0));
+        }
+    }
+    __device__ void store(Pair const& pair, int batch, float4 const (&added)[kQuads]) const {
+        float const f = W::kParts == 2 ? 1.0F : unscale2_ / hidden_scale_;
 #pragma unroll
-            for (int i = 0; i < 8; ++i) {
-                int const channel = 16 * (pair + i / 2) + 4 * lane_.quad;
-                bool const exists = is_inside[i % 2] && channel < W::kChannels;
-                at[i] = {a_.residual.at(pixels[i % 2]) + channel, exists ? 4 : 0};
-                added[i] = make_float4(0, 0, 0, 0);
-            }
-            if (a_.residual.data != nullptr) load_quads(added, at, a_.residual);
-#pragma unroll
-            for (int i = 0; i < 8; ++i) {
-                if (at[i].count == 0) continue;
-                int const channel = 16 * (pair + i / 2) + 4 * lane_.quad;
-                float const* const s = sums_ + 8 * (pair + i / 2) + 2 * (i % 2);
-                float4 const sum = make_float4(s[0], s[1], s[4], s[5]);
-                float4 const bias = *reinterpret_cast<float4 const*>(biases_ + W::kHidden + channel);
-                store4(a_.y.at(pixels[i % 2]) + channel, multiply_add(sum, make_float4(f, f, f, f), bias) + added[i], 4,
-                       a_.y.vector);
-            }
+        for (int i = 0; i < kQuads; ++i) {
+            int const channel = 64 * batch + 16 * (i / 2);
+            float const* const s = sums_ + channel / 2 + 2 * (i % 2);
+            float4 const sum = make_float4(s[0], s[1], s[4], s[5]);
+            if (!pair.exists[i % 2] || !has(channel)) continue;
+            float4 const bias = *reinterpret_cast<float4 const*>(biases_ + W::kHidden + channel + 4 * lane_.quad);
+            *reinterpret_cast<float4*>(pair.y[i % 2] + channel) =
+                multiply_add(sum, make_float4(f, f, f, f), bias) + added[i];
         }
     }
 

@@ -42,9 +42,9 @@ __global__ void __launch_bounds__(L::kThreads, 1) shift_mlp_kernel(__grid_consta
     }
 }
 
-template <class W, int kGroups, int kSlots>
+template <class W, int kGroups, int kFirstSlots, int kSecondSlots>
 void run(ShiftArguments const& arguments, Launch const& launch) {
-    using L = ShiftLayout<W, kGroups, kSlots>;
+    using L = ShiftLayout<W, kGroups, kFirstSlots, kSecondSlots>;
     int const blocks = std::min(multiprocessors(), arguments.tiles);
     start_shared<Start::early>(launch.stream, shift_mlp_kernel<W, L>, blocks, L::kThreads, L::kBytes, arguments);
 }
@@ -68,8 +68,11 @@ void HopperShiftMlpKernel::launch(ShiftMlp const&, Launch const& launch) {
                                            .bias2 = floats(in[Op::kFc2Bias]),
                                            .grid = grid,
                                            .tiles = static_cast<int>(grid.count())};
-    if (x.c == ShiftLight::kChannels) hopper::run<ShiftLight, 4, ShiftLight::kChunks>(arguments, launch);
-    else hopper::run<ShiftFull, 2, 2>(arguments, launch);
+    VITRUM_ASSERT(x.vector && arguments.y.vector && (arguments.residual.data == nullptr || arguments.residual.vector));
+    using Light = ShiftLight;
+    // Shared memory that weights leave is first-level cache, through which loads come: a second slot costs 2%.
+    if (x.c == Light::kChannels) hopper::run<Light, 4, Light::kChunks, Light::kChunks>(arguments, launch);
+    else hopper::run<ShiftFull, 2, 2, 1>(arguments, launch);
 }
 
 }  // namespace vitrum::cuda

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bit>
+
 #include "fragments.cuh"
 
 // float16 operands of values whose range nobody knows: each is multiplied by a power of two that the largest of them
@@ -12,8 +14,8 @@ constexpr float kHalfRange = 32768.0F;
 
 /// The largest power of two with which a value stays below 2^limit; a tame one where there is nothing to scale.
 [[nodiscard]] __device__ inline float power_of_two_below(float value, int limit) {
-    int const exponent = value > 0 ? ilogbf(value) : -100;
-    return ldexpf(1.0F, limit - 1 - max(-100, min(127, exponent)));
+    int const exponent = value > 0 ? (std::bit_cast<int>(value) >> 23) - 127 : -100;
+    return std::bit_cast<float>((limit - 1 - max(-100, min(127, exponent)) + 127) << 23);
 }
 
 [[nodiscard]] __device__ inline float warp_max(float value) {
