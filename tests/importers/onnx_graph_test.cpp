@@ -242,6 +242,14 @@ TEST(OnnxQuantised, StoredWeightsAreThoseOfTheFastConvolution) {
     EXPECT_EQ(weight.data[80], 40);
 }
 
+TEST(OnnxGraph, PaddingByNothingIsNothing) {
+    // As exporters write the padding to whole windows of a size that has whole windows.
+    OnnxFile file;
+    file.input("x", {"1", "2", "4", "4"}).output("y").integers("none", std::vector<std::int64_t>(8, 0));
+    file.node("Relu", {"x"}, "r").node("Pad", {"r", "none"}, "p").node("Neg", {"p"}, "y");
+    EXPECT_EQ(names_of(graph_of(file, {1, 4, 4})), (std::vector<std::string_view>{"Unary", "Unary"}));
+}
+
 TEST(OnnxGraph, OldFilesMayHaveOperatorsThatAreStillTheSame) {
     OnnxFile same, other;
     same.opset(1).input("x", {"4"}, 9).output("y").node("Not", {"x"}, "y");

@@ -121,6 +121,7 @@ std::vector<OpCase> move_cases() {
     return {
         make("transposed", Restride{{5, 2, 3}, {1, 15, 5}, 0}, {f32({2, 3, 5})}),
         make("every_third_backwards", Restride{{4, 7}, {21, -3}, 18}, {f32({4, 21})}),
+        make("reshaped", Restride{{6, 5}, {5, 1}, 0}, {f32({2, 3, 5})}),
         make("repeated", Restride{{3, 4, 2000}, {0, 1, 0}, 0}, {f32({4})}),
         make("bytes", Restride{{3, 2}, {1, 3}, 0}, {of(DType::boolean, {2, 3})}),
         make("constant", Pad{PadMode::constant, {0, 1, 2}, {1, 0, 3}}, {f32({2, 3, 4}), f32({})}),

@@ -44,8 +44,12 @@ std::string description(Subject const& subject) {
 /// Where several threads work, one's writes may be what another still has to read; where one does, its own may.
 void check_in_place(Subject const& subject, Known const& known, ThreadPool& threads, std::vector<int> const& reusable,
                     std::vector<float> const& expected) {
+    Value const output = known.c.outputs()[0];
     for (int const index : reusable) {
-        if (!known.c.inputs[static_cast<std::size_t>(index)].present()) continue;
+        CaseInput const& input = known.c.inputs[static_cast<std::size_t>(index)];
+        if (!input.present()) continue;
+        // Dense values take the place of others of as many bytes.
+        if (input.role == Role::dense && size_of(input.dtype) != size_of(output.dtype)) continue;
         if (!may_overwrite(known.c, reusable, index)) continue;
         SCOPED_TRACE(fmt::format("in place of input {}", index));
         PreparedOp prepared(subject.backend, known.c, known.values, threads, index, subject.precision);

@@ -40,9 +40,11 @@ PreparedOp::PreparedOp(Backend const& backend, OpCase const& c, Values const& va
     for (Value const& output : c.outputs()) {
         auto const [dtype, shape] = output.dense_type();
         if (output.layout == Layout::dense) {
+            bool const takes = in_place >= 0 && outputs_.empty();
             auto const bytes = static_cast<std::size_t>(shape.count()) * size_of(dtype);
-            auto const& memory = own(bytes, GuardedMemory::Fill::nan, kGuardBytes);
-            outputs_.push_back({memory.data(), dtype, shape, shape.contiguous_strides()});
+            std::byte* const data = takes ? inputs_[static_cast<std::size_t>(in_place)].data
+                                          : own(bytes, GuardedMemory::Fill::nan, kGuardBytes).data();
+            outputs_.push_back({data, dtype, shape, shape.contiguous_strides()});
             continue;
         }
         std::int64_t const stride = backend.pixel_stride(shape[3]);

@@ -9,6 +9,20 @@ std::size_t workspace_bytes(Dense const& op, Problem const& problem, int threads
     return top == nullptr ? 0 : workspace_bytes(*top, problem, threads);
 }
 
+std::vector<int> reusable_inputs(Dense const& op, Problem const& problem) {
+    std::int64_t const count = problem.outputs[0].count();
+    auto const is_whole = [&](std::size_t i) { return problem.inputs[i].count() == count; };  // else it is repeated
+    auto const* const moved = std::get_if<Restride>(&op.op);
+    bool const is_reshape =
+        moved != nullptr && moved->offset == 0 && moved->strides == moved->shape.contiguous_strides();
+    bool const is_elementwise = std::holds_alternative<Unary>(op.op) || std::holds_alternative<Binary>(op.op);
+    std::vector<int> reusable;
+    for (std::size_t i = 0; (is_reshape || is_elementwise) && i < problem.inputs.size(); ++i) {
+        if (is_whole(i)) reusable.push_back(static_cast<int>(i));
+    }
+    return reusable;
+}
+
 void run(Dense const& op, Launch const& launch, Precision precision) {
     std::visit([&](auto const& o) { run(o, launch, precision); }, op.op);
 }

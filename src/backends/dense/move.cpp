@@ -74,6 +74,7 @@ std::int64_t element_offset(std::int64_t i, TensorView const& indices, TensorVie
 
 void run(Restride const& op, Launch const& launch, Precision) {
     TensorView const &x = launch.inputs[0], &y = launch.outputs[0];
+    if (x.data == y.data) return;  // a reshape, of what nobody reads later
     Loop<1> const loop(y.shape, {op.strides});
     std::int64_t const stride = loop.inner_stride(0);
     with_size(x.dtype, [&]<class T>(T) {

@@ -10,6 +10,8 @@ namespace vitrum::dense {
 enum class Precision : std::uint8_t { exact, fast };
 
 [[nodiscard]] std::size_t workspace_bytes(Dense const& op, Problem const& problem, int threads);
+/// Those whose memory the output may take: what is read number by number as it is written.
+[[nodiscard]] std::vector<int> reusable_inputs(Dense const& op, Problem const& problem);
 void run(Dense const& op, Launch const& launch, Precision precision);
 void run(ToPixels const& op, Launch const& launch);
 void run(ToDense const& op, Launch const& launch);
@@ -20,6 +22,9 @@ struct Kernel : KernelDefaults<Dense> {
     static constexpr std::string_view kName = precision == Precision::exact ? "reference" : "typed_loops";
     static std::size_t workspace_bytes(Dense const& op, Problem const& problem, int threads) {
         return dense::workspace_bytes(op, problem, threads);
+    }
+    static std::vector<int> reusable_inputs(Dense const& op, Problem const& problem) {
+        return dense::reusable_inputs(op, problem);
     }
     static void launch(Dense const& op, Launch const& launch) { run(op, launch, precision); }
 };
