@@ -184,7 +184,8 @@ template <class W, int kGroups>
 void run(WindowAttention const& attention, Launch const& of_attention, Mlp const& mlp, Launch const& of_mlp) {
     using L = Layout<W, kGroups>;
     Pixels const x(of_attention.inputs[WindowAttention::kX]), y(of_mlp.outputs[0]);
-    Arguments<W> const arguments{.tiles = {x, attention.shift},
+    // Every other layer goes from the end to the begin: what the one before wrote last is still in the cache.
+    Arguments<W> const arguments{.tiles = {x, attention.shift, attention.shift > 0},
                                  .x = x.data,
                                  .y = y.data,
                                  .attention = {attention, of_attention.packed.data()},

@@ -13,14 +13,16 @@ constexpr int kOffsetSide = 2 * kWindow - 1, kOffsets = kOffsetSide * kOffsetSid
 /// Windows of whole pictures, rolled by (−shift, −shift): a tile is a window.
 struct WindowTiles {
     int h, w, down, across, shift, count;
+    bool backwards;  ///< the last window is the first tile
 
-    WindowTiles(Pixels const& x, int shift_)
+    WindowTiles(Pixels const& x, int shift_, bool backwards_ = false)
         : h(static_cast<int>(x.h)),
           w(static_cast<int>(x.w)),
           down(h / kWindow),
           across(w / kWindow),
           shift(shift_),
-          count(static_cast<int>(x.n) * down * across) {}
+          count(static_cast<int>(x.n) * down * across),
+          backwards(backwards_) {}
 };
 
 /// One of them.
@@ -29,6 +31,7 @@ struct WindowTile {
     int picture, row, column;
 
     __device__ WindowTile(WindowTiles const& tiles_, int tile) : tiles(tiles_) {
+        if (tiles.backwards) tile = tiles.count - 1 - tile;
         auto const line = static_cast<unsigned>(tile) / static_cast<unsigned>(tiles.across);
         column = tile - static_cast<int>(line) * tiles.across;
         picture = static_cast<int>(line / static_cast<unsigned>(tiles.down));
