@@ -295,8 +295,8 @@ private:
 template <class W, class Tile, class Arguments, class Compute>
 __device__ int each_tile(Arguments const& a, float* stage, TileBarriers const& barriers, int group,
                          Rounds const& rounds, Lane const& lane, Compute const& compute) {
-    // compute-sanitizer's racecheck sees no order in __syncwarp, so that it takes the mover's next copies for hazards; it
-    // reports none where every lane arrives.
+    // compute-sanitizer's racecheck sees no order in __syncwarp, so that it takes the mover's next copies for hazards;
+    // it reports none where every lane arrives.
     auto const used = [&] {
         fence_shared();
         __syncwarp();
