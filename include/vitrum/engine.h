@@ -101,7 +101,8 @@ struct DeviceTensor {
     /// NumPy's name of its element type: the network's (TensorInfo::dtype) or, for float32, also another floating-point
     /// one that float16, bfloat16 and float64 are.
     std::string dtype = "float32";
-    /// From one element to the next of each dimension, in elements; empty: packed, as TensorInfo::shape says.
+    /// From one element to the next of each dimension, in elements; empty: packed, as TensorInfo::shape says. Elements
+    /// of an output must not share their memory.
     std::vector<std::int64_t> strides = {};
 };
 
@@ -217,7 +218,8 @@ public:
     /// memory stays the run's until the stream gets there. input() and output() have no part in it. Throws Error
     /// (usage): tensors that are not the prepared ones in number or element type, an engine on the host.
     void run(std::span<DeviceTensor const> inputs, std::span<DeviceTensor const> outputs, void* stream);
-    /// The same, but waits for the result and runs again in a more exact precision as the other one does.
+    /// The same, but waits for the result and runs again in a more exact precision as the other one does, for which the
+    /// inputs have to stay as they are: outputs must not lie in their memory.
     [[nodiscard]] Outcome run_checked(std::span<DeviceTensor const> inputs, std::span<DeviceTensor const> outputs,
                                       void* stream);
     /// Returns when all that runs on the device's tensors have queued is done.

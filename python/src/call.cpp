@@ -140,12 +140,13 @@ Results<Output> run(PreparedSession& prepared, SizesOrShapes const& sizes, std::
 template <class SizesOrShapes>
 Results<DeviceOutput> run_on_device(PyEngine& engine, SizesOrShapes const& sizes, std::vector<Input>& inputs,
                                     Check check) {
+    Input const& like = inputs.front();
+    void* const stream = stream_of(like.object, like.framework);
     auto const lease = compute([&](Progress const&) { return engine.lease(); });
     compute([&](Progress const&) {
         lease->prepare(sizes);
         return true;
     });
-    Input const& like = inputs.front();
     Element const element = answer_element(lease->inputs(), inputs);
     std::vector<DeviceTensor> from, to;
     for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back(device_tensor(inputs[i], lease->inputs()[i]));
@@ -154,7 +155,6 @@ Results<DeviceOutput> run_on_device(PyEngine& engine, SizesOrShapes const& sizes
         to.push_back(results.outputs.emplace_back(engine.engine(), info, element, like).tensor());
         results.names.push_back(info.name);
     }
-    void* const stream = stream_of(like.object, like.framework);
     Session& session = lease->session();
     Reruns const before = session.reruns();
     auto const values = compute([&](Progress const&) {

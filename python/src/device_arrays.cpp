@@ -9,6 +9,7 @@ namespace vitrum::python {
 namespace {
 
 bool is_packed(nb::ndarray<nb::ro> const& array) {
+    if (array.size() == 0) return true;
     std::int64_t inside = 1;
     for (std::size_t i = array.ndim(); i-- > 0; inside *= static_cast<std::int64_t>(array.shape(i))) {
         if (array.shape(i) != 1 && array.stride(i) != inside) return false;

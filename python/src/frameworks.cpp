@@ -9,6 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include "errors.h"
+
 namespace vitrum::python {
 namespace {
 
@@ -87,7 +89,12 @@ nb::object copied_to_host(nb::handle array, Framework framework) {
 
 void* stream_of(nb::handle array, Framework framework) {
     if (framework != Framework::torch) return nullptr;
-    nb::object const current = nb::module_::import_("torch.cuda").attr("current_stream")(array.attr("device"));
+    nb::object const cuda = nb::module_::import_("torch.cuda");
+    if (nb::cast<bool>(cuda.attr("is_current_stream_capturing")())) {
+        refuse(
+            "the current stream is being captured, and a run cannot be part of another CUDA graph: it is one itself");
+    }
+    nb::object const current = cuda.attr("current_stream")(array.attr("device"));
     return reinterpret_cast<void*>(nb::cast<std::uintptr_t>(current.attr("cuda_stream")));
 }
 

@@ -25,7 +25,7 @@ enum class Framework : std::uint8_t { numpy, torch, tensorflow, jax, cupy, other
 [[nodiscard]] nb::object copied_to_host(nb::handle array, Framework framework);
 
 /// What the framework does with the tensor's GPU at this point of the program (a cudaStream_t); null, which is the
-/// default one, for frameworks that have finished with what they hand over.
+/// default one, for frameworks that have finished with what they hand over. Throws UsageError where it is recorded.
 [[nodiscard]] void* stream_of(nb::handle array, Framework framework);
 /// A new tensor of PyTorch, undefined, beside another. The type is PyTorch's name of one.
 [[nodiscard]] nb::object empty_tensor(std::vector<std::int64_t> const& shape, std::string const& dtype,

@@ -149,7 +149,7 @@ def _device_of(model: object) -> str:
     if not _is_module(model):
         return "cpu"
     parameter = next(model.parameters(), None)  # type: ignore[attr-defined]
-    return "cpu" if parameter is None or parameter.device.type == "meta" else str(parameter.device)
+    return str(parameter.device) if parameter is not None and parameter.is_cuda else "cpu"
 
 
 def _as_text(overrides: Mapping[str, object]) -> dict[str, str]:

@@ -100,7 +100,6 @@ class _Graph:
             _say_once(str(error), f"{error}")
             return None
 
-
     def _device_for(self, args: Sequence[Any]) -> str:
         """The engine's, which is the tensors' where none is asked for."""
         devices = {x.device for x in args if isinstance(x, torch.Tensor)}
@@ -108,7 +107,7 @@ class _Graph:
             raise Error("its tensors are on several devices")
         device = devices.pop()
         asked: str = self._options.get("device") or str(device)
-        if device.type != "cpu" and torch.device(asked) not in (device, torch.device(device.type)):
+        if device.type != "cpu" and asked not in (str(device), device.type):
             raise Error(f"its tensors are on {device}, the engine is to be on {asked}")
         return str(device) if device.type != "cpu" else asked
 

@@ -62,6 +62,7 @@ bool SessionMemory::reserve(Program const& program) {
     constexpr std::size_t kSlack = std::size_t{64} << 20, kDeviceSlack = std::size_t{1} << 30;
     bool const arena_fits = fits(arena, program.arena_bytes, memory.is_host() ? kSlack : kDeviceSlack);
     bool const staging_fits = fits(staging, staged, kSlack);
+    if (!arena_fits || !staging_fits) queue.wait();  // for runs that nobody has waited for
     // Given back before the new one, so that both are never there together.
     if (!arena_fits) arena = {};
     if (!staging_fits) staging = {};

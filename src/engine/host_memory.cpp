@@ -12,7 +12,8 @@ namespace {
 class HostQueue final : public Queue {
 public:
     [[nodiscard]] void* handle() const override { return nullptr; }
-    void enter() override {}
+    int enter() override { return 0; }
+    void leave(int) override {}
     void upload(std::byte*, std::byte const*, std::size_t) override { VITRUM_ASSERT(false); }
     void download(std::byte*, std::byte const*, std::size_t) override { VITRUM_ASSERT(false); }
     void copy(TensorView const&, TensorView const&, std::uint32_t*) override { VITRUM_ASSERT(false); }

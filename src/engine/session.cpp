@@ -20,8 +20,17 @@ static std::size_t span_bytes(TensorView const& view) {
 /// Programs that a session keeps bound beside the current one, with their recordings.
 constexpr std::size_t kMostBoundBytes = std::size_t{64} << 20;
 
+/// Whatever becomes of it.
+void Session::State::wait_for_all() noexcept {
+    try {
+        Entered const entered(*queue);
+        queue->wait();
+    } catch (...) {  // what failed was told to whoever asked for it, or nobody will
+    }
+}
+
 void Session::State::prepare(std::shared_ptr<Program const> next) {
-    queue->enter();
+    Entered const entered(*queue);
     current = nullptr;  // nothing half-bound stays if memory runs out below
     try {
         if (on.reserve(*next)) bound.clear();
@@ -137,7 +146,7 @@ void Session::State::run(Progress const& progress) {
         launch_all(progress);
         return;
     }
-    queue->enter();
+    Entered const entered(*queue);
     current->whole_run.run(*queue, [&] { launch_all(nullptr); });
     queue->wait();
     if (progress && !progress(1)) fail("cancelled");
@@ -218,7 +227,7 @@ void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
     VITRUM_ASSERT(state_->current != nullptr);
     State& state = *state_;
     state.go_back_to_asked();
-    state.queue->enter();
+    Entered const entered(*state.queue);
     state.upload_inputs();
     std::vector<std::byte> fetched;
     std::vector<float> packed;
@@ -247,7 +256,7 @@ std::vector<double> Session::compute_seconds(int runs) {
     VITRUM_ASSERT(state_->current != nullptr && runs > 0);
     State& state = *state_;
     state.go_back_to_asked();
-    state.queue->enter();
+    Entered const entered(*state.queue);
     auto const recording = state.queue->record([&] { state.launch_steps(nullptr); });
     for (int run = 0; run < runs; ++run) {
         state.upload_inputs();
@@ -268,7 +277,7 @@ std::vector<OpProfile> Session::profile(int runs) {
     VITRUM_ASSERT(state_->current != nullptr && runs > 0);
     State& state = *state_;
     state.go_back_to_asked();
-    state.queue->enter();
+    Entered const entered(*state.queue);
     state.upload_inputs();
     std::vector<OpProfile> profiles;
     std::vector<BoundStep> const& steps = state.current->steps;

@@ -28,6 +28,12 @@ struct Session::State {
           queue(engine.data().memory().make_queue()),
           threads(engine.data().memory().is_host() ? engine.options().threads : 1),
           on{engine.data().memory(), *queue, threads, {}, {}} {}
+    /// Runs on the device's tensors may still be under way, on memory that goes now.
+    ~State() { wait_for_all(); }
+    State(State const&) = delete;
+    State& operator=(State const&) = delete;
+
+    void wait_for_all() noexcept;
 
     void prepare(std::shared_ptr<Program const> next);
     BoundProgram& bind(std::shared_ptr<Program const> next);
@@ -48,7 +54,9 @@ struct Session::State {
 
     [[nodiscard]] Outside outside(std::span<DeviceTensor const> inputs, std::span<DeviceTensor const> outputs,
                                   void* stream) const;
+    void bind_asked();
     void run_on(Outside const& outside, std::uint32_t* noted);
+    void queue_between(Outside const& outside, std::uint32_t* noted);
     [[nodiscard]] Outcome run_and_look(Outside const& outside);
 
     Engine engine;

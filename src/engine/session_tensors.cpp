@@ -83,8 +83,19 @@ Outside Session::State::outside(std::span<DeviceTensor const> inputs, std::span<
 /// Queues a run of the current program. `noted`, if not null, is the device's word that what is wrong with the results
 /// is noted in.
 void Session::State::run_on(Outside const& outside, std::uint32_t* noted) {
-    queue->enter();
+    Entered const entered(*queue);
     queue->follow(outside.stream);
+    try {
+        queue_between(outside, noted);
+    } catch (...) {
+        // The caller's memory is not to be touched any more when the caller hears of it.
+        wait_for_all();
+        throw;
+    }
+    queue->precede(outside.stream);
+}
+
+void Session::State::queue_between(Outside const& outside, std::uint32_t* noted) {
     for (std::size_t i = 0; i < outside.inputs.size(); ++i) {
         queue->copy(like(outside.inputs[i], current->inputs[i].view), outside.inputs[i], nullptr);
     }
@@ -92,7 +103,6 @@ void Session::State::run_on(Outside const& outside, std::uint32_t* noted) {
     for (std::size_t i = 0; i < outside.outputs.size(); ++i) {
         queue->copy(outside.outputs[i], like(outside.outputs[i], current->outputs[i].view), noted);
     }
-    queue->precede(outside.stream);
 }
 
 /// The same, and waits for it.
@@ -101,7 +111,7 @@ Outcome Session::State::run_and_look(Outside const& outside) {
     if (faults.device.data() == nullptr) faults = {on.memory.allocate(kBytes), on.memory.allocate_staging(kBytes)};
     auto* const word = reinterpret_cast<std::uint32_t*>(faults.staging.data());
     *word = 0;
-    queue->enter();
+    Entered const entered(*queue);
     queue->upload(faults.device.data(), faults.staging.data(), kBytes);
     run_on(outside, faults.word());
     queue->download(faults.staging.data(), faults.device.data(), kBytes);
@@ -109,10 +119,15 @@ Outcome Session::State::run_and_look(Outside const& outside) {
     return outcome_of(*word);
 }
 
+/// As go_back_to_asked(), where the inputs are the caller's.
+void Session::State::bind_asked() {
+    if (current->program != asked) prepare(asked);
+}
+
 void Session::run(std::span<DeviceTensor const> inputs, std::span<DeviceTensor const> outputs, void* stream) {
     VITRUM_ASSERT(state_->current != nullptr);
     State& state = *state_;
-    if (state.current->program != state.asked) state.prepare(state.asked);
+    state.bind_asked();
     state.run_on(state.outside(inputs, outputs, stream), nullptr);
 }
 
@@ -120,7 +135,7 @@ Outcome Session::run_checked(std::span<DeviceTensor const> inputs, std::span<Dev
                              void* stream) {
     VITRUM_ASSERT(state_->current != nullptr);
     State& state = *state_;
-    if (state.current->program != state.asked) state.prepare(state.asked);
+    state.bind_asked();
     Outside const outside = state.outside(inputs, outputs, stream);
     Outcome outcome = state.run_and_look(outside);
     while (outcome == Outcome::not_finite && state.current->program->precision != Precision::fp32) {
@@ -132,7 +147,7 @@ Outcome Session::run_checked(std::span<DeviceTensor const> inputs, std::span<Dev
 }
 
 void Session::wait() {
-    state_->queue->enter();
+    Entered const entered(*state_->queue);
     state_->queue->wait();
 }
 

@@ -26,7 +26,9 @@ bool reads_alone(Step const& step, ValueId value) {
     return true;
 }
 
-/// Whether the second step makes of the first one's output, in the same place, what others see of both.
+/// Whether the second step makes of the first one's output, in the same place, what others see of both. That nobody
+/// else reads what lies between follows from the place: the arena gives it to the second's output only where it dies
+/// there.
 bool follows(Step const& first, Step const& second) {
     if (first.outputs.size() != 1 || second.outputs.size() != 1 || first.once != second.once) return false;
     Operand const &between = first.outputs.front(), &made = second.outputs.front();

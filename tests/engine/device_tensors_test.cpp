@@ -64,6 +64,36 @@ TEST(DeviceTensors, AreReadAndWrittenInTheOrderOfTheCallersQueue) {
     EXPECT_EQ(caller.take(out[0], expected.output_shape), expected.output);
 }
 
+TEST(DeviceTensors, AreWrittenBeforeTheSessionsMemoryGoes) {
+    for (bool const ends : {false, true}) {
+        FakeLog log;
+        log.memory_limit = std::size_t{8} << 20;  // so that no size gets more than it needs
+        auto session = std::make_unique<Session>(on_fake_device(log));
+        Expected const expected(*session);
+        Caller caller(session->engine());
+        std::vector const in{caller.give(expected.input, expected.input_shape)};
+        std::vector const out{caller.room_for(expected.output_shape)};
+        session->run(in, out, caller.stream());
+        if (ends) session.reset();
+        else session->prepare({1, 64, 64});
+        EXPECT_EQ(caller.take(out[0], expected.output_shape), expected.output) << ends;
+    }
+}
+
+TEST(DeviceTensors, AreNotTouchedAfterAnError) {
+    FakeLog log;
+    Session session(on_fake_device(log));
+    Expected const expected(session);
+    Caller caller(session.engine());
+    std::vector const in{caller.give(expected.input, expected.input_shape)};
+    std::vector const out{caller.room_for(expected.output_shape)};
+    log.refuse_launch_of = "Mlp";
+    EXPECT_THROW(session.run(in, out, caller.stream()), Error);
+    log.refuse_launch_of = {};
+    session.run(in, out, caller.stream());
+    EXPECT_EQ(caller.take(out[0], expected.output_shape), expected.output);
+}
+
 TEST(DeviceTensors, LeaveRunsOnTheHostAsTheyWere) {
     FakeLog log;
     Session session(on_fake_device(log));
@@ -149,6 +179,7 @@ TEST(DeviceTensors, ThatAreNotTheNetworksAreRefused) {
     EXPECT_EQ(refusal({{in.data, "float32", {1, 2}}}, {out}),
               "input: strides are for float32 tensors [N, H, W, C]; pass a packed one without");
     EXPECT_EQ(refusal({in}, {out}), "none");
+    session.wait();
 
     Session on_host(small_engine());
     on_host.prepare(kSizes);

@@ -129,7 +129,14 @@ public:
     explicit FakeQueue(FakeMemory& memory) : memory_(memory) {}
 
     [[nodiscard]] void* handle() const override { return const_cast<FakeQueue*>(this); }
-    void enter() override { thread_ = std::this_thread::get_id(); }
+    int enter() override {
+        thread_ = std::this_thread::get_id();
+        return ++entered_;
+    }
+    void leave(int before) override {
+        if (before != entered_) throw std::logic_error("left what was not entered");
+        if (--entered_ == 0) thread_ = {};
+    }
     void upload(std::byte* to, std::byte const* from, std::size_t bytes) override {
         push([=, this] { std::memcpy(memory_.host_address(to, bytes), from, bytes); });
     }
@@ -185,6 +192,7 @@ private:
     std::thread::id thread_;
     std::vector<std::function<void()>> pending_;
     bool is_recording_ = false;
+    int entered_ = 0;
     std::vector<RecordedStep> steps_;
     std::optional<Error> launch_error_;
     ThreadPool threads_{1};

@@ -118,11 +118,13 @@ def test_threads_with_streams_of_their_own(upscaler, picture):
 def test_is_no_part_of_a_cuda_graph(upscaler, picture, expected):
     x = picture.cuda()
     y = torch.zeros(1, device="cuda")
+    not_called_yet = compiled("swinir_lightweight_x2", precision="fp32")
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         y += 1
-        with pytest.raises(vitrum.UsageError, match="cannot be part of another CUDA graph"):
-            upscaler.evaluate(x)
+        for call in (upscaler, upscaler.evaluate, not_called_yet):
+            with pytest.raises(vitrum.UsageError, match="cannot be part of another CUDA graph"):
+                call(x)
     graph.replay()
     assert y.item() == 1
     assert torch.equal(upscaler(x).cpu(), expected)
@@ -240,10 +242,11 @@ class TestModules:
             y, z = fast(x), model(x)
         assert y.device == z.device and torch.allclose(y, z, atol=1e-3)
 
-    def test_an_engine_elsewhere_is_left_to_pytorch(self, model):
+    @pytest.mark.parametrize("device", ["cpu", "reference"])
+    def test_an_engine_elsewhere_is_left_to_pytorch(self, model, device):
         import vitrum.dynamo  # noqa: F401
 
-        fast = torch.compile(model, backend="vitrum", options={"device": "cpu"})
+        fast = torch.compile(model, backend="vitrum", options={"device": device})
         x = torch.rand(1, 3, 8, 8, device="cuda")
-        with torch.inference_mode(), pytest.warns(UserWarning, match="on cuda:0, the engine is to be on cpu"):
+        with torch.inference_mode(), pytest.warns(UserWarning, match=f"on cuda:0, the engine is to be on {device}"):
             assert torch.equal(fast(x), model(x))

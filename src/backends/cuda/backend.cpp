@@ -22,7 +22,7 @@ public:
     }
 
     [[nodiscard]] Selection select(Op const& op, Problem const& problem, int threads) const override {
-        memory_.enter();  // kernels ask the thread's current device what it has
+        OnDevice const here(memory_.device());  // kernels ask the thread's current device what it has
         return select_kernel<Cuda>(op, problem, threads);
     }
 

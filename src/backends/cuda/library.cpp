@@ -50,6 +50,8 @@ std::string name_of(cudaDeviceProp const& properties) {
 
 /// Makes the driver's context on the GPU, which takes some hundred MiB there.
 void start(int device, cudaDeviceProp const& properties) {
+    int before = device;
+    static_cast<void>(cudaGetDevice(&before));
     cudaError_t result = cudaSetDevice(device);
     if (result == cudaSuccess) result = cudaFree(nullptr);
     static_cast<void>(cudaGetLastError());
@@ -62,6 +64,7 @@ void start(int device, cudaDeviceProp const& properties) {
         fail("GPU {} ({}): this build has no code for it ({}); use --device cpu", device, name_of(properties),
              cudaGetErrorName(code));
     }
+    OnDevice::leave(before);
 }
 
 std::string memory_text(int device) {

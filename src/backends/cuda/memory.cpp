@@ -15,13 +15,43 @@ void check(cudaError_t result, char const* doing) {
     fail_as(kind_of(result), "CUDA, {}: {} ({})", doing, cudaGetErrorString(result), cudaGetErrorName(result));
 }
 
-void DeviceMemory::enter() const {
-    check(cudaSetDevice(device_), "choosing the GPU");
+namespace {
+
+/// Whether some part of this process has a context there.
+bool is_in_use(int device) {
+    using State = int (*)(int device, unsigned* flags, int* active);  // cuDevicePrimaryCtxGetState
+    static auto const state = [] {
+        void* found = nullptr;
+        cudaDriverEntryPointQueryResult how{};
+        constexpr unsigned kSince = 12000;
+        bool const is = cudaGetDriverEntryPointByVersion("cuDevicePrimaryCtxGetState", &found, kSince,
+                                                         cudaEnableDefault, &how) == cudaSuccess;
+        return is && how == cudaDriverEntryPointSuccess ? reinterpret_cast<State>(found) : nullptr;
+    }();
+    unsigned flags = 0;
+    int active = 0;
+    return state != nullptr && state(device, &flags, &active) == 0 && active != 0;
+}
+
+}  // namespace
+
+int OnDevice::enter(int device) {
+    int before = device;
+    check(cudaGetDevice(&before), "asking for the current GPU");
+    check(cudaSetDevice(device), "choosing the GPU");
+    return before;
+}
+
+void OnDevice::leave(int before) {
+    int now = before;
+    if (cudaGetDevice(&now) == cudaSuccess && now != before && is_in_use(before)) {
+        static_cast<void>(cudaSetDevice(before));
+    }
 }
 
 Block DeviceMemory::allocate(std::size_t bytes) {
     if (bytes == 0) return {};
-    enter();
+    OnDevice const here(device_);
     void* data = nullptr;
     cudaError_t const result = cudaMalloc(&data, bytes);
     if (result == cudaErrorMemoryAllocation) {
@@ -33,14 +63,17 @@ Block DeviceMemory::allocate(std::size_t bytes) {
     }
     check(result, "allocating memory");
     auto const release = [device = device_](std::byte* block) {
+        int before = device;
+        static_cast<void>(cudaGetDevice(&before));
         if (cudaSetDevice(device) == cudaSuccess) static_cast<void>(cudaFree(block));
+        OnDevice::leave(before);
     };
     return {std::shared_ptr<std::byte>(static_cast<std::byte*>(data), release), bytes};
 }
 
 Block DeviceMemory::allocate_staging(std::size_t bytes) {
     if (bytes == 0) return {};
-    enter();
+    OnDevice const here(device_);
     void* data = nullptr;
     cudaError_t const result = cudaHostAlloc(&data, bytes, cudaHostAllocDefault);
     if (result == cudaErrorMemoryAllocation) {
@@ -56,7 +89,7 @@ Block DeviceMemory::allocate_staging(std::size_t bytes) {
 }
 
 void DeviceMemory::upload(std::byte* to, std::byte const* from, std::size_t bytes) {
-    enter();
+    OnDevice const here(device_);
     check(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), "copying weights to the GPU");
     // From memory that is not pinned the call may return while the device still copies from a buffer of the driver,
     // and sessions' streams do not wait for the default one.
@@ -64,7 +97,7 @@ void DeviceMemory::upload(std::byte* to, std::byte const* from, std::size_t byte
 }
 
 std::uint64_t DeviceMemory::free_bytes() const {
-    enter();
+    OnDevice const here(device_);
     std::size_t free = 0;
     std::size_t total = 0;
     check(cudaMemGetInfo(&free, &total), "asking for free memory");

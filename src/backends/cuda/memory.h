@@ -13,6 +13,23 @@ namespace vitrum::cuda {
 /// Throws Error for what a CUDA call answered; memory that the device refuses is ErrorKind::out_of_memory.
 void check(cudaError_t result, char const* doing);
 
+/// Makes a GPU the calling thread's current one, and at the end of the scope the one that was.
+class OnDevice {
+public:
+    explicit OnDevice(int device) : before_(enter(device)) {}
+    ~OnDevice() { leave(before_); }
+    OnDevice(OnDevice const&) = delete;
+    OnDevice& operator=(OnDevice const&) = delete;
+
+    /// The two halves. Where no part of the process uses the GPU that was, as at first, the thread stays: going back
+    /// would take memory there.
+    [[nodiscard]] static int enter(int device);
+    static void leave(int before);
+
+private:
+    int before_;
+};
+
 /// The memory of one GPU, by its index.
 class DeviceMemory final : public Memory {
 public:
@@ -25,8 +42,7 @@ public:
     [[nodiscard]] std::uint64_t free_bytes() const override;
     [[nodiscard]] std::unique_ptr<Queue> make_queue() override;
 
-    /// Makes the GPU the calling thread's current one.
-    void enter() const;
+    [[nodiscard]] int device() const { return device_; }
 
 private:
     int device_;

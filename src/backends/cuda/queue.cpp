@@ -45,22 +45,26 @@ private:
 class Stream final : public Queue {
 public:
     explicit Stream(int device) : device_(device) {
-        enter();
+        OnDevice const here(device);
         check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
         check(cudaEventCreateWithFlags(&arrival_, cudaEventDisableTiming), "making an event");
     }
     ~Stream() override {
+        int before = device_;
+        static_cast<void>(cudaGetDevice(&before));
         static_cast<void>(cudaSetDevice(device_));
         static_cast<void>(cudaStreamSynchronize(stream_));
         for (cudaEvent_t const event : marks_) static_cast<void>(cudaEventDestroy(event));
         static_cast<void>(cudaEventDestroy(arrival_));
         static_cast<void>(cudaStreamDestroy(stream_));
+        OnDevice::leave(before);
     }
     Stream(Stream const&) = delete;
     Stream& operator=(Stream const&) = delete;
 
     [[nodiscard]] void* handle() const override { return stream_; }
-    void enter() override { check(cudaSetDevice(device_), "choosing the GPU"); }
+    int enter() override { return OnDevice::enter(device_); }
+    void leave(int before) override { OnDevice::leave(before); }
 
     void upload(std::byte* to, std::byte const* from, std::size_t bytes) override {
         check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copying to the GPU");

@@ -35,11 +35,15 @@ struct LayerRing {
     __device__ explicit LayerRing(std::uint32_t at, std::uint32_t barriers) : slots(at, barriers) {}
     __device__ void init() const { slots.init(2 * kGroups); }
 
+    struct Moving {
+        static constexpr bool kStay = false;
+    };
     /// What is named by an item lies in the slot `kBehind` further on.
     template <int kBehind, int kOffset>
-    struct Part {
-        static constexpr bool kStay = false;
+    struct Part : Moving {
         Slots slots;
+
+        __device__ Part(Slots const& of) : slots(of) {}
 
         [[nodiscard]] __device__ std::uint32_t slot(int item) const { return slots.slot(item + kBehind) + kOffset; }
         __device__ void wait_full(int item) const { slots.wait_full(item + kBehind); }

@@ -47,8 +47,10 @@ public:
     virtual ~Queue() = default;
     /// What kernels launch on (Launch::stream). Null on the host, where they are done when they return.
     [[nodiscard]] virtual void* handle() const = 0;
-    /// Makes the device the calling thread's current one; comes before all other work of that thread.
-    virtual void enter() = 0;
+    /// Makes the device the calling thread's current one; comes before all other work of that thread. Returns what
+    /// leave() takes to give the thread back the one that it had: callers have devices of their own.
+    virtual int enter() = 0;
+    virtual void leave(int before) = 0;
     /// Queued copies. The host's side must stay until wait().
     virtual void upload(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
     virtual void download(std::byte* to, std::byte const* from, std::size_t bytes) = 0;
@@ -74,6 +76,19 @@ public:
     virtual void mark() = 0;
     /// Waits; the seconds from each mark to the next, which are then forgotten.
     [[nodiscard]] virtual std::vector<double> laps() = 0;
+};
+
+/// A scope whose work is a queue's.
+class Entered {
+public:
+    explicit Entered(Queue& queue) : queue_(queue), before_(queue.enter()) {}
+    ~Entered() { queue_.leave(before_); }
+    Entered(Entered const&) = delete;
+    Entered& operator=(Entered const&) = delete;
+
+private:
+    Queue& queue_;
+    int before_;
 };
 
 class Memory {
