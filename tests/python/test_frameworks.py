@@ -14,7 +14,10 @@ import vitrum
 class TestJax:
     @pytest.fixture(autouse=True)
     def jax(self):
-        return pytest.importorskip("jax", reason="JAX is not installed")
+        """On the host, also where it would take a GPU."""
+        jax = pytest.importorskip("jax", reason="JAX is not installed")
+        with jax.default_device(jax.devices("cpu")[0]):
+            yield jax
 
     @pytest.fixture
     def numpy(self, jax):

@@ -168,6 +168,61 @@ def test_any_dlpack_array_is_taken(upscaler, picture, expected):
     assert torch.equal(kept.cpu(), expected)
 
 
+class TestCupy:
+    @pytest.fixture(autouse=True)
+    def cupy(self):
+        return pytest.importorskip("cupy", reason="CuPy is not installed")
+
+    def test_gives_arrays_of_its_own(self, cupy, upscaler, picture, expected):
+        for call in (upscaler, lambda x: upscaler.evaluate(x)["output"]):
+            y = call(cupy.asarray(picture.numpy()))
+            assert isinstance(y, cupy.ndarray) and y.device.id == 0
+            assert (y.get() == expected.numpy()).all()
+            assert float((y * 2).sum()) == pytest.approx(2 * float(expected.sum()), rel=1e-4)
+
+    def test_reads_in_the_order_of_its_stream(self, cupy, upscaler, picture, expected):
+        waits = "long long t = clock64(); while (clock64() - t < n);"
+        spin = cupy.RawKernel(f'extern "C" __global__ void spin(long long n) {{ {waits} }}', "spin")
+        x = cupy.full(picture.shape, 0.25, cupy.float32)
+        y = cupy.asarray(picture.numpy())
+        cupy.cuda.Device().synchronize()
+        for stream in (cupy.cuda.Stream(), cupy.cuda.Stream(non_blocking=True)):
+            with stream:
+                spin((1,), (1,), (LONG,))
+                x[...] = y
+                assert (upscaler.evaluate(x)["output"].get() == expected.numpy()).all()
+                x[...] = 0.25
+
+    def test_turned_arrays_and_other_floats(self, cupy, upscaler, picture):
+        x = cupy.asarray(picture.numpy()).astype(cupy.float16).transpose(0, 1, 3, 2)
+        y = upscaler(x)
+        assert y.dtype == cupy.float16
+        assert (y.get() == upscaler(x.get())).all()
+
+
+class TestJaxOnTheGpu:
+    @pytest.fixture(autouse=True)
+    def jax(self):
+        jax = pytest.importorskip("jax", reason="JAX is not installed")
+        if jax.default_backend() != "gpu":
+            pytest.skip("JAX sees no GPU")
+        return jax
+
+    def test_gives_arrays_of_its_own(self, jax, upscaler, picture, expected):
+        later = jax.jit(lambda x: x * 2 - x)
+        for call in (upscaler, lambda x: upscaler.evaluate(x)["output"]):
+            x = later(jax.numpy.asarray(picture.numpy()))  # not computed yet
+            y = call(x)
+            assert isinstance(y, jax.Array) and y.devices() == x.devices()
+            assert (np.asarray(y) == expected.numpy()).all()
+            assert float(jax.jit(lambda t: (t * 2).sum())(y)) == pytest.approx(2 * float(expected.sum()), rel=1e-4)
+
+    def test_bfloat16_comes_back(self, jax, upscaler, picture):
+        x = jax.numpy.asarray(picture.numpy()).astype("bfloat16")
+        y = upscaler(x)
+        assert y.dtype == "bfloat16" and y.devices() == x.devices()
+
+
 def test_arrays_of_the_host_stay_there(upscaler, picture, expected):
     assert upscaler(picture).device.type == "cpu"
     assert (upscaler(picture.numpy()) == expected.numpy()).all()
@@ -180,6 +235,32 @@ def test_other_gpus_are_refused(upscaler, picture):
 
     with pytest.raises(vitrum.UsageError, match="on cuda:5, the engine on cuda:0; .*device=\"cuda:5\""):
         upscaler(OnAnother(picture.cuda()))
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one GPU")
+class TestTwoGpus:
+    def test_the_current_one_stays(self, picture):
+        second = vitrum.compile(cases.checkpoint("swinir_lightweight_x2"), device="cuda:1", precision="fp32")
+        expected = second(picture)
+        x = picture.to("cuda:1")
+        for current in (0, 1):
+            torch.cuda.set_device(current)
+            for call in (second, lambda x: second.evaluate(x)["output"]):
+                y = call(x)
+                assert torch.cuda.current_device() == current
+                assert y.device == torch.device("cuda:1") and torch.equal(y.cpu(), expected)
+                assert torch.zeros(1, device="cuda").device.index == current
+            second(picture)
+            assert torch.cuda.current_device() == current
+        torch.cuda.set_device(0)
+        del second
+        assert torch.cuda.current_device() == 0
+
+    def test_each_has_its_engine(self, upscaler, picture, expected):
+        second = vitrum.compile(cases.checkpoint("swinir_lightweight_x2"), device="cuda:1", precision="fp32")
+        assert torch.equal(second(picture.to("cuda:1")).cpu(), upscaler(picture.to("cuda:0")).cpu())
+        with pytest.raises(vitrum.UsageError, match="on cuda:0, the engine on cuda:1"):
+            second(picture.to("cuda:0"))
 
 
 def test_shapes_and_types_are_looked_at(upscaler, picture):
