@@ -16,7 +16,7 @@ using test::Caller;
 using test::FakeLog;
 using test::on_fake_device;
 
-class SpareRecording : public testing::Test {
+class ComingOnce : public testing::Test {
 protected:
     /// Runs on the device and on the host.
     void expect_right(Sizes const& sizes) {
@@ -46,14 +46,14 @@ protected:
     unsigned seed_ = 0;
 };
 
-TEST_F(SpareRecording, IsGivenEverySizeThatComesOnce) {
+TEST_F(ComingOnce, SizesAreGivenOneRecording) {
     for (int i = 0; i < 20; ++i) expect_right(size(i));
     EXPECT_EQ(log_.recordings, 1) << "with the second size";
     EXPECT_EQ(log_.updates, 18);
     EXPECT_EQ(log_.replays, 19);
 }
 
-TEST_F(SpareRecording, GoesToASizeThatComesTheThirdTime) {
+TEST_F(ComingOnce, AndAThirdTimeSizesGetTheirOwn) {
     for (int turn = 0; turn < 6; ++turn) {
         for (int i = 0; i < 3; ++i) expect_right(size(i));
     }
@@ -64,7 +64,7 @@ TEST_F(SpareRecording, GoesToASizeThatComesTheThirdTime) {
     for (int i = 0; i < 3; ++i) expect_right(size(i));
 }
 
-TEST_F(SpareRecording, IsNotMadeForOneSize) {
+TEST_F(ComingOnce, OneSizeNeedsNoSpare) {
     for (int run = 0; run < 2; ++run) expect_right(size(1));
     EXPECT_EQ(log_.recordings, 0);
     for (int run = 0; run < 4; ++run) expect_right(size(1));
@@ -82,7 +82,7 @@ TEST(SpareRecordings, AreForSessionsSideBySide) {
     EXPECT_EQ(log.recordings, 0);
 }
 
-TEST_F(SpareRecording, IsMadeAnewWhereTheDeviceRefuses) {
+TEST_F(ComingOnce, SizesAreRecordedAnewWhereTheDeviceRefuses) {
     log_.refuses_updates = true;
     for (int i = 0; i < 6; ++i) expect_right(size(i));
     EXPECT_EQ(log_.recordings, 5);
@@ -91,7 +91,7 @@ TEST_F(SpareRecording, IsMadeAnewWhereTheDeviceRefuses) {
     EXPECT_EQ(log_.recordings, 5);
 }
 
-TEST_F(SpareRecording, SurvivesMemoryThatMovesAndRunsOut) {
+TEST_F(ComingOnce, SizesSurviveMemoryThatMovesAndRunsOut) {
     log_.memory_limit = std::size_t{8} << 20;  // so that no size gets more than it needs
     for (int i = 3; i-- > 0;) expect_right(size(i));
     EXPECT_EQ(log_.recordings, 1);
@@ -102,7 +102,7 @@ TEST_F(SpareRecording, SurvivesMemoryThatMovesAndRunsOut) {
     for (int i = 0; i < 3; ++i) expect_right(size(i));
 }
 
-TEST_F(SpareRecording, SurvivesErrorsWhileItIsMade) {
+TEST_F(ComingOnce, SizesSurviveErrorsWhileItIsMade) {
     for (int i = 0; i < 3; ++i) expect_right(size(i));
     for (int i = 3; i < 5; ++i) {
         log_.refuse_launch_of = "Mlp";
@@ -114,7 +114,7 @@ TEST_F(SpareRecording, SurvivesErrorsWhileItIsMade) {
     }
 }
 
-TEST_F(SpareRecording, SurvivesRunsThatAreCancelled) {
+TEST_F(ComingOnce, SizesSurviveRunsThatAreCancelled) {
     for (int i = 0; i < 4; ++i) {
         device_.prepare(size(i));
         EXPECT_THROW(device_.run([](double) { return false; }), Error);
@@ -122,7 +122,7 @@ TEST_F(SpareRecording, SurvivesRunsThatAreCancelled) {
     }
 }
 
-TEST_F(SpareRecording, ServesRunsOnTheDevicesTensorsToo) {
+TEST_F(ComingOnce, SizesOfTheDevicesTensorsAreGivenOneToo) {
     Caller caller(device_.engine());
     for (int i = 0; i < 12; ++i) {
         Sizes const sizes = size(i % 8);
