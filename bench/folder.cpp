@@ -69,6 +69,10 @@ FolderResult run_folder(std::vector<Session>& sessions, std::vector<Image> const
     result.digests.resize(pictures.size());
     std::vector<std::optional<RestoreReport>> reports(pictures.size());
     std::vector<double> seconds(pictures.size());
+    auto const read = [&](std::size_t job) {  // as the command does it
+        Sizes const sizes{1, pictures[job].height(), pictures[job].width()};
+        if (sessions.size() > 1) static_cast<void>(sessions.front().engine().arena_bytes(sizes));
+    };
     auto const compute = [&](std::size_t job, int lane) {
         reports[job] = restore(sessions[static_cast<std::size_t>(lane)], pictures[job]);
     };
@@ -82,17 +86,32 @@ FolderResult run_folder(std::vector<Session>& sessions, std::vector<Image> const
         if (failure) std::rethrow_exception(failure);
     };
     auto const start = Clock::now();
-    cli::run_pipeline(std::vector<std::uint64_t>(pictures.size(), 1), {[](std::size_t) {}, compute, write, report},
+    cli::run_pipeline(std::vector<std::uint64_t>(pictures.size(), 1), {read, compute, write, report},
                       {.lanes = static_cast<int>(sessions.size()), .writers = 2, .jobs = jobs});
     result.milliseconds = milliseconds_since(start);
     for (double const s : seconds) result.restore_milliseconds += s * 1e3;
     return result;
 }
 
-std::vector<Session> sessions_of(Engine const& engine, int count) {
+/// With memory for the largest of the pictures, and one size that is none of theirs: weights and kernels are there.
+std::vector<Session> sessions_of(Engine const& engine, int count, std::vector<Image> const& pictures) {
+    auto const pixels = [](Image const& picture) { return picture.width() * picture.height(); };
+    Image const& largest = *std::ranges::max_element(pictures, {}, pixels);
     std::vector<Session> sessions;
-    for (int i = 0; i < count; ++i) sessions.emplace_back(engine);
+    for (int i = 0; i < count; ++i) {
+        Session& session = sessions.emplace_back(engine);
+        if (count > 1) session.prepare({1, largest.height(), largest.width()});
+        session.prepare({1, 8, 8});
+        std::ranges::fill(session.input(), 0.5F);
+        session.run();
+    }
     return sessions;
+}
+
+/// The same that knows no size yet.
+Engine afresh(Engine const& engine) {
+    Precision const other = engine.precision() == Precision::fp32 ? Precision::tf32 : Precision::fp32;
+    return engine.in_precision(other).in_precision(engine.precision());
 }
 
 void time_folders(Request const& request, Engine const& engine) {
@@ -101,7 +120,7 @@ void time_folders(Request const& request, Engine const& engine) {
         double const count = static_cast<double>(pictures.size());
         std::vector<std::uint64_t> expected;
         for (int const lanes : request.lanes) {
-            std::vector<Session> sessions = sessions_of(engine, lanes);
+            std::vector<Session> sessions = sessions_of(afresh(engine), lanes, pictures);
             FolderResult const cold = run_folder(sessions, pictures, 64);
             FolderResult const warm = run_folder(sessions, pictures, 64);
             if (expected.empty()) expected = cold.digests;

@@ -42,11 +42,28 @@ static int lane_count_of(Engine const& engine, Sizes const& largest, std::uint64
     }
 }
 
+/// For the largest input at once: each that is larger than all before it would have a GPU's memory moved, for which all
+/// lanes wait.
+static void take_memory(std::vector<Session>& lanes, Sizes const& largest) {
+    try {
+        for (Session& lane : lanes) lane.prepare(largest);
+    } catch (Error const&) {  // told by the input that needs it, if it is not taken in tiles
+    }
+}
+
 std::vector<Session> make_lanes(Engine const& engine, Sizes const& largest, std::uint64_t memory_bytes,
                                 std::size_t jobs) {
     std::vector<Session> lanes;
     for (int i = lane_count_of(engine, largest, memory_bytes, jobs); i > 0; --i) lanes.emplace_back(engine);
+    if (lanes.size() > 1) take_memory(lanes, largest);
     return lanes;
+}
+
+void expect_size(Engine const& engine, Sizes const& sizes) {
+    try {
+        static_cast<void>(engine.arena_bytes(sizes));  // asked for a program, it keeps that
+    } catch (Error const&) {
+    }
 }
 
 }  // namespace vitrum::cli

@@ -14,10 +14,14 @@ namespace vitrum::cli {
 
 /// Sessions that compute different inputs side by side. One on a CPU, where it has all cores. On a GPU several, as far
 /// as they leave half of its memory (or of `memory_bytes`, where that is not 0) free when all are at the `largest`
-/// size: copies of one input, and what the host does with it before and after the network, happen while others are
-/// computed.
+/// size, for which they have memory from the beginning: copies of one input, and what the host does with it before and
+/// after the network, happen while others are computed.
 [[nodiscard]] std::vector<Session> make_lanes(Engine const& engine, Sizes const& largest, std::uint64_t memory_bytes,
                                               std::size_t jobs);
+
+/// Makes what an input of that size is computed by, as lanes do it otherwise, while they compute others. What the
+/// engine refuses is told by whoever computes the input.
+void expect_size(Engine const& engine, Sizes const& sizes);
 
 struct LaneLimits {
     std::uint64_t free_bytes = 0, each_bytes = 0;  ///< of the device; of one session's activations

@@ -30,7 +30,9 @@ ArenaPlan plan(std::vector<ArenaBlock> const& blocks, Apart const& apart) {
 
     ArenaPlan plan{std::vector<std::size_t>(blocks.size(), 0), 0};
     std::vector<std::size_t> by_offset;  // already placed
+    by_offset.reserve(blocks.size());
     for (std::size_t const i : by_size) {
+        if (blocks[i].bytes == 0) break;  // as all that follow; steps without a workspace are many
         std::size_t const bytes = aligned(blocks[i].bytes);
         std::size_t offset = 0;
         for (std::size_t const other : by_offset) {

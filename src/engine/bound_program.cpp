@@ -77,24 +77,28 @@ bool SessionMemory::reserve(Program const& program) {
     return !arena_fits || !staging_fits;
 }
 
-void Repeated::run(Queue& queue, std::function<void()> const& work) {
-    if (recording_ == nullptr && plain_runs_ == 2) recording_ = queue.record(work);
+void Repeated::run(Queue& queue, SpareRecording* spare, std::function<void()> const& work) {
+    constexpr int kPlain = 2;
+    if (recording_ == nullptr && runs_ == kPlain) recording_ = queue.record(work, nullptr);
     if (recording_ != nullptr) return recording_->replay();
-    work();
-    ++plain_runs_;
+    ++runs_;
+    // A session that meets one size has no use for it.
+    if (spare == nullptr || ++spare->runs == runs_) return work();
+    spare->recording = queue.record(work, std::move(spare->recording));
+    spare->recording->replay();
 }
 
 BoundProgram::BoundProgram(std::shared_ptr<Program const> bound, SessionMemory& on)
     : program(std::move(bound)), on_(on) {
     bind_edges();
+    make_room();
     double all = 0;
     double done = 0;
     for (Step const& step : program->steps) all += step.once ? 0 : expected_cost(step);
     for (Step const& step : program->steps) {
         done += step.once ? 0 : expected_cost(step);
         auto& to = step.once ? once : steps;
-        bind_step(step,
-                  to.emplace_back(BoundStep{&step, &step.node->op, step.selection.launch, {}, {}, {}, {}, done / all}));
+        to.push_back({&step, &step.node->op, step.selection.launch, bind_step(step), done / all});
     }
     own_bytes_ = own_bytes();
 }
@@ -108,7 +112,7 @@ TensorView BoundProgram::resolve(Operand const& operand) const {
 TensorView BoundProgram::resolve(Operand const& operand, ValueId id) const {
     TensorView view = resolve(operand);
     if (operand.kind == Operand::Kind::constant) {
-        view.data = const_cast<std::byte*>(program->packed->canonical(*program->graph->value(id).constant));
+        view.data = const_cast<std::byte*>(program->packed->canonical(id, *program->graph->value(id).constant));
     }
     return view;
 }
@@ -126,34 +130,42 @@ void BoundProgram::bind_edges() {
     }
 }
 
-void BoundProgram::bind_step(Step const& step, BoundStep& bound) const {
+/// For what steps point to, so that it stays where it is.
+void BoundProgram::make_room() {
+    std::size_t views = 0, packed = 0;
+    for (Step const& step : program->steps) {
+        views += step.inputs.size() + step.outputs.size();
+        packed += step.selection.packings.size();
+    }
+    views_.reserve(views);
+    packed_.reserve(packed);
+    steps.reserve(program->steps.size());
+}
+
+Launch BoundProgram::bind_step(Step const& step) {
+    auto* const first_view = views_.data() + views_.size();
+    auto* const first_packed = packed_.data() + packed_.size();
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
         // Of what is packed, kernels ask for extents and presence: on the host it stays where it is, in the file.
         bool const stays = on_.memory.is_host() && is_packed(step, static_cast<int>(i));
-        bound.inputs.push_back(stays ? resolve(step.inputs[i]) : resolve(step.inputs[i], step.node->inputs[i]));
+        views_.push_back(stays ? resolve(step.inputs[i]) : resolve(step.inputs[i], step.node->inputs[i]));
     }
-    for (Operand const& output : step.outputs) bound.outputs.push_back(resolve(output));
+    for (Operand const& output : step.outputs) views_.push_back(resolve(output));
     for (Packing const& packing : step.selection.packings) {
         ValueId const weight = step.node->inputs[static_cast<std::size_t>(packing.input)];
-        bound.packed.push_back(program->packed->get(*program->graph->value(weight).constant, packing));
+        packed_.push_back(program->packed->get(weight, *program->graph->value(weight).constant, packing));
     }
-    bound.launch = {.inputs = bound.inputs,
-                    .outputs = bound.outputs,
-                    .packed = bound.packed,
-                    .workspace = on_.arena.data() + step.workspace_offset,
-                    .threads = on_.memory.is_host() ? &on_.threads : nullptr,
-                    .stream = on_.queue.handle()};
+    return {.inputs = {first_view, step.inputs.size()},
+            .outputs = {first_view + step.inputs.size(), step.outputs.size()},
+            .packed = {first_packed, step.selection.packings.size()},
+            .workspace = on_.arena.data() + step.workspace_offset,
+            .threads = on_.memory.is_host() ? &on_.threads : nullptr,
+            .stream = on_.queue.handle()};
 }
 
 std::size_t BoundProgram::own_bytes() const {
-    std::size_t sum = 0;
-    for (auto const* const list : {&once, &steps}) {
-        for (BoundStep const& step : *list) {
-            sum += sizeof(step) + (step.inputs.size() + step.outputs.size()) * sizeof(TensorView) +
-                   step.packed.size() * sizeof(std::byte const*);
-        }
-    }
-    return sum;
+    return (once.capacity() + steps.capacity()) * sizeof(BoundStep) + views_.capacity() * sizeof(TensorView) +
+           packed_.capacity() * sizeof(std::byte const*);
 }
 
 }  // namespace vitrum

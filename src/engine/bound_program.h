@@ -16,9 +16,6 @@ struct BoundStep {
     Step const* step;
     Op const* op;
     void (*function)(Op const&, Launch const&);
-    std::vector<TensorView> inputs;
-    std::vector<TensorView> outputs;
-    std::vector<std::byte const*> packed;
     Launch launch;
     double done_fraction;  ///< of the run's expected time, when this step is over
 };
@@ -45,16 +42,27 @@ struct SessionMemory {
     bool reserve(Program const& program);
 };
 
-/// Work that a queue gets again and again. Recording costs as much as a run or two, and a folder of different pictures
-/// has each size once or twice, so that the third time is recorded.
+/// What a session records work with that may not come again, each time anew. To give a recording other addresses and
+/// sizes takes as long as to launch as many kernels, but the driver does the latter one after the other for all
+/// sessions.
+struct SpareRecording {
+    std::unique_ptr<Recording> recording;
+    int runs = 0;  ///< of work without a recording of its own
+
+    [[nodiscard]] std::size_t bytes() const { return recording ? recording->bytes() : 0; }
+};
+
+/// Work that a queue gets again and again. A recording of its own costs as much as a run or two, and a folder of
+/// different pictures has each size once or twice, so that it gets one the third time.
 class Repeated {
 public:
-    void run(Queue& queue, std::function<void()> const& work);
+    /// `spare`: for the first times; null: they are done as they stand.
+    void run(Queue& queue, SpareRecording* spare, std::function<void()> const& work);
     [[nodiscard]] std::size_t bytes() const { return recording_ ? recording_->bytes() : 0; }
 
 private:
     std::unique_ptr<Recording> recording_;
-    int plain_runs_ = 0;
+    int runs_ = 0;  ///< without it
 };
 
 /// A program on a session's memory, valid while that stays where it is.
@@ -70,19 +78,23 @@ public:
     std::vector<BoundStep> once;   ///< read no picture; what they write stays until another program runs
     std::vector<BoundStep> steps;  ///< of a run
     std::vector<Edge> inputs, outputs;
-    Repeated whole_run;  ///< steps, and copies between the device and the host
-    Repeated all_steps;  ///< the steps alone
+    Repeated whole_run;             ///< steps, and copies between the device and the host
+    Repeated all_steps;             ///< the steps alone
+    std::size_t counted_bytes = 0;  ///< by whoever adds up those of many
 
 private:
     [[nodiscard]] TensorView resolve(Operand const& operand) const;
     [[nodiscard]] TensorView resolve(Operand const& operand, ValueId id) const;
     void bind_edges();
-    void bind_step(Step const& step, BoundStep& bound) const;
+    void make_room();
+    [[nodiscard]] Launch bind_step(Step const& step);
 
     [[nodiscard]] std::size_t own_bytes() const;
 
     SessionMemory& on_;
-    std::size_t own_bytes_ = 0;  ///< without recordings
+    std::vector<TensorView> views_;         ///< of all steps, one after the other
+    std::vector<std::byte const*> packed_;  ///< likewise
+    std::size_t own_bytes_ = 0;             ///< without recordings
 };
 
 }  // namespace vitrum

@@ -62,7 +62,7 @@ Engine::Data::Data(ModelInfo model_info, Graph optimised, CompileOptions compile
     : info(std::move(model_info)),
       options(resolved(std::move(compile_options))),
       backend(chosen ? std::move(chosen) : make_backend(options)),
-      only{std::make_shared<Graph const>(std::move(optimised)), std::make_shared<PackedWeights>(memory())},
+      only(with_weights(std::move(optimised))),
       strip_bytes(strip_bytes_for(memory(), options)) {}
 
 Engine::Data::Data(ModelInfo model_info, std::shared_ptr<OnnxSource const> onnx_source, CompileOptions compile_options,
@@ -77,6 +77,12 @@ Engine::Data::~Data() = default;
 
 Memory& Engine::Data::memory() const {
     return memory_of(*backend);
+}
+
+Engine::Data::Prepared Engine::Data::with_weights(Graph graph) const {
+    auto kept = std::make_shared<Graph const>(std::move(graph));
+    auto packed = std::make_shared<PackedWeights>(memory(), *kept);
+    return {std::move(kept), std::move(packed)};
 }
 
 Engine::Data::Types Engine::Data::types_of(InputShapes const& shapes) const {
@@ -103,8 +109,7 @@ Engine::Data::Prepared Engine::Data::prepared_unlocked(Types const& inputs) {
         graphs_.splice(graphs_.begin(), graphs_, found);
     } else {
         Graph graph = optimise(onnx->graph(inputs, *make_reference_backend(), OnnxSource::Edges::pixels));
-        graphs_.push_front(
-            {inputs, {std::make_shared<Graph const>(std::move(graph)), std::make_shared<PackedWeights>(memory())}});
+        graphs_.push_front({inputs, with_weights(std::move(graph))});
         if (graphs_.size() > kOnnxGraphsKept) graphs_.pop_back();
     }
     return graphs_.front().second;
@@ -134,30 +139,36 @@ std::shared_ptr<Program const> Engine::Data::program(InputShapes const& shapes) 
 std::shared_ptr<Program const> Engine::Data::program(Prepared const& from, Sizes const& sizes) {
     auto const kept = [&] {
         auto const found = std::ranges::find_if(
-            programs_, [&](auto const& program) { return program->graph == from.graph && program->sizes == sizes; });
+            programs_, [&](Kept const& each) { return each.graph == from.graph.get() && each.sizes == sizes; });
         if (found == programs_.end()) return false;
         programs_.splice(programs_.begin(), programs_, found);
         return true;
     };
+    std::list<Kept> forgotten;  // goes without the lock
     std::unique_lock lock(mutex_);
-    if (kept()) return programs_.front();
+    if (kept()) return programs_.front().program;
     lock.unlock();
     auto made = make(from, sizes, *options.precision);
     lock.lock();
-    if (!kept()) programs_.push_front(std::move(made));
-    forget_least_used();
-    return programs_.front();
+    if (!kept()) {
+        kept_bytes_ += made->own_bytes;
+        programs_.push_front({from.graph.get(), sizes, std::move(made)});
+        forgotten = forget_least_used();
+    }
+    return programs_.front().program;
 }
 
 /// Programs take a quarter of a megabyte: those of a folder of differently sized pictures are kept. One of an ONNX file
 /// keeps its graph alive.
-void Engine::Data::forget_least_used() {
-    std::size_t bytes = 0, kept = 0;
-    auto const first_beyond = std::find_if(std::next(programs_.begin()), programs_.end(), [&](auto const& program) {
-        bytes += program->own_bytes;
-        return bytes > program_bytes || (onnx && ++kept == kOnnxGraphsKept);
-    });
-    programs_.erase(first_beyond, programs_.end());
+std::list<Engine::Data::Kept> Engine::Data::forget_least_used() {
+    std::list<Kept> forgotten;
+    std::size_t const newest = programs_.front().program->own_bytes;
+    while (programs_.size() > 1 &&
+           (kept_bytes_ - newest > program_bytes || (onnx && programs_.size() > kOnnxGraphsKept))) {
+        kept_bytes_ -= programs_.back().program->own_bytes;
+        forgotten.splice(forgotten.begin(), programs_, std::prev(programs_.end()));
+    }
+    return forgotten;
 }
 
 std::shared_ptr<Program const> Engine::Data::make(Prepared const& prepared, Sizes const& sizes,

@@ -21,7 +21,9 @@ public:
     void precede(void*) override { VITRUM_ASSERT(false); }
     [[nodiscard]] std::optional<Error> launch_error() override { return {}; }
     void wait() override {}
-    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const&) override { return nullptr; }
+    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const&, std::unique_ptr<Recording>) override {
+        return nullptr;
+    }
     void begin_step(std::span<std::size_t const>) override {}
     void mark() override { marks_.push_back(Clock::now()); }
     [[nodiscard]] std::vector<double> laps() override {

@@ -2,6 +2,7 @@
 #include "packed_weights.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/buffer.h"
 #include "base/mapped_file.h"
@@ -15,7 +16,15 @@ std::span<std::byte const> bytes_of(Constant const& constant) {
 
 }  // namespace
 
-std::byte const* PackedWeights::canonical(Constant const& constant) {
+PackedWeights::~PackedWeights() {
+    for (auto const& first : known_forms_) {
+        for (Form const* form = first.load(); form != nullptr;) delete std::exchange(form, form->next);
+    }
+}
+
+std::byte const* PackedWeights::canonical(ValueId id, Constant const& constant) {
+    auto& known = known_copies_[static_cast<std::size_t>(id)];
+    if (auto const* const data = known.load(std::memory_order_acquire)) return data;
     if (memory_.is_host() && !lies_in_mapped_file(constant.bytes())) return constant.bytes();
     std::scoped_lock const lock(mutex_);
     auto const bytes = bytes_of(constant);
@@ -25,27 +34,37 @@ std::byte const* PackedWeights::canonical(Constant const& constant) {
         found = copies_.emplace(key, copy(bytes.data(), bytes.size())).first;
         give_back_mapped_pages(bytes);
     }
+    known.store(found->second.data(), std::memory_order_release);
     return found->second.data();
 }
 
-std::byte const* PackedWeights::get(Constant const& constant, Packing const& packing) {
+std::byte const* PackedWeights::get(ValueId id, Constant const& constant, Packing const& packing) {
+    auto& known = known_forms_[static_cast<std::size_t>(id)];
+    Form const* const first = known.load(std::memory_order_acquire);
+    for (Form const* form = first; form != nullptr; form = form->next) {
+        if (form->key == packing.key) return form->data;
+    }
     std::scoped_lock const lock(mutex_);
     Key const key{constant.data, {constant.shape.begin(), constant.shape.end()}, packing.key};
     auto found = packed_.find(key);
     if (found == packed_.end()) {
-        Block block;
-        if (memory_.is_host()) {
-            block = memory_.allocate(packing.bytes);
-            packing.pack(constant.data, constant.shape, packing.key, block.data());
-        } else {
-            Buffer const buffer(packing.bytes);
-            packing.pack(constant.data, constant.shape, packing.key, buffer.data());
-            block = copy(buffer.data(), packing.bytes);
-        }
-        found = packed_.emplace(key, std::move(block)).first;
+        found = packed_.emplace(key, pack(constant, packing)).first;
         give_back_mapped_pages(bytes_of(constant));
     }
+    // Another thread may have added it since: twice in the list does no harm.
+    known.store(new Form{packing.key, found->second.data(), known.load()}, std::memory_order_release);
     return found->second.data();
+}
+
+Block PackedWeights::pack(Constant const& constant, Packing const& packing) {
+    if (memory_.is_host()) {
+        Block block = memory_.allocate(packing.bytes);
+        packing.pack(constant.data, constant.shape, packing.key, block.data());
+        return block;
+    }
+    Buffer const buffer(packing.bytes);
+    packing.pack(constant.data, constant.shape, packing.key, buffer.data());
+    return copy(buffer.data(), packing.bytes);
 }
 
 Block PackedWeights::copy(std::byte const* from, std::size_t bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -17,20 +18,35 @@ namespace vitrum {
 /// twice. Thread-safe. What it gives is valid as long as it lives, and on the host as long as the constant does.
 class PackedWeights {
 public:
-    explicit PackedWeights(Memory& memory) : memory_(memory) {}
+    PackedWeights(Memory& memory, Graph const& graph)
+        : memory_(memory), known_copies_(graph.values.size()), known_forms_(graph.values.size()) {}
+    ~PackedWeights();
+    PackedWeights(PackedWeights const&) = delete;
+    PackedWeights& operator=(PackedWeights const&) = delete;
 
-    /// The constant itself; on devices, and of a mapped file, a copy, made once.
-    std::byte const* canonical(Constant const& constant);
+    /// A constant of the graph itself; on devices, and of a mapped file, a copy, made once.
+    std::byte const* canonical(ValueId id, Constant const& constant);
     /// The packed form of a constant.
-    std::byte const* get(Constant const& constant, Packing const& packing);
+    std::byte const* get(ValueId id, Constant const& constant, Packing const& packing);
 
     /// Of packed forms and copies.
     [[nodiscard]] std::size_t bytes() const;
 
 private:
+    /// A form that was asked for by a value before: the most recent one of each value, and behind it the others.
+    struct Form {
+        PackingKey key;
+        std::byte const* data;
+        Form const* next;
+    };
+
     [[nodiscard]] Block copy(std::byte const* from, std::size_t bytes);
+    [[nodiscard]] Block pack(Constant const& constant, Packing const& packing);
 
     Memory& memory_;
+    // Every program of every size asks for hundreds, of sessions side by side: what is known is found without the lock.
+    std::vector<std::atomic<std::byte const*>> known_copies_;  ///< by value
+    std::vector<std::atomic<Form const*>> known_forms_;        ///< by value
     mutable std::mutex mutex_;
     // Tied weights may share an address under different shapes, so the shape belongs to the key.
     using Key = std::tuple<float const*, std::vector<std::int64_t>, PackingKey>;

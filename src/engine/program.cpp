@@ -2,38 +2,19 @@
 #include "program.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/ranges.h>
 
 #include "arena_planner.h"
 #include "base/check.h"
+#include "program_checks.h"
 #include "step_needs.h"
 #include "step_pairs.h"
 #include "strips.h"
 
 namespace vitrum {
 namespace {
-
-void check_sizes(Sizes const& sizes) {
-    // Far beyond any picture, and small enough that no product of extents below overflows.
-    constexpr std::int64_t kMaxSide = 1 << 24;
-    constexpr std::int64_t kMaxPixels = std::int64_t{1} << 36;
-    bool const ok = sizes.n >= 1 && sizes.h >= 1 && sizes.w >= 1 && sizes.n <= kMaxSide && sizes.h <= kMaxSide &&
-                    sizes.w <= kMaxSide && sizes.n * sizes.h <= kMaxPixels / sizes.w;
-    if (!ok) {
-        fail_as(ErrorKind::usage, "{}×{}×{} (batch, height, width) is out of range: 1 to {} each, 2^36 pixels in all",
-                sizes.n, sizes.h, sizes.w, kMaxSide);
-    }
-}
-
-/// The one demand that symbolic extents cannot settle: engine files come from strangers.
-void check_crop(Node const& node, Problem const& problem) {
-    if (!std::holds_alternative<Crop>(node.op)) return;
-    Shape const& from = problem.inputs[Crop::kX];
-    Shape const& to = problem.outputs.front();
-    if (to[1] > from[1] || to[2] > from[2])
-        fail("{}: {} cannot be cut out of {}", node.provenance, to.str(), from.str());
-}
 
 /// Chooses kernels, then lets outputs take the place of inputs that die, then packs what is left into an arena.
 class ProgramMaker {
@@ -50,7 +31,9 @@ public:
     }
 
     Program make() {
+        find_shapes();
         find_lifetimes();
+        program_.steps.reserve(static_cast<std::size_t>(steps()));
         keep_what_never_varies();
         for (std::size_t n = 0; n < whole_nodes(); ++n) choose_kernel(n);
         if (strips_) choose_strip_kernels();
@@ -95,15 +78,23 @@ private:
                std::ranges::find(graph_.outputs, id) != graph_.outputs.end();
     }
 
-    [[nodiscard]] Shape shape(ValueId id) const {
-        if (id == kNone) return {};
-        std::vector<std::int64_t> extents;
-        for (Dim const& dim : graph_.value(id).dims) extents.push_back(dim.at(program_.sizes));
-        return Shape(extents);
+    /// Of all values, since most are asked for several times.
+    void find_shapes() {
+        shapes_.reserve(graph_.values.size());
+        for (Value const& value : graph_.values) {
+            std::array<std::int64_t, Shape::kMaxRank> extents{};
+            std::ranges::transform(value.dims, extents.begin(), [&](Dim const& dim) { return dim.at(program_.sizes); });
+            shapes_.emplace_back(std::span(extents).first(value.dims.size()));
+        }
+    }
+    [[nodiscard]] Shape const& shape(ValueId id) const {
+        static constexpr Shape kAbsent;
+        return id == kNone ? kAbsent : shapes_[static_cast<std::size_t>(id)];
     }
 
     [[nodiscard]] std::int64_t stride(ValueId id) const {
-        auto const channels = graph_.value(id).dims.back().at(program_.sizes);
+        Shape const& extents = shape(id);
+        auto const channels = extents[extents.rank() - 1];
         return is_graph_edge(id) ? channels : backend_.pixel_stride(channels);  // callers see packed pixels
     }
 
@@ -181,6 +172,8 @@ private:
     [[nodiscard]] Problem problem_of(Node const& node) const {
         Problem problem;
         problem.precision = precision_;
+        problem.inputs.reserve(node.inputs.size());
+        problem.present.reserve(node.inputs.size());
         for (ValueId const id : node.inputs) {
             problem.inputs.push_back(shape(id));
             problem.present.push_back(id != kNone);
@@ -263,6 +256,7 @@ private:
 
     void place() {
         std::vector<ArenaBlock> blocks;
+        blocks.reserve(whole_nodes() + program_.steps.size() + graph_.inputs.size() + strip_buffers_.size());
         for (std::size_t v = 0; v < graph_.values.size(); ++v) {
             auto const id = static_cast<ValueId>(v);
             if (life(id).memory == id) {
@@ -286,7 +280,9 @@ private:
         std::size_t const first_workspace = blocks.size();
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
             auto const step = static_cast<int>(n);
-            blocks.push_back({program_.steps[n].selection.workspace_bytes, step, step, {step}});
+            std::size_t const bytes = program_.steps[n].selection.workspace_bytes;
+            blocks.push_back({bytes, step, step, {}});
+            if (bytes > 0) blocks.back().users.push_back(step);
         }
         first_strip_block_ = blocks.size();
         blocks.insert(blocks.end(), strip_buffers_.begin(), strip_buffers_.end());
@@ -294,6 +290,7 @@ private:
         program_.arena_bytes = plan.bytes;
         for (std::size_t n = 0; n < program_.steps.size(); ++n) {
             Step& step = program_.steps[n];
+            step.inputs.reserve(step.node->inputs.size());
             for (ValueId const id : step.node->inputs) step.inputs.push_back(operand(id, plan));
             for (ValueId const id : step.node->outputs) step.outputs.push_back(operand(id, plan));
             double share = 1;
@@ -333,7 +330,7 @@ private:
                     {data, constant->dtype, constant->shape, constant->shape.contiguous_strides()},
                     0};
         }
-        Shape const extents = shape(id);
+        Shape const& extents = shape(id);
         TensorView const view = is_dense(id)
                                     ? TensorView{nullptr, graph_.value(id).dtype, extents, extents.contiguous_strides()}
                                     : nhwc_view(nullptr, extents, stride(id));
@@ -379,6 +376,7 @@ private:
     Backend const& backend_;
     int threads_;
     Precision precision_;
+    std::vector<Shape> shapes_;  ///< by value
     std::vector<Life> lives_;
     std::vector<bool> once_;  ///< per node
     std::optional<StripChain> strips_;

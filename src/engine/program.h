@@ -39,6 +39,7 @@ struct Program {
     Precision precision = Precision::fp32;
     std::vector<Step> steps;
     std::vector<std::size_t> last_steps;  ///< see find_needs
+    bool is_chain = false;                ///< each step needs the one before it and no other
     std::size_t arena_bytes = 0;
     std::size_t own_bytes = 0;  ///< of all this, without graph and weights
     std::vector<Operand> inputs, outputs;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/finite.h"
@@ -33,35 +34,55 @@ void Session::State::prepare(std::shared_ptr<Program const> next) {
     Entered const entered(*queue);
     current = nullptr;  // nothing half-bound stays if memory runs out below
     try {
-        if (on.reserve(*next)) bound.clear();
+        if (on.reserve(*next)) forget_addresses();
         BoundProgram& to = bind(std::move(next));
         // Another program has run in this arena since.
         for (BoundStep const& step : to.once) launch(step);
         if (!to.once.empty()) queue->wait();
         current = &to;
     } catch (...) {
-        bound.clear();
+        forget_addresses();
         throw;
     }
     forget_least_used();
 }
 
+void Session::State::forget_addresses() {
+    places.clear();
+    bound.clear();
+    bound_bytes = 0;
+    spare_run.recording.reset();
+    spare_steps.recording.reset();
+}
+
 /// The program at the front of those that are bound.
 BoundProgram& Session::State::bind(std::shared_ptr<Program const> next) {
-    auto const found = std::ranges::find(bound, next, &BoundProgram::program);
-    if (found == bound.end()) return bound.emplace_front(std::move(next), on);
-    bound.splice(bound.begin(), bound, found);
+    if (!bound.empty()) count_bytes(bound.front());  // what ran may have a recording since
+    auto const known = places.find(next.get());
+    if (known == places.end()) {
+        bound.emplace_front(std::move(next), on);
+        places[bound.front().program.get()] = bound.begin();
+    } else {
+        bound.splice(bound.begin(), bound, known->second);
+    }
+    count_bytes(bound.front());
     return bound.front();
+}
+
+void Session::State::count_bytes(BoundProgram& of) {
+    std::size_t const now = of.bytes();
+    bound_bytes += now - std::exchange(of.counted_bytes, now);
 }
 
 void Session::State::forget_least_used() {
     bool const keeps_graphs = engine.data().onnx != nullptr;
-    std::size_t bytes = 0, kept = 0;
-    auto const first_beyond = std::find_if(std::next(bound.begin()), bound.end(), [&](BoundProgram const& other) {
-        bytes += other.bytes();
-        return bytes > kMostBoundBytes || (keeps_graphs && ++kept == kOnnxGraphsKept);
-    });
-    bound.erase(first_beyond, bound.end());
+    std::size_t const beside = bound.front().counted_bytes;
+    std::size_t const most = kMostBoundBytes - std::min(kMostBoundBytes, spare_run.bytes() + spare_steps.bytes());
+    while (bound.size() > 1 && (bound_bytes - beside > most || (keeps_graphs && bound.size() > kOnnxGraphsKept))) {
+        bound_bytes -= bound.back().counted_bytes;
+        places.erase(bound.back().program.get());
+        bound.pop_back();
+    }
 }
 
 /// Another program for the same sizes, the inputs being kept: the arena, where the host's inputs lie, may move.
@@ -124,12 +145,17 @@ void Session::State::download_outputs() {
     }
 }
 
+/// The queue's own order does for a chain, and costs less while it records.
+void Session::State::begin_step(std::span<std::size_t const> needs) {
+    if (!current->program->is_chain) queue->begin_step(needs);
+}
+
 void Session::State::launch_steps(Progress const& progress) {
     std::vector<BoundStep> const& steps = current->steps;
     for (std::size_t next = 0; next < steps.size();) {
-        queue->begin_step(steps[next].step->needs);
+        begin_step(steps[next].step->needs);
         std::size_t const end = next + launch_from(next);
-        while (++next < end) queue->begin_step(steps[next].step->needs);
+        while (++next < end) begin_step(steps[next].step->needs);
         if (progress && !progress(steps[end - 1].done_fraction)) fail("cancelled");
     }
 }
@@ -137,8 +163,13 @@ void Session::State::launch_steps(Progress const& progress) {
 void Session::State::launch_all(Progress const& progress) {
     upload_inputs();
     launch_steps(progress);
-    queue->begin_step(current->program->last_steps);
+    begin_step(current->program->last_steps);
     download_outputs();
+}
+
+/// Alone, kernels that are launched begin before all of them are.
+SpareRecording* Session::State::beside_others(SpareRecording& spare) {
+    return engine.data().sessions > 1 ? &spare : nullptr;
 }
 
 void Session::State::run(Progress const& progress) {
@@ -147,7 +178,7 @@ void Session::State::run(Progress const& progress) {
         return;
     }
     Entered const entered(*queue);
-    current->whole_run.run(*queue, [&] { launch_all(nullptr); });
+    current->whole_run.run(*queue, beside_others(spare_run), [&] { launch_all(nullptr); });
     queue->wait();
     if (progress && !progress(1)) fail("cancelled");
 }
@@ -233,7 +264,7 @@ void Session::run_layers(std::function<void(LayerValue const&)> const& look) {
     std::vector<float> packed;
     for (BoundStep const& bound : state.current->steps) {
         state.launch(bound);
-        TensorView view = bound.outputs.front();
+        TensorView view = bound.launch.outputs.front();
         if (!state.on.memory.is_host()) {
             fetched.resize(span_bytes(view));
             state.queue->download(fetched.data(), view.data, fetched.size());
@@ -257,7 +288,7 @@ std::vector<double> Session::compute_seconds(int runs) {
     State& state = *state_;
     state.go_back_to_asked();
     Entered const entered(*state.queue);
-    auto const recording = state.queue->record([&] { state.launch_steps(nullptr); });
+    auto const recording = state.queue->record([&] { state.launch_steps(nullptr); }, nullptr);
     for (int run = 0; run < runs; ++run) {
         state.upload_inputs();
         state.queue->mark();

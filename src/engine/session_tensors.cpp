@@ -99,7 +99,7 @@ void Session::State::queue_between(Outside const& outside, std::uint32_t* noted)
     for (std::size_t i = 0; i < outside.inputs.size(); ++i) {
         queue->copy(like(outside.inputs[i], current->inputs[i].view), outside.inputs[i], nullptr);
     }
-    current->all_steps.run(*queue, [&] { launch_steps(nullptr); });
+    current->all_steps.run(*queue, beside_others(spare_steps), [&] { launch_steps(nullptr); });
     for (std::size_t i = 0; i < outside.outputs.size(); ++i) {
         queue->copy(outside.outputs[i], like(outside.outputs[i], current->outputs[i].view), noted);
     }

@@ -65,8 +65,11 @@ void find_needs(Program& program) {
             is_last[earlier] = false;
         }
     }
+    program.is_chain = true;
     for (std::size_t step = 0; step < steps.size(); ++step) {
         if (is_last[step]) program.last_steps.push_back(step);
+        auto const& needs = steps[step]->needs;
+        program.is_chain &= step == 0 || (needs.size() == 1 && needs.front() == step - 1);
     }
 }
 

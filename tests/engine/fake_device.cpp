@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/threads.h"
+#include "fake_copy.h"
 #include "reference/backend.h"
 #include "rounding.h"
 
@@ -159,7 +160,8 @@ public:
         auto const work = std::exchange(pending_, {});
         for (auto const& item : work) item();
     }
-    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work) override;
+    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work,
+                                                    std::unique_ptr<Recording> older) override;
     void begin_step(std::span<std::size_t const> needed) override {
         if (is_recording_) steps_.push_back({{needed.begin(), needed.end()}, std::exchange(pending_, {})});
     }
@@ -183,6 +185,7 @@ private:
         std::vector<std::function<void()>> before;  ///< what came between the step before and this one's beginning
     };
 
+    [[nodiscard]] std::vector<std::function<void()>> capture(std::function<void()> const& work);
     void copy_now(TensorView const& to, TensorView const& from, std::uint32_t* faults) const;
     void run(Op const& op, Precision precision, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
              std::vector<std::byte const*> packed, std::byte* workspace);
@@ -225,6 +228,15 @@ public:
     }
     [[nodiscard]] std::size_t bytes() const override { return queue_.memory_.log().recording_bytes; }
 
+    /// Whether it did: steps may not wait for others than before.
+    [[nodiscard]] bool become(Steps& other) {
+        if (&queue_ != &other.queue_) throw std::logic_error("another queue's recording");
+        if (queue_.memory_.log().refuses_updates || needed_ != other.needed_) return false;
+        std::swap(first_, other.first_);
+        std::swap(items_, other.items_);
+        return true;
+    }
+
 private:
     [[nodiscard]] std::size_t last_ready(std::vector<bool> const& done) const {
         for (std::size_t step = items_.size(); step-- > 0;) {
@@ -243,56 +255,41 @@ private:
     std::vector<std::vector<std::function<void()>>> items_;
 };
 
-std::unique_ptr<Recording> FakeQueue::record(std::function<void()> const& work) {
-    auto waiting = std::exchange(pending_, {});
-    is_recording_ = true;
-    work();
-    is_recording_ = false;
-    ++memory_.log().recordings;
+std::unique_ptr<Recording> FakeQueue::record(std::function<void()> const& work, std::unique_ptr<Recording> older) {
+    auto const last = capture(work);
     auto recording = std::make_unique<Steps>(*this);
-    auto const last = std::exchange(pending_, std::move(waiting));
     auto const begun = std::exchange(steps_, {});
     recording->begin_with(begun.empty() ? last : begun.front().before);
     for (std::size_t i = 0; i < begun.size(); ++i) {
         recording->add(begun[i].needed, i + 1 < begun.size() ? begun[i + 1].before : last);
     }
+    if (older != nullptr && static_cast<Steps&>(*older).become(*recording)) {
+        ++memory_.log().updates;
+        return older;
+    }
+    ++memory_.log().recordings;
     return recording;
 }
 
-/// Stores a number, and returns what it became.
-float store(std::byte* to, DType type, float value) {
-    auto const as = [&]<class T>(T stored) { std::memcpy(to, &stored, sizeof(T)); };
-    switch (type) {
-        case DType::f16: as(cuda::half_bits(value)); return half_to_float(cuda::half_bits(value));
-        case DType::bf16: as(cuda::bfloat16_bits(value)); return bfloat16_to_float(cuda::bfloat16_bits(value));
-        case DType::f64: as(static_cast<double>(value)); return value;
-        default: as(value); return value;
+/// What was queued behind the last step's beginning; the others are in steps_.
+std::vector<std::function<void()>> FakeQueue::capture(std::function<void()> const& work) {
+    auto waiting = std::exchange(pending_, {});
+    steps_.clear();
+    is_recording_ = true;
+    std::exception_ptr failure;
+    try {
+        work();
+    } catch (...) {
+        failure = std::current_exception();
     }
-}
-
-std::byte* element_of(TensorView const& view, std::int64_t index) {
-    std::int64_t offset = 0;
-    for (int d = view.shape.rank(); d-- > 0; index /= view.shape[d]) offset += index % view.shape[d] * view.strides[d];
-    return view.data + offset * static_cast<std::int64_t>(size_of(view.dtype));
+    is_recording_ = false;
+    auto last = std::exchange(pending_, std::move(waiting));
+    if (failure != nullptr) std::rethrow_exception(failure);
+    return last;
 }
 
 void FakeQueue::copy_now(TensorView const& to, TensorView const& from, std::uint32_t* faults) const {
-    bool const converts = to.dtype != from.dtype;
-    if (to.shape != from.shape || (converts && !(is_floating(to.dtype) && is_floating(from.dtype)))) {
-        throw std::logic_error("no such copy");
-    }
-    TensorView const source = on_host(from), target = on_host(to);
-    std::vector<float> values(static_cast<std::size_t>(from.shape.count()));
-    copy_to_f32({source.data, source.dtype, source.shape, source.strides}, values.data());
-    std::uint32_t seen = 0;
-    for (std::int64_t i = 0; i < from.shape.count(); ++i) {
-        float const value = values[static_cast<std::size_t>(i)];
-        float stored = value;
-        if (converts) stored = store(element_of(target, i), to.dtype, value);
-        else std::memcpy(element_of(target, i), element_of(source, i), size_of(to.dtype));
-        if (!std::isfinite(value)) seen |= kNotFinite;
-        else if (!std::isfinite(stored)) seen |= kOutOfRange;
-    }
+    std::uint32_t const seen = copy_elements(on_host(to), on_host(from));
     if (faults == nullptr) return;
     auto* const word =
         reinterpret_cast<std::uint32_t*>(memory_.host_address(reinterpret_cast<std::byte*>(faults), sizeof(*faults)));

@@ -26,7 +26,8 @@ struct FakeLog {
     std::map<Precision, std::size_t> more_workspace;  ///< bytes that kernels ask for beside what they need
     std::set<Precision> precisions;                   ///< that kernels were asked for
     std::size_t recording_bytes = 0;                  ///< that each recording says it takes
-    std::atomic<int> recordings = 0, replays = 0, launches = 0, pairs = 0;
+    bool refuses_updates = false;                     ///< makes each recording anew
+    std::atomic<int> recordings = 0, updates = 0, replays = 0, launches = 0, pairs = 0;
     std::atomic<int> overtaken = 0;  ///< how often a step was replayed that had been recorded before the one before it
     std::map<std::byte const*, int> weight_uploads;  ///< by the host's address
     std::size_t bytes_held = 0, staging_held = 0;

@@ -22,12 +22,14 @@ TEST(PackedWeights, HoldWhatAFileHolds) {
     Constant const owned{{3}, values.data(), nullptr};
 
     auto const backend = make_cpu_backend();
-    PackedWeights weights(memory_of(*backend));
-    std::byte const* const copy = weights.canonical(mapped);
+    Graph graph;
+    ValueId const of_file = graph.add_constant("of a file", mapped), of_memory = graph.add_constant("of memory", owned);
+    PackedWeights weights(memory_of(*backend), graph);
+    std::byte const* const copy = weights.canonical(of_file, mapped);
     EXPECT_NE(copy, mapped.bytes());
-    EXPECT_EQ(weights.canonical(mapped), copy);
+    EXPECT_EQ(weights.canonical(of_file, mapped), copy);
     EXPECT_TRUE(std::equal(values.begin(), values.end(), reinterpret_cast<float const*>(copy)));
-    EXPECT_EQ(weights.canonical(owned), owned.bytes()) << "what is in memory already needs no copy";
+    EXPECT_EQ(weights.canonical(of_memory, owned), owned.bytes()) << "what is in memory already needs no copy";
     EXPECT_EQ(weights.bytes(), 12U);
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <exception>
+#include <iterator>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,30 +19,82 @@ bool may_be_infinite(DType type) {
     return type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16;
 }
 
+struct DestroyGraph {
+    void operator()(cudaGraph_t graph) const { static_cast<void>(cudaGraphDestroy(graph)); }
+};
+using Graph = std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, DestroyGraph>;
+
 /// A captured graph: one launch for all kernels and copies of a run.
 class CapturedGraph final : public Recording {
 public:
-    CapturedGraph(cudaGraph_t graph, cudaStream_t stream) : stream_(stream) {
-        std::size_t nodes = 0;
-        auto result = cudaGraphGetNodes(graph, nullptr, &nodes);
-        if (result == cudaSuccess) result = cudaGraphInstantiate(&executable_, graph, 0);
-        bytes_ = nodes * kBytesPerNode;
-        static_cast<void>(cudaGraphDestroy(graph));
-        check(result, "preparing a graph of kernels");
+    CapturedGraph(Graph graph, cudaStream_t stream) : stream_(stream) { prepare(std::move(graph)); }
+    ~CapturedGraph() override {
+        for (Prepared const& each : prepared_) static_cast<void>(cudaGraphExecDestroy(each.graph));
     }
-    ~CapturedGraph() override { static_cast<void>(cudaGraphExecDestroy(executable_)); }
     CapturedGraph(CapturedGraph const&) = delete;
     CapturedGraph& operator=(CapturedGraph const&) = delete;
 
-    void replay() override { check(cudaGraphLaunch(executable_, stream_), "launching a graph of kernels"); }
-    [[nodiscard]] std::size_t bytes() const override { return bytes_; }
+    void replay() override {
+        check(cudaGraphLaunch(prepared_.back().graph, stream_), "launching a graph of kernels");
+        captured_.reset();
+    }
+    [[nodiscard]] std::size_t bytes() const override {
+        std::size_t nodes = 0;
+        for (Prepared const& each : prepared_) nodes += each.nodes;
+        return nodes * kBytesPerNode;
+    }
+
+    /// Does from now on what another graph does.
+    void become(Graph graph) {
+        for (auto each = prepared_.rbegin(); each != prepared_.rend(); ++each) {
+            if (!update(*each, graph)) continue;
+            std::rotate(prepared_.rbegin(), each, std::next(each));
+            captured_ = std::move(graph);
+            return;
+        }
+        if (prepared_.size() == kMostPrepared) {
+            check(cudaStreamSynchronize(stream_), kPreparing);  // it may be running
+            static_cast<void>(cudaGraphExecDestroy(prepared_.front().graph));
+            prepared_.erase(prepared_.begin());
+        }
+        prepare(std::move(graph));
+    }
 
 private:
+    struct Prepared {
+        cudaGraphExec_t graph;
+        std::size_t nodes;
+    };
+
+    void prepare(Graph graph) {
+        Prepared made{};
+        check(cudaGraphGetNodes(graph.get(), nullptr, &made.nodes), kPreparing);
+        prepared_.reserve(kMostPrepared);
+        check(cudaGraphInstantiate(&made.graph, graph.get(), 0), kPreparing);
+        prepared_.push_back(made);
+        captured_ = std::move(graph);
+    }
+
+    /// Whether it could, since the nodes are the same but for what they are given.
+    static bool update(Prepared const& to, Graph const& graph) {
+        cudaGraphExecUpdateResultInfo why{};
+        cudaError_t const result = cudaGraphExecUpdate(to.graph, graph.get(), &why);
+        if (result != cudaErrorGraphExecUpdateFailure) {
+            check(result, kPreparing);
+            return true;
+        }
+        static_cast<void>(cudaGetLastError());
+        return false;
+    }
+
+    static constexpr char const* kPreparing = "preparing a graph of kernels";
     static constexpr std::size_t kBytesPerNode = 8192;  // measured: 3500 on the device, about as much on the host
+    /// Kernels begin early or not, or are others, by their size: a network has a few kinds of graphs.
+    static constexpr std::size_t kMostPrepared = 4;
 
     cudaStream_t stream_;
-    cudaGraphExec_t executable_ = nullptr;
-    std::size_t bytes_ = 0;
+    std::vector<Prepared> prepared_;  ///< the last one runs
+    Graph captured_;                  ///< goes while the device is busy
 };
 
 class Stream final : public Queue {
@@ -103,25 +158,12 @@ public:
 
     void wait() override { check(cudaStreamSynchronize(stream_), "running kernels"); }
 
-    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work) override {
-        steps_ = {};
-        // Of this thread only: other threads may allocate meanwhile.
-        check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording a graph of kernels");
-        std::exception_ptr failure;
-        try {
-            work();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        cudaGraph_t graph = nullptr;
-        cudaError_t const result = cudaStreamEndCapture(stream_, &graph);
-        if (failure != nullptr) {
-            if (graph != nullptr) static_cast<void>(cudaGraphDestroy(graph));
-            static_cast<void>(cudaGetLastError());
-            std::rethrow_exception(failure);
-        }
-        check(result, "recording a graph of kernels");
-        return std::make_unique<CapturedGraph>(graph, stream_);
+    [[nodiscard]] std::unique_ptr<Recording> record(std::function<void()> const& work,
+                                                    std::unique_ptr<Recording> older) override {
+        Graph graph = capture(work);
+        if (older == nullptr) return std::make_unique<CapturedGraph>(std::move(graph), stream_);
+        static_cast<CapturedGraph&>(*older).become(std::move(graph));
+        return older;
     }
 
     void begin_step(std::span<std::size_t const> needed) override { steps_.begin(stream_, needed); }
@@ -148,6 +190,28 @@ public:
     }
 
 private:
+    [[nodiscard]] Graph capture(std::function<void()> const& work) {
+        constexpr char const* kDoing = "recording a graph of kernels";
+        steps_ = {};
+        // Of this thread only: other threads may allocate meanwhile.
+        check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), kDoing);
+        std::exception_ptr failure;
+        try {
+            work();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        cudaGraph_t captured = nullptr;
+        cudaError_t const result = cudaStreamEndCapture(stream_, &captured);
+        Graph graph(captured);
+        if (failure != nullptr) {
+            static_cast<void>(cudaGetLastError());
+            std::rethrow_exception(failure);
+        }
+        check(result, kDoing);
+        return graph;
+    }
+
     /// The event may be recorded again at once: who waits for it waits for what it was then.
     void order(cudaStream_t first, cudaStream_t second) {
         check(cudaEventRecord(arrival_, first), "recording an event");

@@ -67,8 +67,11 @@ public:
     [[nodiscard]] virtual std::optional<Error> launch_error() = 0;
     /// Returns when everything is done. Throws Error where some of it failed.
     virtual void wait() = 0;
-    /// Records what `work` queues instead of running it; null where there is nothing to gain (the host).
-    [[nodiscard]] virtual std::unique_ptr<Recording> record(std::function<void()> const& work) = 0;
+    /// Records what `work` queues instead of running it; null where there is nothing to gain (the host). `older`, if
+    /// not null, is a recording of this queue that nobody needs any more and that may become the new one, which costs a
+    /// fraction where steps are alike but for sizes and addresses. Its runs that are under way stay as they were.
+    [[nodiscard]] virtual std::unique_ptr<Recording> record(std::function<void()> const& work,
+                                                            std::unique_ptr<Recording> older) = 0;
     /// While recording: what comes next, until the next call, is a step; they count from 0. It waits for those earlier
     /// steps alone, or, without any, for what came before the first one. Queues may as well do everything in order.
     virtual void begin_step(std::span<std::size_t const> needed) = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -60,22 +61,31 @@ struct Engine::Data {
     std::shared_ptr<OnnxSource const> onnx;             ///< null where there is one graph for all sizes
     Overrides onnx_settings;                            ///< that its file was opened with
     Prepared only;                                      ///< that graph
+    std::atomic<int> sessions = 0;                      ///< that there are
     std::size_t strip_bytes = kStripBytes;              ///< set before the first program is made
     std::size_t program_bytes = std::size_t{64} << 20;  ///< of programs kept beside the one used last
 
 private:
+    /// A program and what is looked for in it, so that a search touches the list alone.
+    struct Kept {
+        Graph const* graph;
+        Sizes sizes;
+        std::shared_ptr<Program const> program;
+    };
     using Types = std::vector<DenseType>;
+    [[nodiscard]] Prepared with_weights(Graph graph) const;
     [[nodiscard]] Types types_of(InputShapes const& shapes) const;
     Prepared prepared_unlocked(Types const& inputs);
     std::shared_ptr<Program const> program(Prepared const& from, Sizes const& sizes);
-    void forget_least_used();
+    [[nodiscard]] std::list<Kept> forget_least_used();
 
     [[nodiscard]] std::shared_ptr<Program const> make(Prepared const& prepared, Sizes const& sizes,
                                                       Precision precision) const;
 
     mutable std::mutex mutex_;
-    std::list<std::pair<Types, Prepared>> graphs_;        ///< by their inputs, most recently used first
-    std::list<std::shared_ptr<Program const>> programs_;  ///< most recently used first
+    std::list<std::pair<Types, Prepared>> graphs_;  ///< by their inputs, most recently used first
+    std::list<Kept> programs_;                      ///< most recently used first
+    std::size_t kept_bytes_ = 0;                    ///< of all of them
 };
 
 }  // namespace vitrum
