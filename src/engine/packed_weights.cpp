@@ -2,7 +2,6 @@
 #include "packed_weights.h"
 
 #include <cstring>
-#include <utility>
 
 #include "base/buffer.h"
 #include "base/mapped_file.h"
@@ -15,12 +14,6 @@ std::span<std::byte const> bytes_of(Constant const& constant) {
 }
 
 }  // namespace
-
-PackedWeights::~PackedWeights() {
-    for (auto const& first : known_forms_) {
-        for (Form const* form = first.load(); form != nullptr;) delete std::exchange(form, form->next);
-    }
-}
 
 std::byte const* PackedWeights::canonical(ValueId id, Constant const& constant) {
     auto& known = known_copies_[static_cast<std::size_t>(id)];
@@ -52,7 +45,8 @@ std::byte const* PackedWeights::get(ValueId id, Constant const& constant, Packin
         give_back_mapped_pages(bytes_of(constant));
     }
     // Another thread may have added it since: twice in the list does no harm.
-    known.store(new Form{packing.key, found->second.data(), known.load()}, std::memory_order_release);
+    Form const& form = forms_.emplace_back(packing.key, found->second.data(), known.load());
+    known.store(&form, std::memory_order_release);
     return found->second.data();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -20,9 +21,6 @@ class PackedWeights {
 public:
     PackedWeights(Memory& memory, Graph const& graph)
         : memory_(memory), known_copies_(graph.values.size()), known_forms_(graph.values.size()) {}
-    ~PackedWeights();
-    PackedWeights(PackedWeights const&) = delete;
-    PackedWeights& operator=(PackedWeights const&) = delete;
 
     /// A constant of the graph itself; on devices, and of a mapped file, a copy, made once.
     std::byte const* canonical(ValueId id, Constant const& constant);
@@ -38,6 +36,8 @@ private:
         PackingKey key;
         std::byte const* data;
         Form const* next;
+
+        Form(PackingKey const& key_, std::byte const* data_, Form const* next_) : key(key_), data(data_), next(next_) {}
     };
 
     [[nodiscard]] Block copy(std::byte const* from, std::size_t bytes);
@@ -48,6 +48,7 @@ private:
     std::vector<std::atomic<std::byte const*>> known_copies_;  ///< by value
     std::vector<std::atomic<Form const*>> known_forms_;        ///< by value
     mutable std::mutex mutex_;
+    std::deque<Form> forms_;
     // Tied weights may share an address under different shapes, so the shape belongs to the key.
     using Key = std::tuple<float const*, std::vector<std::int64_t>, PackingKey>;
     std::map<Key, Block> packed_;
