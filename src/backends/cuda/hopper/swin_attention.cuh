@@ -55,7 +55,7 @@ struct AttentionWeights {
         all.sums *= half.values;
         return all;
     }
-    /// Once the vectors are there.
+    /// Once the vectors are there. The team synchronises behind it.
     template <class Team>
     __device__ void scale_vectors(float* vectors, AttentionScales const& by, Team const& team) const {
         norm_weight.scale(vectors, by.norm, team);
@@ -66,7 +66,6 @@ struct AttentionWeights {
         if (by.values != 1 && team.thread < W::kHeads) {
             vectors[team.thread * W::kQkvColumns + 2 * W::kHead + W::kHeadChannels] = 1;
         }
-        team.sync();
     }
 };
 

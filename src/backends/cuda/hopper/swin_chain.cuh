@@ -9,8 +9,7 @@
 //
 // Blocks take tickets, of one or two windows of a layer, in one order for all. A window waits for the windows of the
 // layer before that it overlaps, which counters of rows of windows tell. They have smaller tickets, which were taken by
-// blocks that run: so nothing waits for ever, whichever blocks find room beside other kernels. One layer alone waits
-// for nothing, so that its blocks know their windows without tickets.
+// blocks that run: so nothing waits for ever, whichever blocks find room beside other kernels.
 
 namespace vitrum::cuda::hopper {
 
@@ -121,10 +120,10 @@ struct Tickets {
         slots[round % kSlots] = ticket;
         arrive(full + 8 * (round % kSlots));
     }
-    /// By each reader once; `is_last` of its threads tells that it has read.
-    [[nodiscard]] __device__ int read(int round, bool is_last) const {
+    /// By a reader of one thread, once.
+    [[nodiscard]] __device__ int read_by_thread(int round) const {
         int const ticket = look(round);
-        if (is_last) arrive(full + 8 * (kSlots + round % kSlots));
+        arrive(full + 8 * (kSlots + round % kSlots));
         return ticket;
     }
     /// By who puts them.

@@ -47,13 +47,12 @@ struct FeedforwardWeights {
                 weight_info(fc2 + W::kChunks * W::kFc2Bytes),
                 W::kChannels};
     }
-    /// Once the vectors are there.
+    /// Once the vectors are there. The team synchronises behind it.
     template <class Team>
     __device__ void scale_vectors(float* vectors, HalfBlockScales const& by, Team const& team) const {
         norm_weight.scale(vectors, by.norm, team);
         norm_bias.scale(vectors, by.norm, team);
         fc2_bias.scale(vectors, by.output, team);
-        team.sync();
     }
 };
 

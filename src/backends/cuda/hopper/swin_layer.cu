@@ -86,8 +86,10 @@ __global__ void __launch_bounds__(Layout<W, kGroups>::kThreads, 1)
     auto* const first_vectors = reinterpret_cast<float*>(&bytes[L::kFirstVectors]);
     auto* const second_vectors = reinterpret_cast<float*>(&bytes[L::kSecondVectors]);
     wait(vectors_there, 0);
-    a.attention.scale_vectors(first_vectors, first_scales, AllComputing(kGroups));
-    a.feedforward.scale_vectors(second_vectors, second_scales, AllComputing(kGroups));
+    AllComputing const computing(kGroups);
+    a.attention.scale_vectors(first_vectors, first_scales, computing);
+    a.feedforward.scale_vectors(second_vectors, second_scales, computing);
+    computing.sync();
     std::uint32_t const keys = shared + L::kKeys + group * 2 * L::First::kKeysBytes;
     Order<kGroups> const order(group);
     typename L::First attention{{weights.slots},

@@ -31,7 +31,7 @@ __device__ void fill(LayerRing<W, kGroups> const& ring, Arguments<W> const& a, T
                      std::uint32_t second_unused) {
     using Ring = LayerRing<W, kGroups>;
     for (int round = 0, item = 0, before = -1;; ++round) {
-        Turn const turn(tickets.read(round, true), 0);
+        Turn const turn(tickets.read_by_thread(round), 0);
         if (turn.is_over()) return;
         for (int i = 0; i < Ring::kItems; ++i, ++item) {
             std::uint32_t const barrier = ring.begin_fill(item, i);
