@@ -3,7 +3,7 @@
 set(engine_dir ${PROJECT_SOURCE_DIR}/src/engine)
 add_executable(fuzz_engine engine_fuzzer.cpp ${engine_dir}/arena_planner.cpp ${engine_dir}/engine_file.cpp
                            ${engine_dir}/graph_json.cpp ${engine_dir}/program.cpp ${engine_dir}/program_checks.cpp
-                           ${engine_dir}/step_needs.cpp ${engine_dir}/step_pairs.cpp ${engine_dir}/strips.cpp)
+                           ${engine_dir}/step_needs.cpp ${engine_dir}/step_chains.cpp ${engine_dir}/strips.cpp)
 target_include_directories(fuzz_engine PRIVATE ${engine_dir} ${engine_dir}/include)
 target_link_libraries(fuzz_engine PRIVATE vitrum_reference nlohmann_json::nlohmann_json PkgConfig::XXHASH)
 target_link_options(fuzz_engine PRIVATE -fsanitize=fuzzer)

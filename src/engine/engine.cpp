@@ -289,7 +289,9 @@ std::vector<KernelChoice> Engine::explain(Sizes const& sizes) const {
                             .provenance = step.node->provenance,
                             .kernel = std::string(step.selection.kernel),
                             .refusals = {}};
-        if (step.pair.launch != nullptr) choice.kernel += fmt::format(", with the next one {}", step.pair.name);
+        if (step.chain.steps > 0) {
+            choice.kernel += fmt::format(", with the next {} {}", step.chain.steps - 1, step.chain.name);
+        }
         for (Refusal const& refusal : step.selection.refusals) {
             choice.refusals.push_back(fmt::format("{}: {}", refusal.kernel, refusal.why));
         }

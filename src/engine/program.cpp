@@ -9,8 +9,8 @@
 #include "arena_planner.h"
 #include "base/check.h"
 #include "program_checks.h"
+#include "step_chains.h"
 #include "step_needs.h"
-#include "step_pairs.h"
 #include "strips.h"
 
 namespace vitrum {
@@ -39,7 +39,7 @@ public:
         if (strips_) choose_strip_kernels();
         place();
         if (is_device()) find_needs(program_);
-        find_pairs(program_, backend_);
+        find_chains(program_, backend_, whole_nodes());
         count_bytes();
         return std::move(program_);
     }

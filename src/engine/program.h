@@ -20,7 +20,7 @@ struct Operand {
 struct Step {
     Node const* node = nullptr;
     Selection selection;
-    PairKernel pair;  ///< see find_pairs
+    ChainKernel chain;  ///< see find_chains
     std::vector<Operand> inputs;
     std::vector<Operand> outputs;
     std::size_t workspace_offset = 0;

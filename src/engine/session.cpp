@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include <fmt/ranges.h>
 
 #include "base/check.h"
 #include "base/finite.h"
@@ -111,18 +114,22 @@ void Session::State::launch(BoundStep const& step) {
     check_launch(step, step.step->selection.kernel);
 }
 
-/// Launches a step of the run, with the next one where one kernel does both. Returns how many that were.
+/// Launches a step of the run, with those behind it that one kernel does as well. Returns how many that were.
 std::size_t Session::State::launch_from(std::size_t first) {
     BoundStep const& step = current->steps[first];
-    PairKernel const& pair = step.step->pair;
-    if (pair.launch == nullptr) {
+    ChainKernel const& chain = step.step->chain;
+    if (chain.steps == 0) {
         launch(step);
         return 1;
     }
-    BoundStep const& next = current->steps[first + 1];
-    pair.launch(*step.op, step.launch, *next.op, next.launch);
-    check_launch(step, pair.name);
-    return 2;
+    std::array<OpLaunch, ChainKernel::kMostSteps> steps;
+    for (std::size_t i = 0; i < chain.steps; ++i) {
+        BoundStep const& next = current->steps[first + i];
+        steps[i] = {next.op, &next.launch};
+    }
+    chain.launch({steps.data(), chain.steps});
+    check_launch(step, chain.name);
+    return chain.steps;
 }
 
 void Session::State::check_launch(BoundStep const& step, std::string_view kernel) {
@@ -304,6 +311,21 @@ std::vector<double> Session::compute_seconds(int runs) {
     return seconds;
 }
 
+/// Of steps that one kernel does: "6 × (WindowAttention, Mlp)".
+static std::string names_of(std::span<BoundStep const> steps) {
+    std::vector<std::string_view> names;
+    for (BoundStep const& step : steps) names.push_back(name_of(*step.op));
+    std::size_t period = 1;
+    while (names.size() % period != 0 ||
+           !std::equal(names.begin() + static_cast<std::ptrdiff_t>(period), names.end(), names.begin())) {
+        ++period;
+    }
+    std::size_t const times = names.size() / period;
+    names.resize(period);
+    auto const once = fmt::format("{}", fmt::join(names, ", "));
+    return times == 1 ? once : fmt::format("{} × ({})", times, once);
+}
+
 std::vector<OpProfile> Session::profile(int runs) {
     VITRUM_ASSERT(state_->current != nullptr && runs > 0);
     State& state = *state_;
@@ -317,11 +339,13 @@ std::vector<OpProfile> Session::profile(int runs) {
         OpProfile& profile =
             profiles.emplace_back(OpProfile{std::string(name_of(step.node->op)), step.node->provenance,
                                             std::string(step.selection.kernel), 0, step.flops, step.bytes});
-        if (step.pair.launch == nullptr) continue;
-        Step const& second = *steps[++i].step;
-        profile.op += fmt::format(", {}", name_of(second.node->op));
-        profile.kernel = step.pair.name;
-        profile.flops += second.flops, profile.bytes += second.bytes;
+        if (step.chain.steps == 0) continue;
+        profile.op = names_of(std::span(steps).subspan(i, step.chain.steps));
+        profile.kernel = step.chain.name;
+        for (std::size_t left = step.chain.steps; left > 1; --left) {
+            Step const& next = *steps[++i].step;
+            profile.flops += next.flops, profile.bytes += next.bytes;
+        }
     }
     for (int run = 0; run < runs; ++run) {
         state.queue->mark();

@@ -55,45 +55,52 @@ TEST(DeviceSession, LetsStepsWaitForWhatTheyNeedAlone) {
     }
 }
 
-TEST(DeviceSession, RunsTwoStepsInOneKernelWhereThereIsOne) {
-    FakeLog log;
-    log.has_pairs = true;
-    Session device(on_fake_device(log)), host(on_reference());
-    constexpr int kLayers = 2;
-    for (Sizes const sizes : {Sizes{1, 5, 7}, Sizes{2, 12, 9}}) {
-        device.prepare(sizes);
-        host.prepare(sizes);
-        log.pairs = 0;
-        for (unsigned run = 0; run < 4; ++run) EXPECT_EQ(run_with(device, run), run_with(host, run));
-        EXPECT_EQ(log.pairs, 3 * kLayers) << "in two runs and in the recording of the third";
+TEST(DeviceSession, RunsSeveralStepsInOneKernelWhereThereIsOne) {
+    for (std::size_t const longest : {2, 4, 16}) {
+        FakeLog log;
+        log.longest_chain = longest;
+        int const chains = longest == 2 ? 2 : 1;  // of two layers
+        Session device(on_fake_device(log)), host(on_reference());
+        for (Sizes const sizes : {Sizes{1, 5, 7}, Sizes{2, 12, 9}}) {
+            device.prepare(sizes);
+            host.prepare(sizes);
+            log.chains = 0;
+            for (unsigned run = 0; run < 4; ++run) EXPECT_EQ(run_with(device, run), run_with(host, run));
+            EXPECT_EQ(log.chains, 3 * chains) << "in two runs and in the recording of the third";
+        }
+        std::size_t layers = 0, nodes = small_graph().nodes.size();
+        int const before = log.chains;
+        device.run_layers([&](LayerValue const&) { ++layers; });
+        EXPECT_EQ(layers, nodes);
+        EXPECT_EQ(log.chains, before) << "what lies between shows";
+        auto const ops = device.profile(1);
+        EXPECT_EQ(ops.size(), nodes - 4 + static_cast<std::size_t>(chains));
+        std::string_view const name = longest == 2 ? "WindowAttention, Mlp" : "2 × (WindowAttention, Mlp)";
+        EXPECT_EQ(std::ranges::count(ops, name, &OpProfile::op), chains);
     }
-    log.pairs = 0;
-    std::size_t layers = 0;
-    device.run_layers([&](LayerValue const&) { ++layers; });
-    EXPECT_EQ(layers, small_graph().nodes.size());
-    EXPECT_EQ(log.pairs, 0) << "what lies between shows";
-    auto const ops = device.profile(1);
-    EXPECT_EQ(ops.size(), small_graph().nodes.size() - kLayers);
-    EXPECT_EQ(std::ranges::count(ops, "WindowAttention, Mlp", &OpProfile::op), kLayers);
-    EXPECT_EQ(std::ranges::count(ops, "pair", &OpProfile::kernel), kLayers);
 }
 
-TEST(DeviceSession, WritesWhatOthersReadBetweenTwoSteps) {
-    Graph graph = small_graph();
-    auto const attention = std::ranges::find_if(
-        graph.nodes, [](Node const& node) { return std::holds_alternative<WindowAttention>(node.op); });
-    ValueId const between = attention->outputs.front();
-    auto const last = std::ranges::find_if(graph.nodes, [](Node const& node) {
-        return std::holds_alternative<Conv2d>(node.op) && node.inputs[Conv2d::kResidual] != kNone;
-    });
-    last->inputs[Conv2d::kResidual] = between;
-    FakeLog log;
-    log.has_pairs = true;
-    Session device(on_fake_device(log, graph)), host(on_reference(graph));
-    device.prepare({1, 5, 7});
-    host.prepare({1, 5, 7});
-    EXPECT_EQ(run_with(device, 1), run_with(host, 1));
-    EXPECT_EQ(log.pairs, 1) << "of the other layer";
+TEST(DeviceSession, WritesWhatOthersReadBetweenTheStepsOfOneKernel) {
+    for (auto const& [step, chains, chained] : {std::tuple(0, 1, 2), std::tuple(1, 2, 4), std::tuple(3, 1, 4)}) {
+        Graph graph = small_graph();
+        std::vector<ValueId> made;
+        for (Node const& node : graph.nodes) {
+            if (std::holds_alternative<WindowAttention>(node.op) || std::holds_alternative<Mlp>(node.op)) {
+                made.push_back(node.outputs.front());
+            }
+        }
+        for (Node& node : graph.nodes) {
+            bool const adds = std::holds_alternative<Conv2d>(node.op) && node.inputs[Conv2d::kResidual] != kNone;
+            if (adds) node.inputs[Conv2d::kResidual] = made.at(static_cast<std::size_t>(step));
+        }
+        FakeLog log;
+        log.longest_chain = 16;
+        Session device(on_fake_device(log, graph)), host(on_reference(graph));
+        device.prepare({1, 5, 7});
+        host.prepare({1, 5, 7});
+        EXPECT_EQ(run_with(device, 1), run_with(host, 1));
+        EXPECT_EQ(std::pair(log.chains.load(), log.chained.load()), std::pair(chains, chained)) << step;
+    }
 }
 
 TEST(DeviceSession, AsksKernelsForThePrecisionThatWasChosen) {

@@ -176,7 +176,7 @@ public:
         pending_.push_back(std::move(item));
     }
     void launch(Op const& op, Launch const& launch, Precision precision);
-    void count_pair() { ++memory_.log().pairs; }
+    void count_chain(std::size_t steps) { ++memory_.log().chains, memory_.log().chained += static_cast<int>(steps); }
 
 private:
     class Steps;
@@ -342,10 +342,9 @@ static void launch_in(Op const& op, Launch const& launch) {
     static_cast<FakeQueue*>(launch.stream)->launch(op, launch, kPrecision);
 }
 
-static void launch_pair(Op const& first, Launch const& of_first, Op const& second, Launch const& of_second) {
-    static_cast<FakeQueue*>(of_first.stream)->count_pair();
-    launch_in<Precision::fp32>(first, of_first);
-    launch_in<Precision::fp32>(second, of_second);
+static void launch_chain(std::span<OpLaunch const> steps) {
+    static_cast<FakeQueue*>(steps.front().launch->stream)->count_chain(steps.size());
+    for (OpLaunch const& step : steps) launch_in<Precision::fp32>(*step.op, *step.launch);
 }
 
 Selection FakeMemory::select(Op const& op, Problem const& problem, int threads) {
@@ -354,7 +353,9 @@ Selection FakeMemory::select(Op const& op, Problem const& problem, int threads) 
     log_.precisions.insert(problem.precision);
     kernels_.at(op.index()) = selection.launch;
     selection.workspace_bytes += log_.more_workspace[problem.precision];
-    if (log_.has_pairs && std::holds_alternative<Mlp>(op)) selection.reusable_inputs = {Mlp::kX, Mlp::kResidual};
+    bool const is_mlp = std::holds_alternative<Mlp>(op), is_attention = std::holds_alternative<WindowAttention>(op);
+    int const residual = is_mlp ? int{Mlp::kResidual} : int{WindowAttention::kResidual};
+    if (log_.longest_chain > 0 && (is_mlp || is_attention)) selection.reusable_inputs = {0, residual};
     switch (problem.precision) {
         case Precision::fp32: selection.launch = launch_in<Precision::fp32>; break;
         case Precision::tf32: selection.launch = launch_in<Precision::tf32>; break;
@@ -373,11 +374,12 @@ public:
     [[nodiscard]] Selection select(Op const& op, Problem const& problem, int threads) const override {
         return memory_.select(op, problem, threads);
     }
-    [[nodiscard]] PairKernel pair(Chosen const& first, Chosen const& second) const override {
-        bool const is_pair =
-            std::holds_alternative<WindowAttention>(first.op) && std::holds_alternative<Mlp>(second.op);
-        if (!memory_.log().has_pairs || !is_pair) return {};
-        return {"pair", launch_pair};
+    [[nodiscard]] ChainKernel chain(std::span<Chosen const> steps) const override {
+        std::size_t const most = std::min(memory_.log().longest_chain, steps.size());
+        auto const is = [&](std::size_t i, std::string_view name) { return i < most && name_of(steps[i].op) == name; };
+        ChainKernel chain{"chain", 0, launch_chain};
+        while (is(chain.steps, "WindowAttention") && is(chain.steps + 1, "Mlp")) chain.steps += 2;
+        return chain;
     }
     [[nodiscard]] Memory* memory() const override { return &memory_; }
 

@@ -21,13 +21,14 @@ struct FakeLog {
     std::string refuse_launch_of;                     ///< an operator's name
     ErrorKind refusal = ErrorKind::failed;            ///< of that launch
     bool stray_write = false;                         ///< kernels write a byte before their workspace
-    bool has_pairs = false;                           ///< has a kernel for attention and the Mlp behind it
+    std::size_t longest_chain = 0;                    ///< steps of its kernel for layers of attention and Mlp; 0: none
     bool rounds = false;                              ///< convolutions round their pictures as their precision says
     std::map<Precision, std::size_t> more_workspace;  ///< bytes that kernels ask for beside what they need
     std::set<Precision> precisions;                   ///< that kernels were asked for
     std::size_t recording_bytes = 0;                  ///< that each recording says it takes
     bool refuses_updates = false;                     ///< makes each recording anew
-    std::atomic<int> recordings = 0, updates = 0, replays = 0, launches = 0, pairs = 0;
+    std::atomic<int> recordings = 0, updates = 0, replays = 0, launches = 0;
+    std::atomic<int> chains = 0, chained = 0;  ///< kernels of several steps, and these
     std::atomic<int> overtaken = 0;  ///< how often a step was replayed that had been recorded before the one before it
     std::map<std::byte const*, int> weight_uploads;  ///< by the host's address
     std::size_t bytes_held = 0, staging_held = 0;

@@ -26,9 +26,11 @@ public:
         return select_kernel<Cuda>(op, problem, threads);
     }
 
-    [[nodiscard]] PairKernel pair(Chosen const& first, Chosen const& second) const override {
-        if (!HopperSwinLayerKernel::serves(first, second)) return {};
-        return {HopperSwinLayerKernel::kName, HopperSwinLayerKernel::launch};
+    [[nodiscard]] ChainKernel chain(std::span<Chosen const> steps) const override {
+        OnDevice const here(memory_.device());
+        std::size_t const served = HopperSwinLayersKernel::steps(steps);
+        if (served == 0) return {};
+        return {HopperSwinLayersKernel::kName, served, HopperSwinLayersKernel::launch};
     }
 
     [[nodiscard]] Memory* memory() const override { return &memory_; }

@@ -14,6 +14,8 @@ struct HopperWindowAttentionKernel : Kernel<WindowAttention> {
     static constexpr std::string_view kName = "fused_hopper_fp16";
     static Support supports(Op const& op, Problem const& problem);
     static std::vector<Packing> packings(Op const& op, Problem const& problem);
+    /// For a chain that begins here.
+    static std::size_t workspace_bytes(Op const& op, Problem const& problem, int threads);
     static std::vector<int> reusable_inputs(Op const&, Problem const&) { return {Op::kX, Op::kResidual}; }
     static void launch(Op const& op, Launch const& launch);
 };
@@ -26,11 +28,15 @@ struct HopperMlpKernel : Kernel<Mlp> {
     static void launch(Mlp const& op, Launch const& launch);
 };
 
-/// A whole Swin layer of 180 channels in one launch, in place of the two kernels above.
-struct HopperSwinLayerKernel {
-    static constexpr std::string_view kName = "layer_hopper_fp16";
-    [[nodiscard]] static bool serves(Chosen const& attention, Chosen const& mlp);
-    static void launch(Op const& attention, Launch const& of_attention, Op const& mlp, Launch const& of_mlp);
+/// Whole Swin layers of 180 channels in one launch, in place of the two kernels above for each.
+struct HopperSwinLayersKernel {
+    static constexpr std::string_view kName = "layers_hopper_fp16";
+    /// How many of the first steps it does.
+    [[nodiscard]] static std::size_t steps(std::span<Chosen const> steps);
+    static void launch(std::span<OpLaunch const> steps);
+
+private:
+    static void launch_one(OpLaunch const& attention, OpLaunch const& mlp);
 };
 
 /// 3 × 3 convolutions by Hopper's warpgroups. A tile's pixels are scaled into FP16's range where they leave it.

@@ -70,6 +70,15 @@ struct SwinWeightInfo {
     float row_norm;  ///< the largest Euclidean norm of a row, that is, of what one output is made with; not too small
 };
 
+/// The workspace of several layers in one launch: the next ticket, and from kFirstCounter on how many windows of each
+/// row of each layer are done.
+struct ChainWords {
+    static constexpr int kMostLayers = 8, kFirstCounter = 32;
+    [[nodiscard]] static constexpr std::int64_t count(int layers, std::int64_t rows) {
+        return kFirstCounter + layers * rows;
+    }
+};
+
 // ---- Convolutions of 3 × 3
 
 constexpr int kConvChunk = 64;  // input channels at a time

@@ -94,8 +94,9 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
     HalfBlockScales const scales = a.weights.scales();
     auto* const vectors = reinterpret_cast<float*>(&bytes[L::kVectors]);
     wait(vectors_there, 0);
-    a.weights.scale_vectors(vectors, scales, kGroups * kGroup);
-    named_barrier(kAllComputing, kGroups * kGroup);
+    AllComputing const computing(kGroups);
+    a.weights.scale_vectors(vectors, scales, computing);
+    computing.sync();
     typename L::Compute feedforward{
         fc1_ring, fc2_ring, vectors, scales, a.weights.epsilon, a.residual_is_x, 0, Order<kGroups>(group), {}};
     auto* const stage = reinterpret_cast<float*>(&bytes[L::kTiles + group * L::Mover::kTileBytes]);

@@ -7,6 +7,7 @@
 #include "../product_layout.h"
 #include "../row_kernels.h"
 #include "../shift_layout.h"
+#include "../swin_layout.h"
 #include "device.h"
 
 namespace vitrum::cuda {
@@ -69,12 +70,32 @@ std::vector<Packing> HopperMlpKernel::packings(Mlp const&, Problem const& proble
             pack_swin_vector(Mlp::kNormBias, columns, true)};
 }
 
-bool HopperSwinLayerKernel::serves(Chosen const& attention, Chosen const& mlp) {
+std::size_t HopperWindowAttentionKernel::workspace_bytes(Op const&, Problem const& problem, int) {
+    Shape const& x = problem.inputs[Op::kX];
+    if (x[3] != SwinMedium::kChannels) return 0;
+    std::int64_t const words = ChainWords::count(ChainWords::kMostLayers, x[0] * (x[1] / 8));
+    return static_cast<std::size_t>(words) * sizeof(int);
+}
+
+static bool is_swin_layer(Chosen const& attention, Chosen const& mlp) {
     bool const are = std::holds_alternative<WindowAttention>(attention.op) && std::holds_alternative<Mlp>(mlp.op) &&
                      attention.selection.kernel == HopperWindowAttentionKernel::kName &&
                      mlp.selection.kernel == HopperMlpKernel::kName;
     return are && attention.problem.inputs[WindowAttention::kX][3] == SwinMedium::kChannels &&
            attention.problem.present[WindowAttention::kResidual] && mlp.problem.present[Mlp::kResidual];
+}
+
+std::size_t HopperSwinLayersKernel::steps(std::span<Chosen const> steps) {
+    if (steps.empty() || !std::holds_alternative<WindowAttention>(steps.front().op)) return 0;
+    // Windows that wait for each other take longer than another start where all are computed at once.
+    Shape const& x = steps.front().problem.inputs[WindowAttention::kX];
+    bool const are_few = x[0] * (x[1] / 8) * (x[2] / 8) <= 2 * hopper::multiprocessors();
+    std::size_t const most = std::min<std::size_t>(steps.size(), are_few ? 2 : 2 * ChainWords::kMostLayers);
+    std::size_t served = 0;
+    while (served + 2 <= most && is_swin_layer(steps[served], steps[served + 1])) {
+        served += 2;
+    }
+    return served;
 }
 
 Support HopperShiftMlpKernel::supports(ShiftMlp const&, Problem const& problem) {

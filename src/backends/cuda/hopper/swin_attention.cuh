@@ -26,10 +26,11 @@ struct AttentionScales : HalfBlockScales {  // `sums` gives scaled values
 template <class W>
 struct AttentionWeights {
     using V = AttentionVectors<W>;
-    std::byte const *qkv, *projection;
+    std::byte const *qkv = nullptr, *projection = nullptr;
     Vector qkv_bias, projection_bias, table, norm_weight, norm_bias;
-    float epsilon, scale;
+    float epsilon = 0, scale = 0;
 
+    AttentionWeights() = default;
     AttentionWeights(WindowAttention const& op, std::byte const* const* packed)
         : qkv(packed[0]),
           projection(packed[1]),
@@ -54,15 +55,16 @@ struct AttentionWeights {
         all.sums *= half.values;
         return all;
     }
-    /// By as many threads, once the vectors are there.
-    __device__ void scale_vectors(float* vectors, AttentionScales const& by, int threads) const {
-        norm_weight.scale(vectors, by.norm, threads);
-        norm_bias.scale(vectors, by.norm, threads);
-        projection_bias.scale(vectors, by.output, threads);
-        qkv_bias.scale(vectors, by.values, threads);
-        named_barrier(kAllComputing, threads);
-        if (by.values != 1 && threadIdx.x < W::kHeads) {
-            vectors[static_cast<int>(threadIdx.x) * W::kQkvColumns + 2 * W::kHead + W::kHeadChannels] = 1;
+    /// Once the vectors are there. The team synchronises behind it.
+    template <class Team>
+    __device__ void scale_vectors(float* vectors, AttentionScales const& by, Team const& team) const {
+        norm_weight.scale(vectors, by.norm, team);
+        norm_bias.scale(vectors, by.norm, team);
+        projection_bias.scale(vectors, by.output, team);
+        qkv_bias.scale(vectors, by.values, team);
+        team.sync();
+        if (by.values != 1 && team.thread < W::kHeads) {
+            vectors[team.thread * W::kQkvColumns + 2 * W::kHead + W::kHeadChannels] = 1;
         }
     }
 };

@@ -21,10 +21,11 @@ struct FeedforwardVectors {
 template <class W>
 struct FeedforwardWeights {
     using V = FeedforwardVectors<W>;
-    std::byte const *fc1, *fc2;
+    std::byte const *fc1 = nullptr, *fc2 = nullptr;
     Vector fc1_bias, fc2_bias, norm_weight, norm_bias;
-    float epsilon;
+    float epsilon = 0;
 
+    FeedforwardWeights() = default;
     FeedforwardWeights(Mlp const& op, std::byte const* const* packed)
         : fc1(packed[0]),
           fc2(packed[1]),
@@ -46,11 +47,12 @@ struct FeedforwardWeights {
                 weight_info(fc2 + W::kChunks * W::kFc2Bytes),
                 W::kChannels};
     }
-    /// By as many threads, once the vectors are there.
-    __device__ void scale_vectors(float* vectors, HalfBlockScales const& by, int threads) const {
-        norm_weight.scale(vectors, by.norm, threads);
-        norm_bias.scale(vectors, by.norm, threads);
-        fc2_bias.scale(vectors, by.output, threads);
+    /// Once the vectors are there. The team synchronises behind it.
+    template <class Team>
+    __device__ void scale_vectors(float* vectors, HalfBlockScales const& by, Team const& team) const {
+        norm_weight.scale(vectors, by.norm, team);
+        norm_bias.scale(vectors, by.norm, team);
+        fc2_bias.scale(vectors, by.output, team);
     }
 };
 

@@ -3,8 +3,7 @@
 // registers that hold them. That saves half of the loads, stores, launches and ends of two kernels.
 #include "../fused_kernels.h"
 #include "device.h"
-#include "swin_attention.cuh"
-#include "swin_feedforward.cuh"
+#include "swin_layer_ring.cuh"
 
 namespace vitrum::cuda::hopper {
 namespace {
@@ -21,79 +20,15 @@ struct Arguments {
     static constexpr float const* residual = nullptr;
 };
 
-/// Weights of both halves in one ring, in slots of what is needed together: a head's q, k and v with the projection of
-/// the head before it, a chunk's first product with the second one of the chunk before it, and between the halves the
-/// last projection with the first chunk. Each part of a slot is released by itself.
+/// By one thread: the weights of every round.
 template <class W, int kGroups>
-struct LayerRing {
-    static constexpr int kItems = W::kHeads + W::kChunks + 1;  ///< of a tile
-    static constexpr int kSlotBytes = std::max(W::kQkvBytes + W::kProjectionBytes, W::kFc1Bytes + W::kFc2Bytes);
-    static_assert(W::kFc1Bytes <= W::kQkvBytes);
-    using Slots = Ring<2, kItems, kSlotBytes>;
-    Slots slots;
-
-    __device__ explicit LayerRing(std::uint32_t at, std::uint32_t barriers) : slots(at, barriers) {}
-    __device__ void init() const { slots.init(2 * kGroups); }
-
-    struct Moving {
-        static constexpr bool kStay = false;
-    };
-    /// What is named by an item lies in the slot `kBehind` further on.
-    template <int kBehind, int kOffset>
-    struct Part : Moving {
-        Slots slots;
-
-        __device__ Part(Slots const& of) : slots(of) {}
-
-        [[nodiscard]] __device__ std::uint32_t slot(int item) const { return slots.slot(item + kBehind) + kOffset; }
-        __device__ void wait_full(int item) const { slots.wait_full(item + kBehind); }
-        __device__ void release(int item, Lane const& lane) const { slots.release(item + kBehind, lane); }
-    };
-    using Qkv = Part<0, 0>;
-    using Projection = Part<1, W::kQkvBytes>;
-    using Fc1 = Part<0, 0>;
-    using Fc2 = Part<1, W::kFc1Bytes>;
-
-    /// By one thread.
-    __device__ void fill(Arguments<W> const& a, int rounds) const {
-        int item = 0;
-        for (int round = 0; round < rounds; ++round) {
-            for (int i = 0; i < kItems; ++i, ++item) {
-                int const chunk = i - W::kHeads;
-                std::uint32_t const barrier = slots.begin_fill(item, first_bytes(i) + second_bytes(i));
-                std::uint32_t const at = slots.slot(item);
-                if (chunk < 0) load_bulk(at, a.attention.qkv + i * W::kQkvBytes, W::kQkvBytes, barrier);
-                else if (chunk < W::kChunks)
-                    load_bulk(at, a.feedforward.fc1 + chunk * W::kFc1Bytes, W::kFc1Bytes, barrier);
-                if (chunk > 0) {
-                    load_bulk(at + W::kFc1Bytes, a.feedforward.fc2 + (chunk - 1) * W::kFc2Bytes, W::kFc2Bytes, barrier);
-                } else if (i > 0) {
-                    load_bulk(at + W::kQkvBytes, a.attention.projection + (i - 1) * W::kProjectionBytes,
-                              W::kProjectionBytes, barrier);
-                }
-            }
-        }
+__device__ void fill(LayerRing<W, kGroups> const& ring, Arguments<W> const& a, int rounds) {
+    using Ring = LayerRing<W, kGroups>;
+    int item = 0;
+    for (int round = 0; round < rounds; ++round) {
+        for (int i = 0; i < Ring::kItems; ++i, ++item) ring.fill_slot(a, item, i, ring.begin_fill(item, i));
     }
-    /// A round without a tile.
-    template <class Order>
-    __device__ void pass(int& item, Lane const& lane, Order const& order) const {
-        for (int i = 0; i < kItems; ++i, ++item) {
-            slots.wait_full(item);
-            if (i < kItems - 1) order.await(), order.pass_on();
-            __syncwarp();
-            slots.release(item, lane);
-            slots.release(item, lane);
-        }
-    }
-
-private:
-    [[nodiscard]] __device__ static int first_bytes(int i) {
-        return i < W::kHeads ? W::kQkvBytes : i < W::kHeads + W::kChunks ? W::kFc1Bytes : 0;
-    }
-    [[nodiscard]] __device__ static int second_bytes(int i) {
-        return i == 0 ? 0 : i <= W::kHeads ? W::kProjectionBytes : W::kFc2Bytes;
-    }
-};
+}
 
 /// Shared memory: weights, keys and values of each warpgroup, its tile, vectors over channels, barriers.
 template <class W, int kGroups>
@@ -139,7 +74,7 @@ __global__ void __launch_bounds__(Layout<W, kGroups>::kThreads, 1)
             arrive_expecting(vectors_there, (L::First::V::kFloats + L::Second::V::kFloats) * 4);
             a.attention.load_vectors(shared + L::kFirstVectors, vectors_there);
             a.feedforward.load_vectors(shared + L::kSecondVectors, vectors_there);
-            weights.fill(a, rounds.count);
+            fill(weights, a, rounds.count);
         }
         __syncwarp();
         if (warp >= 2) typename L::Mover{shared + L::kTiles, tiles, a.x, a.y}.run(a.tiles, warp - 2, rounds);
@@ -151,9 +86,10 @@ __global__ void __launch_bounds__(Layout<W, kGroups>::kThreads, 1)
     auto* const first_vectors = reinterpret_cast<float*>(&bytes[L::kFirstVectors]);
     auto* const second_vectors = reinterpret_cast<float*>(&bytes[L::kSecondVectors]);
     wait(vectors_there, 0);
-    a.attention.scale_vectors(first_vectors, first_scales, kGroups * kGroup);
-    a.feedforward.scale_vectors(second_vectors, second_scales, kGroups * kGroup);
-    named_barrier(kAllComputing, kGroups * kGroup);
+    AllComputing const computing(kGroups);
+    a.attention.scale_vectors(first_vectors, first_scales, computing);
+    a.feedforward.scale_vectors(second_vectors, second_scales, computing);
+    computing.sync();
     std::uint32_t const keys = shared + L::kKeys + group * 2 * L::First::kKeysBytes;
     Order<kGroups> const order(group);
     typename L::First attention{{weights.slots},
@@ -188,8 +124,10 @@ template <class W, int kGroups>
 void run(WindowAttention const& attention, Launch const& of_attention, Mlp const& mlp, Launch const& of_mlp) {
     using L = Layout<W, kGroups>;
     Pixels const x(of_attention.inputs[WindowAttention::kX]), y(of_mlp.outputs[0]);
+    WindowTiles tiles(x, attention.shift);
     // Every other layer goes from the end to the begin: what the one before wrote last is still in the cache.
-    Arguments<W> const arguments{.tiles = {x, attention.shift, attention.shift > 0},
+    tiles.backwards = attention.shift > 0;
+    Arguments<W> const arguments{.tiles = tiles,
                                  .x = x.data,
                                  .y = y.data,
                                  .attention = {attention, of_attention.packed.data()},
@@ -204,10 +142,9 @@ void run(WindowAttention const& attention, Launch const& of_attention, Mlp const
 
 namespace vitrum::cuda {
 
-void HopperSwinLayerKernel::launch(Op const& attention, Launch const& of_attention, Op const& mlp,
-                                   Launch const& of_mlp) {
-    hopper::run<SwinMedium, 2>(*std::get_if<WindowAttention>(&attention), of_attention, *std::get_if<Mlp>(&mlp),
-                               of_mlp);
+void HopperSwinLayersKernel::launch_one(OpLaunch const& attention, OpLaunch const& mlp) {
+    hopper::run<SwinMedium, 2>(*std::get_if<WindowAttention>(attention.op), *attention.launch,
+                               *std::get_if<Mlp>(mlp.op), *mlp.launch);
 }
 
 }  // namespace vitrum::cuda

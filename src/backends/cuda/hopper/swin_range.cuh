@@ -10,19 +10,34 @@
 
 namespace vitrum::cuda::hopper {
 
+/// Who scales vectors together: all that compute.
+struct AllComputing {
+    int thread, threads;
+
+    __device__ explicit AllComputing(int groups) : thread(static_cast<int>(threadIdx.x)), threads(groups * kGroup) {}
+    __device__ void sync() const { named_barrier(kAllComputing, threads); }
+};
+/// One warp.
+struct OneWarp {
+    static constexpr int threads = 32;
+    int thread = static_cast<int>(threadIdx.x) % 32;
+
+    __device__ static void sync() { __syncwarp(); }
+};
+
 /// A packed vector and where it lies in shared memory, in floats.
 struct Vector {
-    float const* from;
-    int at, count;
+    float const* from = nullptr;
+    int at = 0, count = 0;
 
     [[nodiscard]] __device__ float largest() const { return from[count]; }
     __device__ void load(std::uint32_t to, std::uint32_t barrier) const {
         load_bulk(to + at * 4, from, count * 4, barrier);
     }
-    /// By as many threads.
-    __device__ void scale(float* shared, float factor, int threads) const {
+    template <class Team>
+    __device__ void scale(float* shared, float factor, Team const& team) const {
         if (factor == 1.0F) return;
-        for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) shared[at + i] *= factor;
+        for (int i = team.thread; i < count; i += team.threads) shared[at + i] *= factor;
     }
 };
 
@@ -37,6 +52,7 @@ struct HalfBlockScales {
     float values;  ///< of f's results
     float output;  ///< of the second product's sums
 
+    HalfBlockScales() = default;
     __device__ HalfBlockScales(Vector const& norm_weight, Vector const& norm_bias, Vector const& first_bias,
                                SwinWeightInfo const& first, SwinWeightInfo const& second, int channels) {
         // What a token's channels are before the norm's weight and bias is √channels together, and no more each.

@@ -12,17 +12,19 @@ constexpr int kOffsetSide = 2 * kWindow - 1, kOffsets = kOffsetSide * kOffsetSid
 
 /// Windows of whole pictures, rolled by (−shift, −shift): a tile is a window.
 struct WindowTiles {
-    int h, w, down, across, shift, count;
-    bool backwards;  ///< the last window is the first tile
+    int h = 0, w = 0, down = 0, across = 0, shift = 0, count = 0;
+    int first_row = 0;       ///< of windows, with which a picture's tiles begin
+    bool backwards = false;  ///< the last one is the first tile
 
-    WindowTiles(Pixels const& x, int shift_, bool backwards_ = false)
+    WindowTiles() = default;
+    WindowTiles(Pixels const& x, int shift_, int first_row_ = 0)
         : h(static_cast<int>(x.h)),
           w(static_cast<int>(x.w)),
           down(h / kWindow),
           across(w / kWindow),
           shift(shift_),
           count(static_cast<int>(x.n) * down * across),
-          backwards(backwards_) {}
+          first_row(first_row_) {}
 };
 
 /// One of them.
@@ -35,7 +37,8 @@ struct WindowTile {
         auto const line = static_cast<unsigned>(tile) / static_cast<unsigned>(tiles.across);
         column = tile - static_cast<int>(line) * tiles.across;
         picture = static_cast<int>(line / static_cast<unsigned>(tiles.down));
-        row = static_cast<int>(line) - picture * tiles.down;
+        row = static_cast<int>(line) - picture * tiles.down + tiles.first_row;
+        if (row >= tiles.down) row -= tiles.down;
     }
     [[nodiscard]] __device__ static constexpr int tokens() { return kTokens; }
     [[nodiscard]] __device__ std::int64_t pixel(int token) const {

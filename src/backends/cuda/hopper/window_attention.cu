@@ -78,8 +78,9 @@ __global__ void __launch_bounds__(Layout<W, kGroups, kSlots>::kThreads, 1)
     AttentionScales const scales = a.weights.scales();
     auto* const vectors = reinterpret_cast<float*>(&bytes[L::kVectors]);
     wait(vectors_there, 0);
-    a.weights.scale_vectors(vectors, scales, kGroups * kGroup);
-    named_barrier(kAllComputing, kGroups * kGroup);
+    AllComputing const computing(kGroups);
+    a.weights.scale_vectors(vectors, scales, computing);
+    computing.sync();
     std::uint32_t const keys = shared + L::kKeys + group * 2 * L::Compute::kKeysBytes;
     typename L::Compute attention{
         qkv_ring, projection_ring,       keys, vectors, scales, a.weights.epsilon, a.residual_is_x, group,

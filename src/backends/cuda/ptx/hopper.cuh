@@ -35,6 +35,20 @@ __device__ inline void wait(std::uint32_t barrier, std::uint32_t parity) {
         "r"(parity)
         : "memory");
 }
+/// Without waiting.
+[[nodiscard]] __device__ inline bool is_complete(std::uint32_t barrier, std::uint32_t parity) {
+    std::uint32_t done;
+    asm volatile(
+        "{\n"
+        ".reg .pred is;\n"
+        "mbarrier.test_wait.parity.shared::cta.b64 is, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, is;\n"
+        "}"
+        : "=r"(done)
+        : "r"(barrier), "r"(parity)
+        : "memory");
+    return done != 0;
+}
 /// Of the threads that name the same `id` (1 … 15).
 __device__ inline void named_barrier(int id, int threads) {
     asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
@@ -74,6 +88,22 @@ __device__ inline void wait_for_stores() {
 /// Makes this thread's writes to shared memory visible to bulk copies and to products that read it.
 __device__ inline void fence_shared() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+// ---- Between blocks of one kernel: what bulk copies have stored, once the thread that made them has waited for them,
+// and what those of another block load that has seen the counter.
+
+/// Behind wait_for_stores() and before counters are added to; and between reading counters and bulk copies.
+__device__ inline void fence_copies() {
+    asm volatile("fence.proxy.async;" ::: "memory");
+}
+__device__ inline void add_released(int* counter, int what) {
+    asm volatile("red.release.gpu.global.add.s32 [%0], %1;" ::"l"(counter), "r"(what) : "memory");
+}
+[[nodiscard]] __device__ inline int load_acquired(int const* counter) {
+    int value;
+    asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(value) : "l"(counter) : "memory");
+    return value;
 }
 
 // ---- Products of a warpgroup (wgmma.cuh)

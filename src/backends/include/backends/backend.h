@@ -90,11 +90,19 @@ struct Chosen {
     Selection const& selection;
 };
 
-/// One kernel for two operators that follow each other.
-struct PairKernel {
+/// An operator with what its own kernel would get.
+struct OpLaunch {
+    Op const* op = nullptr;
+    Launch const* launch = nullptr;
+};
+
+/// One kernel for several operators that follow each other.
+struct ChainKernel {
+    static constexpr std::size_t kMostSteps = 16;
     std::string_view name;
-    /// With the packings of the kernels that it stands for; null: there is none.
-    void (*launch)(Op const& first, Launch const& of_first, Op const& second, Launch const& of_second) = nullptr;
+    std::size_t steps = 0;  ///< how many of the first ones it does, at least 2; 0: there is none
+    /// With the packings of the kernels that it stands for, and the workspace of the first of them alone.
+    void (*launch)(std::span<OpLaunch const> steps) = nullptr;
 };
 
 class Memory;
@@ -108,9 +116,10 @@ public:
     /// Floats from one pixel to the next of an activation with that many channels.
     [[nodiscard]] virtual std::int64_t pixel_stride(std::int64_t channels) const = 0;
     [[nodiscard]] virtual Selection select(Op const& op, Problem const& problem, int threads) const = 0;
-    /// For two operators of which the first reads one activation, the second nothing but what the first makes, and
-    /// nobody else that, so that it is never written: the second's output lies in the same place.
-    [[nodiscard]] virtual PairKernel pair(Chosen const& /*first*/, Chosen const& /*second*/) const { return {}; }
+    /// For operators of which the first reads one activation and each of the others nothing but what the one before it
+    /// makes; nobody else reads that, so that it is never written. The outputs of all lie in the same place, and may
+    /// lie where the first one reads.
+    [[nodiscard]] virtual ChainKernel chain(std::span<Chosen const> /*steps*/) const { return {}; }
     /// Where kernels find activations and weights; null: in the host's memory.
     [[nodiscard]] virtual Memory* memory() const { return nullptr; }
 };
