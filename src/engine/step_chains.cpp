@@ -61,7 +61,7 @@ void join_needs(std::span<Step> steps, std::size_t number) {
         step.needs = {number};
     }
     std::ranges::sort(all, std::ranges::greater());
-    all.erase(std::ranges::unique(all).begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());  // clang 14 lacks the newer one
     steps.front().needs = std::move(all);
 }
 
