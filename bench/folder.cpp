@@ -11,6 +11,7 @@
 #include <optional>
 #include <random>
 
+#include "lanes.h"
 #include "pipeline.h"
 #include "vitrum/error.h"
 #include "vitrum/measure.h"
@@ -31,6 +32,11 @@ struct Request {
     std::vector<std::int64_t> batches = {1, 2, 4, 8, 16};
     std::size_t pictures = 64;
 };
+
+Engine open(Request const& request, std::optional<Precision> precision) {
+    DeviceName const on = device_named(request.device);
+    return Engine::open(request.model, {.device = on.device, .device_index = on.index, .precision = precision});
+}
 
 Image made_up(std::int64_t height, std::int64_t width) {
     Image picture(width, height, 3, SampleType::u8);
@@ -69,9 +75,9 @@ FolderResult run_folder(std::vector<Session>& sessions, std::vector<Image> const
     result.digests.resize(pictures.size());
     std::vector<std::optional<RestoreReport>> reports(pictures.size());
     std::vector<double> seconds(pictures.size());
-    auto const read = [&](std::size_t job) {  // as the command does it
+    auto const read = [&](std::size_t job) {
         Sizes const sizes{1, pictures[job].height(), pictures[job].width()};
-        if (sessions.size() > 1) static_cast<void>(sessions.front().engine().arena_bytes(sizes));
+        if (sessions.size() > 1) cli::expect_size(sessions.front().engine(), sizes);
     };
     auto const compute = [&](std::size_t job, int lane) {
         reports[job] = restore(sessions[static_cast<std::size_t>(lane)], pictures[job]);
@@ -108,19 +114,14 @@ std::vector<Session> sessions_of(Engine const& engine, int count, std::vector<Im
     return sessions;
 }
 
-/// The same that knows no size yet.
-Engine afresh(Engine const& engine) {
-    Precision const other = engine.precision() == Precision::fp32 ? Precision::tf32 : Precision::fp32;
-    return engine.in_precision(other).in_precision(engine.precision());
-}
-
 void time_folders(Request const& request, Engine const& engine) {
     for (bool const mixed : {false, true}) {
         std::vector<Image> const pictures = made_up_folder(request, mixed);
         double const count = static_cast<double>(pictures.size());
         std::vector<std::uint64_t> expected;
         for (int const lanes : request.lanes) {
-            std::vector<Session> sessions = sessions_of(afresh(engine), lanes, pictures);
+            Engine const afresh = open(request, engine.precision());  // that knows no size yet
+            std::vector<Session> sessions = sessions_of(afresh, lanes, pictures);
             FolderResult const cold = run_folder(sessions, pictures, 64);
             FolderResult const warm = run_folder(sessions, pictures, 64);
             if (expected.empty()) expected = cold.digests;
@@ -187,10 +188,8 @@ void time_batches(Request const& request, Engine const& engine) {
 }
 
 void run(Request const& request) {
-    DeviceName const on = device_named(request.device);
     auto const precision = precision_named(request.precision);
-    Engine engine =
-        Engine::open(request.model, {.device = on.device, .device_index = on.index, .precision = precision});
+    Engine engine = open(request, precision);
     if (!precision) engine = in_automatic_precision(engine);
     fmt::print("{} {}×{} in {} on {}\n", engine.info().variant, request.size[0], request.size[1],
                name_of(engine.precision()), engine.isa());

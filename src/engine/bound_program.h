@@ -42,9 +42,8 @@ struct SessionMemory {
     bool reserve(Program const& program);
 };
 
-/// What a session records work with that may not come again, each time anew. To give a recording other addresses and
-/// sizes takes as long as to launch as many kernels, but the driver does the latter one after the other for all
-/// sessions.
+/// What a session records work with that may not come again, each time anew: a recording that is given other addresses
+/// and sizes is one launch, where the driver makes those of single kernels one after the other for all sessions.
 struct SpareRecording {
     std::unique_ptr<Recording> recording;
     int runs = 0;  ///< of work without a recording of its own
