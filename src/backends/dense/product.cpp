@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products, convolutions and pooling on float32.
+#include <cmath>
+
 #include "elements.h"
 #include "run.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What makes one number, or one line, of a line of numbers.
+#include <cmath>
 #include <numeric>
 
 #include "elements.h"

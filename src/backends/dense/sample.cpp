@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resampling: along an axis by tables of taps, and at places that another tensor names.
+#include <cmath>
 #include <span>
 
 #include "elements.h"

@@ -2,6 +2,8 @@
 // Group norm in two passes over memory. The first takes the statistics of chunks of pixels that fit into the
 // first-level cache, each around its own mean, and merges them in float64 (Chan et al. 1979), so that a far mean costs
 // no digits.
+#include <cmath>
+
 #include "scratch.h"
 #include "simd/targets.h"
 #undef HWY_TARGET_INCLUDE

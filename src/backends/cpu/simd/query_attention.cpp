@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention of a hundred queries to thousands of pixels: queries in vector lanes, keys and values read where they lie.
 // Keys go by in tiles under a running softmax (Milakov and Gimelshein 2018), so no row of weights is ever whole.
+#include <cmath>
 #include <limits>
 
 #include "scratch.h"
