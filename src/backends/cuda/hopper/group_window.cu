@@ -2,7 +2,6 @@
 #include "../elan_layout.h"
 #include "../fused_kernels.h"
 #include "../kernels/elan/brain_pairs.cuh"
-#include "../kernels/elan/fetch_quads.cuh"
 #include "device.h"
 #include "pixel_product.h"
 #include "region_attention.cuh"
@@ -29,6 +28,7 @@ struct RegionLayout {
         alignas(128) std::byte weights[Weights::kGroupBytes];
         float bias[Weights::kColumns];
         RegionLargest<kWarps> largest;
+        RegionPixels pixels;
     };
 
     struct Query {
@@ -58,12 +58,17 @@ public:
     using Weights = L::Weights;
 
     __device__ RegionThread(RegionData const& data, L::Shared& shared)
-        : d_(data), shared_(shared), place_(data), first_(static_cast<int>(threadIdx.x) / kGroup * kGroup) {}
+        : d_(data), shared_(shared), first_(static_cast<int>(threadIdx.x) / kGroup * kGroup) {
+        RegionPlace const place(data);
+        group_ = place.group, bits_ = place.bits;
+        shared.pixels.put(place, static_cast<int>(threadIdx.x));
+    }
 
     __device__ void run() {
         let_next_start();
         fetch_weights();
         await_previous();
+        __syncthreads();
         float4 query[L::kUnits], x[2][Weights::kDepth / 8];
         fetch_query(query);
 #pragma unroll
@@ -83,7 +88,7 @@ public:
         for (int set = 0; set < 2; ++set) put_values(set, values[set]);
         fence_shared();
         __syncthreads();
-        RegionAttention<L> const attention(shared_.keys[0], shared_address(shared_.values), query_scale, place_.bits);
+        RegionAttention<L> const attention(shared_.keys[0], shared_address(shared_.values), query_scale, bits_);
 #pragma unroll 1
         for (int set = 0; set < 2; ++set) {
             Sums sums;
@@ -98,18 +103,16 @@ private:
     // ---- Queries: a thread has a token.
 
     __device__ void fetch_weights() const {
-        auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + place_.group * Weights::kGroupBytes;
+        auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + group_ * Weights::kGroupBytes;
         copy_block_async<L::kThreads>(shared_.weights, from, Weights::kGroupBytes);
         int const thread = static_cast<int>(threadIdx.x);
         if (thread >= Weights::kColumns) return;
-        shared_.bias[thread] = thread < L::kDim ? d_.bias[place_.group * L::kDim + thread] : 0.0F;
+        shared_.bias[thread] = thread < L::kDim ? d_.bias[group_ * L::kDim + thread] : 0.0F;
     }
     __device__ void fetch_query(float4 (&query)[L::kUnits]) const {
-        float const* const row = d_.query.at(place_.pixel(static_cast<int>(threadIdx.x))) + place_.group * L::kDim;
-        QuadAt at[L::kUnits];
+        float const* const row = shared_.pixels.row(d_.query, static_cast<int>(threadIdx.x)) + group_ * L::kDim;
 #pragma unroll
-        for (int i = 0; i < L::kUnits; ++i) at[i] = {row + 4 * i, 4};
-        fetch_quads(query, at, d_.query);
+        for (int i = 0; i < L::kUnits; ++i) query[i] = *reinterpret_cast<float4 const*>(row + 4 * i);
     }
     __device__ void put_query(float4 const (&query)[L::kUnits], float scale) const {
         uint2 high[L::kUnits], low[L::kUnits];
@@ -165,15 +168,13 @@ private:
     /// Quad 2 k + r: channels 16 k + 4 · quad … of row r. The pixel's last four channels are its fifteenth quad.
     __device__ void fetch_x(int set, float4 (&x)[Weights::kDepth / 8]) const {
         static_assert(Weights::kChannels == Weights::kDepth - 4);
-        QuadAt at[Weights::kDepth / 8];
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
-            float const* const row = d_.x.at(place_.pixel(token(set) + lane_.row + 8 * r)) + 4 * lane_.quad;
+            float const* const row = shared_.pixels.row(d_.x, token(set) + lane_.row + 8 * r) + 4 * lane_.quad;
 #pragma unroll
-            for (int k = 0; k < kLast / 2; ++k) at[2 * k + r] = {row + 16 * k, 4};
-            at[kLast + r] = {row + (has_last() ? 8 * kLast : 0), 4};
+            for (int k = 0; k < kLast / 2; ++k) x[2 * k + r] = *reinterpret_cast<float4 const*>(row + 16 * k);
+            x[kLast + r] = *reinterpret_cast<float4 const*>(row + (has_last() ? 8 * kLast : 0));
         }
-        fetch_quads(x, at, d_.x);
     }
     __device__ void keep_channels(float4 (&x)[Weights::kDepth / 8]) const {
 #pragma unroll
@@ -232,24 +233,22 @@ private:
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
             float const factor = inverse_total(sums, L::kDim, r) * (1.0F / value_scale_);
-            float* const to = d_.attended.at(place_.pixel(token(set) + lane_.row + 8 * r)) + place_.group * L::kDim;
+            float* const to = shared_.pixels.row(d_.attended, token(set) + lane_.row + 8 * r) + group_ * L::kDim;
 #pragma unroll
             for (int j = 0; j < Weights::kColumns / 8; ++j) {
                 int const c = column(4 * j), at = 4 * j + 2 * r;
                 float2 const v =
                     make_float2((sums[at] + sums[kLow + at]) * factor, (sums[at + 1] + sums[kLow + at + 1]) * factor);
-                if (c >= L::kDim) continue;
-                if (d_.attended.vector) *reinterpret_cast<float2*>(to + c) = v;
-                else to[c] = v.x, to[c + 1] = v.y;
+                if (c < L::kDim) *reinterpret_cast<float2*>(to + c) = v;
             }
         }
     }
 
     RegionData const& d_;
     L::Shared& shared_;
-    RegionPlace place_;
     Lane lane_;
     int first_;  ///< of the warpgroup's tokens
+    int group_, bits_;
     float value_scale_ = 0;
 };
 
@@ -268,6 +267,7 @@ void HopperRegionKernel::launch(Op const& op, Launch const& launch) {
     auto const in = launch.inputs;
     RegionData const data = regions_of(op, launch);
     Pixels const y(launch.outputs[0]);
+    VITRUM_ASSERT(data.x.vector && data.query.vector && data.attended.vector);
     start_shared<Start::early>(launch.stream, hopper::region_kernel, data.regions * 3, L::kThreads, sizeof(L::Shared),
                                data);
     hopper::launch_pixel_product(launch.stream,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../elan_layout.h"
 #include "../fused_kernels.h"
-#include "../kernels/elan/fetch_quads.cuh"
 #include "group_output.h"
 #include "region_attention.cuh"
 
@@ -26,6 +25,7 @@ struct WideLayout {
         alignas(128) std::byte weights[Weights::kGroupBytes];
         alignas(8) float bias[Weights::kColumns];  ///< read by twos
         RegionLargest<kWarps> largest;
+        RegionPixels pixels;
     };
 
     struct Query {
@@ -55,8 +55,8 @@ struct WideLayout {
 /// The groups of a region one after the other, since they share x in the second-level cache; and the last region
 /// first, since its x has been written last, and the product behind begins with what was attended last.
 [[nodiscard]] __device__ RegionTurn last_region_first() {
-    Quotient const turn = divide(gridDim.x - 1 - blockIdx.x, 3);
-    return {2 - turn.rest, turn.whole};
+    std::uint32_t const turn = gridDim.x - 1 - blockIdx.x;
+    return {2 - turn % 3, turn / 3};
 }
 
 class WideThread {
@@ -65,15 +65,17 @@ public:
     using Weights = L::Weights;
 
     __device__ WideThread(RegionData const& data, L::Shared& shared)
-        : d_(data),
-          shared_(shared),
-          place_(data, last_region_first()),
-          first_(static_cast<int>(threadIdx.x) / kGroup * kSet) {}
+        : d_(data), shared_(shared), first_(static_cast<int>(threadIdx.x) / kGroup * kSet) {
+        RegionPlace const place(data, last_region_first());
+        group_ = place.group, bits_ = place.bits;
+        if (threadIdx.x < kRegionTokens) shared.pixels.put(place, static_cast<int>(threadIdx.x));
+    }
 
     __device__ void run() {
         let_next_start();
         fetch_weights();
         await_previous();
+        __syncthreads();
         float sums[Weights::kColumns / 2];
         project(sums);
         publish_largest(sums);
@@ -84,7 +86,7 @@ public:
         fence_shared();
         __syncthreads();
         RegionAttention<L>::Sums attended;
-        RegionAttention<L>(shared_.keys[0], shared_address(shared_.values), query_scale, place_.bits)
+        RegionAttention<L>(shared_.keys[0], shared_address(shared_.values), query_scale, bits_)
             .attend(first_, attended);
         store(attended, value_scale);
     }
@@ -93,13 +95,13 @@ private:
     using Sums = float[Weights::kColumns / 2];  ///< of queries, then of values
 
     __device__ void fetch_weights() const {
-        auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + place_.group * Weights::kGroupBytes;
+        auto const* const from = reinterpret_cast<std::byte const*>(d_.weights) + group_ * Weights::kGroupBytes;
         copy_block_async<L::kThreads>(shared_.weights, from, Weights::kGroupBytes);
         int const column = static_cast<int>(threadIdx.x);
         if (column >= Weights::kColumns) return;
         bool const is_value = column >= L::kHead;
         int const c = is_value ? value_channel(column - L::kHead) : column;
-        shared_.bias[column] = c < L::kDim ? d_.bias[(2 * place_.group + (is_value ? 1 : 0)) * L::kDim + c] : 0.0F;
+        shared_.bias[column] = c < L::kDim ? d_.bias[(2 * group_ + (is_value ? 1 : 0)) * L::kDim + c] : 0.0F;
     }
 
     /// The token of a lane's upper row; the lower one's is 8 more.
@@ -112,7 +114,7 @@ private:
     __device__ void project(Sums& sums) const {
         float const* rows[2];
 #pragma unroll
-        for (int r = 0; r < 2; ++r) rows[r] = d_.x.at(place_.pixel(token() + 8 * r)) + 4 * lane_.quad;
+        for (int r = 0; r < 2; ++r) rows[r] = shared_.pixels.row(d_.x, token() + 8 * r) + 4 * lane_.quad;
         float scale = 0;
         float4 x[kQuads];
         load_x(rows, 0, x);
@@ -148,14 +150,12 @@ private:
         add_bias(sums, unit / scale);
     }
     __device__ void load_x(float const* const (&rows)[2], int step, float4 (&x)[kQuads]) const {
-        QuadAt at[kQuads];
 #pragma unroll
         for (int i = 0; i < kQuads; ++i) {
             int const channel = 16 * (step + i / 2);
             bool const exists = channel + 16 <= Weights::kChannels || channel + 4 * lane_.quad < Weights::kChannels;
-            at[i] = {rows[i % 2] + (exists ? channel : 0), 4};
+            x[i] = *reinterpret_cast<float4 const*>(rows[i % 2] + (exists ? channel : 0));
         }
-        fetch_quads(x, at, d_.x);
 #pragma unroll
         for (int i = 0; i < kQuads; ++i) {
             int const channel = 16 * (step + i / 2);
@@ -226,19 +226,19 @@ private:
             for (int j = 0; j < L::kHead / 8; ++j) {
                 words[j] = Fp16::pack(sums[4 * j + 2 * r] * factor, sums[4 * j + 2 * r + 1] * factor);
             }
-            float* const row = d_.attended.at(place_.pixel(token() + 8 * r));
-            auto* const to = reinterpret_cast<uint4*>(row + GroupOutputWeights::word(place_.group, 16 * lane_.quad));
+            float* const row = shared_.pixels.row(d_.attended, token() + 8 * r);
+            auto* const to = reinterpret_cast<uint4*>(row + GroupOutputWeights::word(group_, 16 * lane_.quad));
             to[0] = make_uint4(words[0], words[1], words[2], words[3]);
             to[1] = make_uint4(words[4], words[5], words[6], words[7]);
-            if (lane_.quad == 0) row[GroupOutputWeights::kScaleWord + place_.group] = value_scale;
+            if (lane_.quad == 0) row[GroupOutputWeights::kScaleWord + group_] = value_scale;
         }
     }
 
     RegionData const& d_;
     L::Shared& shared_;
-    RegionPlace place_;
     Lane lane_;
     int first_;  ///< of the warpgroup's tokens
+    int group_, bits_;
 };
 
 __global__ void __launch_bounds__(WideLayout::kThreads, 1) wide_region_kernel(__grid_constant__ RegionData const data) {
@@ -253,6 +253,7 @@ namespace vitrum::cuda {
 void HopperWideRegionKernel::launch(Op const& op, Launch const& launch) {
     using L = hopper::WideLayout;
     RegionData const data = regions_of(op, launch);
+    VITRUM_ASSERT(data.x.vector && data.attended.vector);
     start_shared<Start::early>(launch.stream, hopper::wide_region_kernel, data.regions * 3, L::kThreads,
                                sizeof(L::Shared), data);
     auto const in = launch.inputs;

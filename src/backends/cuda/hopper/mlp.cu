@@ -112,6 +112,7 @@ void run(Mlp const& op, Launch const& launch) {
     using L = Layout<W, kGroups, kSlots>;
     auto const in = launch.inputs;
     Pixels const x(in[Mlp::kX]), y(launch.outputs[0]), residual(in[Mlp::kResidual]);
+    VITRUM_ASSERT(x.stride == W::kColumns && y.stride == W::kColumns);  // tokens are copied as they lie
     Arguments<W> const arguments{.tiles = {x.count(), static_cast<int>(divide_up(x.count(), kTokens))},
                                  .x = x.data,
                                  .residual = residual.data,

@@ -121,6 +121,19 @@ template <int kCount>
     return matrix_descriptor(keys + chunk * kChunkPlane + key * 16, kChunkPlane);
 }
 
+/// Where a region's tokens lie in memory: looked up, since what follows from a place would wait in registers, or in
+/// local memory, from the loads to the stores.
+class RegionPixels {
+public:
+    __device__ void put(RegionPlace const& place, int token) { pixels_[token] = static_cast<int>(place.pixel(token)); }
+    [[nodiscard]] __device__ float* row(Matrix const& of, int token) const {
+        return of.data + static_cast<std::int64_t>(pixels_[token]) * static_cast<int>(of.stride);
+    }
+
+private:
+    int pixels_[kRegionTokens];
+};
+
 /// The largest numbers that warps have seen.
 template <int kWarps>
 struct RegionLargest {

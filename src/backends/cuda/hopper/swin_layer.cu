@@ -124,6 +124,7 @@ template <class W, int kGroups>
 void run(WindowAttention const& attention, Launch const& of_attention, Mlp const& mlp, Launch const& of_mlp) {
     using L = Layout<W, kGroups>;
     Pixels const x(of_attention.inputs[WindowAttention::kX]), y(of_mlp.outputs[0]);
+    VITRUM_ASSERT(x.stride == W::kColumns && y.stride == W::kColumns);  // tokens are copied as they lie
     WindowTiles tiles(x, attention.shift);
     // Every other layer goes from the end to the begin: what the one before wrote last is still in the cache.
     tiles.backwards = attention.shift > 0;

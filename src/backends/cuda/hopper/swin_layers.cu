@@ -203,6 +203,7 @@ void run(std::span<OpLaunch const> steps) {
     using L = Layout<W, kGroups>;
     Launch const& first = *steps.front().launch;
     Pixels const x(first.inputs[WindowAttention::kX]), y(steps.back().launch->outputs[0]);
+    VITRUM_ASSERT(x.stride == W::kColumns && y.stride == W::kColumns);  // tokens are copied as they lie
     int const layers = static_cast<int>(steps.size() / 2);
     Chain const chain(WindowTiles(x, 0), layers, multiprocessors(), first.workspace);
     Arguments<W> arguments{.chain = chain, .x = x.data, .y = y.data, .layers = {}};

@@ -99,6 +99,7 @@ void run(Op const& op, Launch const& launch) {
     using L = Layout<W, kGroups, kSlots>;
     auto const in = launch.inputs;
     Pixels const x(in[Op::kX]), y(launch.outputs[0]), residual(in[Op::kResidual]);
+    VITRUM_ASSERT(x.stride == W::kColumns && y.stride == W::kColumns);  // tokens are copied as they lie
     Arguments<W> const arguments{.tiles = {x, op.shift},
                                  .x = x.data,
                                  .residual = residual.data,

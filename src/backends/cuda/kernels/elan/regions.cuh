@@ -26,13 +26,14 @@ struct RegionData {
 
 /// Which region a block has and which of its groups, 0 being that of the largest windows.
 struct RegionTurn {
-    std::int64_t rank, region;
+    std::uint32_t rank, region;
 };
 
 /// The largest windows of all regions first.
 [[nodiscard]] __device__ inline RegionTurn largest_first(RegionData const& d) {
-    Quotient const turn = divide(blockIdx.x, d.regions);
-    return {turn.whole, turn.rest};
+    auto const regions = static_cast<std::uint32_t>(d.regions);
+    std::uint32_t const rank = blockIdx.x < regions ? 0 : blockIdx.x < 2 * regions ? 1 : 2;
+    return {rank, blockIdx.x - rank * regions};
 }
 
 /// Which region and group a block has, and where its tokens lie.
@@ -50,11 +51,13 @@ struct RegionPlace {
           w(static_cast<int>(d.x.w)) {
         group = one_of(d.order, static_cast<int>(turn.rank));
         bits = one_of(d.window_bits, group);
-        Place const at(turn.region, d.down, d.across);
+        // A launch has fewer than 2^31 blocks.
+        auto const across = static_cast<std::uint32_t>(d.across), down = static_cast<std::uint32_t>(d.down);
+        std::uint32_t const line = turn.region / across, picture = line / down;
         int const shift = d.is_shifted ? 1 << bits >> 1 : 0;
-        first_pixel = at.n * d.x.h * d.x.w;
-        row = static_cast<int>(at.row) * kRegion + shift;
-        column = static_cast<int>(at.column) * kRegion + shift;
+        first_pixel = picture * d.x.h * d.x.w;
+        row = static_cast<int>(line - picture * down) * kRegion + shift;
+        column = static_cast<int>(turn.region - line * across) * kRegion + shift;
     }
     /// Parameters that an index were looked up with would be copied to the stack.
     [[nodiscard]] static __device__ int one_of(int const (&values)[3], int i) {
