@@ -93,7 +93,7 @@ FolderResult run_folder(std::vector<Session>& sessions, std::vector<Image> const
     };
     auto const start = Clock::now();
     cli::run_pipeline(std::vector<std::uint64_t>(pictures.size(), 1), {read, compute, write, report},
-                      {.lanes = static_cast<int>(sessions.size()), .writers = 2, .jobs = jobs});
+                      {.readers = 4, .lanes = static_cast<int>(sessions.size()), .writers = 2, .jobs = jobs});
     result.milliseconds = milliseconds_since(start);
     for (double const s : seconds) result.restore_milliseconds += s * 1e3;
     return result;
