@@ -76,8 +76,7 @@ FolderResult run_folder(std::vector<Session>& sessions, std::vector<Image> const
     std::vector<std::optional<RestoreReport>> reports(pictures.size());
     std::vector<double> seconds(pictures.size());
     auto const read = [&](std::size_t job) {
-        Sizes const sizes{1, pictures[job].height(), pictures[job].width()};
-        if (sessions.size() > 1) cli::expect_size(sessions.front().engine(), sizes);
+        cli::expect_size(sessions, {1, pictures[job].height(), pictures[job].width()});
     };
     auto const compute = [&](std::size_t job, int lane) {
         reports[job] = restore(sessions[static_cast<std::size_t>(lane)], pictures[job]);
@@ -93,7 +92,10 @@ FolderResult run_folder(std::vector<Session>& sessions, std::vector<Image> const
     };
     auto const start = Clock::now();
     cli::run_pipeline(std::vector<std::uint64_t>(pictures.size(), 1), {read, compute, write, report},
-                      {.readers = 4, .lanes = static_cast<int>(sessions.size()), .writers = 2, .jobs = jobs});
+                      {.readers = cli::PipelineLimits::kMostReaders,
+                       .lanes = static_cast<int>(sessions.size()),
+                       .writers = 2,
+                       .jobs = jobs});
     result.milliseconds = milliseconds_since(start);
     for (double const s : seconds) result.restore_milliseconds += s * 1e3;
     return result;

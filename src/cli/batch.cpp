@@ -94,10 +94,10 @@ private:
 };
 
 PipelineLimits Batch::limits() const {
-    // Decoding is quick beside encoding: a PNG takes ten times as long to write as to read.
-    constexpr int kMostReaders = 4, kMostWriters = 32;
+    constexpr int kMostWriters = 32;
     int const jobs = static_cast<int>(std::min<std::size_t>(jobs_.size(), kMostWriters));
-    int const readers = std::min({options_.threads, jobs, kMostReaders}), writers = std::min(options_.threads, jobs);
+    int const readers = std::min({options_.threads, jobs, PipelineLimits::kMostReaders});
+    int const writers = std::min(options_.threads, jobs);
     PipelineLimits limits{.readers = readers, .lanes = static_cast<int>(options_.lanes), .writers = writers};
     limits.jobs = static_cast<std::size_t>(readers) + 2 * options_.lanes + static_cast<std::size_t>(writers);
     limits.bytes = options_.most_bytes;

@@ -59,9 +59,10 @@ std::vector<Session> make_lanes(Engine const& engine, Sizes const& largest, std:
     return lanes;
 }
 
-void expect_size(Engine const& engine, Sizes const& sizes) {
+void expect_size(std::vector<Session> const& lanes, Sizes const& sizes) {
+    if (lanes.size() == 1) return;
     try {
-        static_cast<void>(engine.arena_bytes(sizes));  // asked for a program, it keeps that
+        static_cast<void>(lanes.front().engine().arena_bytes(sizes));  // asked for a program, it keeps that
     } catch (Error const&) {
     }
 }

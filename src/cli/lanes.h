@@ -19,9 +19,9 @@ namespace vitrum::cli {
 [[nodiscard]] std::vector<Session> make_lanes(Engine const& engine, Sizes const& largest, std::uint64_t memory_bytes,
                                               std::size_t jobs);
 
-/// Makes what an input of that size is computed by, as lanes do it otherwise, while they compute others. What the
-/// engine refuses is told by whoever computes the input.
-void expect_size(Engine const& engine, Sizes const& sizes);
+/// Where there are several lanes, makes what an input of that size is computed by, as they do it otherwise, while they
+/// compute others. What the engine refuses is told by whoever computes the input.
+void expect_size(std::vector<Session> const& lanes, Sizes const& sizes);
 
 struct LaneLimits {
     std::uint64_t free_bytes = 0, each_bytes = 0;  ///< of the device; of one session's activations

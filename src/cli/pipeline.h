@@ -21,6 +21,9 @@ struct PipelineStages {
 };
 
 struct PipelineLimits {
+    /// Decoding is quick beside encoding: a PNG takes ten times as long to write as to read.
+    static constexpr int kMostReaders = 4;
+
     int readers = 1, lanes = 1, writers = 1;  ///< threads of each stage
     std::size_t jobs = 1;                     ///< read and not reported at a time
     std::uint64_t bytes = UINT64_MAX;         ///< that they may hold together, but for a single one

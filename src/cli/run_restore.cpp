@@ -28,9 +28,7 @@ public:
 
     [[nodiscard]] Compute read(Job const& job) const override {
         auto picture = std::make_shared<Image const>(load_image(job.input));
-        if (lanes_.size() > 1 && restore_.tile <= 0) {
-            expect_size(lanes_.front().engine(), {1, picture->height(), picture->width()});
-        }
+        if (restore_.tile <= 0) expect_size(lanes_, {1, picture->height(), picture->width()});
         return [this, job, picture](int lane, Progress const& progress) -> Write {
             RestoreOptions how = restore_;
             how.progress = progress;

@@ -44,9 +44,7 @@ public:
     [[nodiscard]] Compute read(Job const& job) const override {
         if (mask_) return compute(job, load_measurement(job.input), *mask_);
         Image picture = load_image(job.input);
-        if (lanes_.size() > 1 && how_.tile <= 0) {
-            expect_size(lanes_.front().engine(), {1, picture.height(), picture.width()});
-        }
+        if (how_.tile <= 0) expect_size(lanes_, {1, picture.height(), picture.width()});
         return compute(job, std::move(picture));
     }
 

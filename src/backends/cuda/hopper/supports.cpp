@@ -70,10 +70,10 @@ std::vector<Packing> HopperMlpKernel::packings(Mlp const&, Problem const& proble
             pack_swin_vector(Mlp::kNormBias, columns, true)};
 }
 
-std::size_t HopperWindowAttentionKernel::workspace_bytes(Op const&, Problem const& problem, int) {
+std::size_t HopperWindowAttentionKernel::workspace_bytes(Op const& op, Problem const& problem, int) {
     Shape const& x = problem.inputs[Op::kX];
     if (x[3] != SwinMedium::kChannels) return 0;
-    std::int64_t const words = ChainWords::count(ChainWords::kMostLayers, x[0] * (x[1] / 8));
+    std::int64_t const words = ChainWords::count(ChainWords::kMostLayers, x[0] * (x[1] / op.window));
     return static_cast<std::size_t>(words) * sizeof(int);
 }
 

@@ -134,8 +134,7 @@ struct Tickets {
     /// By a warp.
     [[nodiscard]] __device__ int read_by_warp(int round) const {
         int const ticket = look(round);
-        __syncwarp();
-        if (threadIdx.x % 32 == 0) arrive(full + 8 * (kSlots + round % kSlots));
+        arrive_by_warp(full + 8 * (kSlots + round % kSlots));
         return ticket;
     }
 };

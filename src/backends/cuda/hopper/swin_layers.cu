@@ -120,10 +120,6 @@ __device__ void compute(Arguments<W> const& a, Shared<W, kGroups> const& shared,
                                 {}};
     typename L::Second feedforward{{weights.slots}, {weights.slots}, vectors.second, {}, 0, true, 0, order, {}};
     auto* const stage = reinterpret_cast<float*>(shared.bytes + L::kTiles + group * L::Mover::kTileBytes);
-    auto const tell = [&](std::uint32_t barrier) {
-        __syncwarp();
-        if (attention.lane.first()) arrive(barrier);
-    };
     std::uint32_t full = 0;  // parity
     bool has_tile = false;
     Stream<W> stream;
@@ -150,7 +146,7 @@ __device__ void compute(Arguments<W> const& a, Shared<W, kGroups> const& shared,
             full ^= 1;
             stream.template exchange<false>(stage, attention.lane);
             fence_shared();
-            tell(shared.tiles.done(group));
+            arrive_by_warp(shared.tiles.done(group));
         }
         // The first slot holds no projection, the last one no first product.
         attention.qkv_ring.wait_full(attention.item);
@@ -164,13 +160,13 @@ __device__ void compute(Arguments<W> const& a, Shared<W, kGroups> const& shared,
         feedforward.tile(stream);
         feedforward.fc1_ring.release(feedforward.item, feedforward.lane);
         attention.item = feedforward.item + 1;
-        tell(shared.tiles.computed(group));
+        arrive_by_warp(shared.tiles.computed(group));
         wait(shared.tiles.full(group), full);
         full ^= 1;
         has_tile = shared.tiles.has_tile[group] != 0;
         stream.template exchange<true>(stage, attention.lane);
         fence_shared();
-        tell(shared.tiles.done(group));
+        arrive_by_warp(shared.tiles.done(group));
     }
 }
 

@@ -52,6 +52,12 @@ __device__ void begin_products(float (&sums)[kColumns / 2], std::uint32_t const*
     }
 }
 
+/// By all lanes, for all that each of them has done before (see each_tile() about racecheck).
+__device__ inline void arrive_by_warp(std::uint32_t barrier) {
+    __syncwarp();
+    if (threadIdx.x % 32 == 0) arrive(barrier);
+}
+
 /// Slots of weights in shared memory that one warp fills in turn and all computing warpgroups empty. With as many slots
 /// as weights nothing is ever emptied: they stay.
 template <int kSlots, int kWeights, int kSlotBytes>
